@@ -82,15 +82,11 @@ def gate_line(record: RunRecord) -> str:
     return "passed" if verdict.passed else f"blocked: {'; '.join(verdict.reasons)}"
 
 
-def publish_line(record: RunRecord) -> str:
-    """Say which days are where readers look now, and which aren't."""
-    words = [
-        f"{inert_line(score.model)} {score.date} {score.published_to or 'published'}"
-        if score.status == "published"
-        else f"{inert_line(score.model)} {score.date} not published"
-        for score in record.scores[:_MOST]
-    ]
-    return "; ".join(words) + _more(len(record.scores))
+def publish_line(record: RunRecord, *, changed: bool) -> str:
+    """Say what became of each model's scores, and where readers find them; or that nothing of it is new."""
+    words = [f"{score.model} {score.status} {score.published_to}".rstrip() for score in record.scores[:_MOST]]
+    said = inert_line("; ".join(words)) + _more(len(record.scores)) if words else "nothing"
+    return f"{record.date} {said}{'' if changed else '; nothing changed'}"
 
 
 def _more(count: int) -> str:

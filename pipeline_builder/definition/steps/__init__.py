@@ -18,8 +18,8 @@ from pipeline_builder.definition.steps.calls import compose_callback, compose_la
 from pipeline_builder.definition.steps.checks import compose_clarify_check, compose_quality_check
 from pipeline_builder.definition.steps.condition import compose_condition, compose_fail
 from pipeline_builder.definition.steps.context import Context, Mapped
-from pipeline_builder.definition.steps.monitoring import compose_baseline, compose_monitor
 from pipeline_builder.definition.steps.model import compose_create_model, compose_register_model
+from pipeline_builder.definition.steps.monitoring import compose_baseline, compose_monitor
 from pipeline_builder.definition.steps.processing import compose_metrics, compose_processing
 from pipeline_builder.definition.steps.training import compose_training
 from pipeline_builder.definition.steps.transform import compose_transform

@@ -14,8 +14,6 @@ from .quality import ERRORS, match, measure
 from .reading import Table
 from .tables import Profile, read_profile
 
-# Where the local engine has no private view of the file system it says another place.
-BASE = f"{os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml')}/processing"
 SETTINGS = "monitoring.json"
 QUALITY, QUALITY_CONSTRAINTS = "quality_statistics.json", "quality_constraints.json"
 _KINDS = {"auc": "binary_classification", "rmse": "regression"}
@@ -31,36 +29,36 @@ def main() -> None:
     left_out = frozenset((*(settings.get("ignore") or ()), *filter(None, (label, key))))
     profile = Profile(types, left_out)
     truth = Answers(label, "", kept=True)
-    wants = bool(label) and os.path.isdir(folder("predictions")) and not os.path.isdir(folder("labels"))  # noqa: PTH112
+    wants = bool(label) and os.path.isdir(folder("predictions")) and not os.path.isdir(folder("labels"))
     table = Table(settings, texts=texts)
     read_profile(folder("data"), table, profile, strict=True, see=truth.see if wants else None)
     if not profile.rows:
         raise UnusableError("the data that the baseline is made of have no rows")
     found = list(profile.columns.values())
     keep = settings.get("keep_values", True)
-    output = f"{BASE}/output"
+    output = folder("", "output")
     files.write(output, files.STATISTICS, files.statistics(found, profile.rows, keep_values=keep))
     files.write(output, files.CONSTRAINTS, files.constraints(found, settings))
-    print(f"baseline of {len(found)} columns and {profile.rows} rows")  # noqa: T201 - it is the job's log
+    print(f"baseline of {len(found)} columns and {profile.rows} rows")
     _quality(settings, truth if wants else None, output)
 
 
-def folder(name: str) -> str:
-    """Return where an input arrives."""
-    return f"{BASE}/input/{name}"
+def folder(name: str, way: str = "input") -> str:
+    """Return where an input arrives; the local engine says another place where it has no view of its own to give."""
+    return f"{os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml')}/processing/{way}/{name}"
 
 
 def read_settings() -> dict[str, Any]:
     """Return what the conf says, which was put beside this package."""
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), SETTINGS)  # noqa: PTH100, PTH118, PTH120
-    with open(path, encoding="utf-8") as file:  # noqa: PTH123 - as plain as it can be
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), SETTINGS)
+    with open(path, encoding="utf-8") as file:
         found: dict[str, Any] = json.load(file)
     return found
 
 
 def _quality(settings: dict[str, Any], truth: Answers | None, output: str) -> None:
     """Write the distribution of predictions, and how good they were where the truth is at hand."""
-    if not os.path.isdir(folder("predictions")):  # noqa: PTH112 - paths are texts here
+    if not os.path.isdir(folder("predictions")):
         return
     plain = {"encoding": settings.get("encoding"), "separator": settings.get("separator")}
     key = settings.get("key") or ""
@@ -68,7 +66,7 @@ def _quality(settings: dict[str, Any], truth: Answers | None, output: str) -> No
     answers.read(folder("predictions"), Table(plain), strict=True)
     if not answers.rows:
         raise UnusableError("there are no predictions")
-    if os.path.isdir(folder("labels")):  # noqa: PTH112 - paths are texts here
+    if os.path.isdir(folder("labels")):
         truth = Answers(settings.get("label") or "", key, kept=True)
         truth.read(folder("labels"), Table(plain, known=[name for name in (key, truth.asked) if name]), strict=True)
     found = measure(*match(answers, truth, answers.all_keys), settings) if truth else {}

@@ -110,7 +110,8 @@ def _categories(baseline: Distribution, current: Distribution, bounds: dict[str,
         named = sorted(new, key=lambda name: (-new[name], name))
         shown = ", ".join(f"'{name}'" for name in named[:_MOST_NAMED])
         more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
-        message = f"'{baseline.name}': {_percent(value)} of its values are of categories the baseline hasn't got: {shown}{more}"
+        share = _percent(value)
+        message = f"'{baseline.name}': {share} of its values are of categories the baseline hasn't got: {shown}{more}"
         yield violation(
             "category", message, column=baseline.name, statistic="category", value=value, bound=bounds["category"]
         )

@@ -137,7 +137,7 @@ def _as_number(text: str) -> str:
     if not text or not (text[0].isdigit() or text[0] in "+-.") or not text.strip("+-.").replace(".", "", 1).isdigit():
         return text
     whole = text.lstrip("+-").partition(".")[0]
-    if len(whole) > 1 and whole.startswith("0") or len(whole) > 15:
+    if (len(whole) > 1 and whole.startswith("0")) or len(whole) > 15:
         return text
     try:
         return f"{float(text):.15g}"

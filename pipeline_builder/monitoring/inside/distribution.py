@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .columns import CATEGORICAL, NUMERICAL, UNKNOWN, Column
-from .sketch import sketch_of
+from .sketch import Sketch
 
 
 class Distribution:
@@ -85,7 +85,7 @@ def _read_numbers(found: Distribution, numerical: dict[str, Any], kll: dict[str,
     found.mean, found.deviation = (_number(numerical.get(key)) for key in ("mean", "std_dev"))
     sketch = kll.get("sketch") or {}
     if any(sketch.get("data") or ()):
-        kept = sketch_of(sketch["data"], float(sketch.get("error") or 0.0))
+        kept = Sketch.of(sketch["data"], float(sketch.get("error") or 0.0))
         found.weighted, found.error = kept.weighted(), kept.error
         return
     buckets = [bucket for bucket in kll.get("buckets") or () if bucket.get("count")]

@@ -146,4 +146,4 @@ def _categories(baseline: Distribution, current: Distribution) -> dict[str, Any]
 
 
 def _whole(counts: Any) -> list[int]:
-    return [int(round(float(count))) for count in counts]
+    return [round(float(count)) for count in counts]

@@ -28,8 +28,8 @@ def run(work: Callable[[], None]) -> None:
 
 def _end(words: str) -> None:
     try:
-        os.makedirs(os.path.dirname(MESSAGE), exist_ok=True)  # noqa: PTH103, PTH120 - as plain as it can be
-        with open(MESSAGE, "w", encoding="utf-8") as file:  # noqa: PTH123 - as plain as it can be
+        os.makedirs(os.path.dirname(MESSAGE), exist_ok=True)
+        with open(MESSAGE, "w", encoding="utf-8") as file:
             file.write(words[:1000])
     except OSError:
         pass

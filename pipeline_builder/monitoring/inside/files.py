@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .columns import CATEGORICAL, NUMERICAL, Column
-from .distribution import Distribution, of_column, read_feature
+from .distribution import Distribution, read_feature
 from .failure import UnusableError
 from .sketch import quantiles
 
@@ -98,7 +98,7 @@ def _quantile_buckets(column: Column) -> list[dict[str, Any]]:
 
 
 def _bucket(low: Any, high: Any, count: Any) -> dict[str, Any]:
-    return {"lower_bound": float(low), "upper_bound": float(high), "count": int(round(float(count)))}
+    return {"lower_bound": float(low), "upper_bound": float(high), "count": round(float(count))}
 
 
 def constraints(columns: list[Column], settings: dict[str, Any]) -> dict[str, Any]:
@@ -134,9 +134,9 @@ def read_statistics(folder: str, name: str = STATISTICS) -> dict[str, Distributi
     Raises:
         UnusableError: there is none, or it can't be read.
     """
-    path = os.path.join(folder, name)  # noqa: PTH118 - paths are texts here
+    path = os.path.join(folder, name)
     try:
-        with open(path, encoding="utf-8") as file:  # noqa: PTH123 - as plain as it can be
+        with open(path, encoding="utf-8") as file:
             found = json.load(file)
         features = [read_feature(feature) for feature in found["features"]]
     except FileNotFoundError:
@@ -148,12 +148,12 @@ def read_statistics(folder: str, name: str = STATISTICS) -> dict[str, Distributi
 
 def write(folder: str, name: str, content: dict[str, Any]) -> None:
     """Write a file whole: numbers that JSON hasn't got are null."""
-    os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - as plain as it can be
-    path = os.path.join(folder, name)  # noqa: PTH118 - paths are texts here
-    with open(f"{path}.part", "w", encoding="utf-8", errors="backslashreplace") as file:  # noqa: PTH123 - as above
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, name)
+    with open(f"{path}.part", "w", encoding="utf-8", errors="backslashreplace") as file:
         json.dump(plain(content), file, sort_keys=True, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
         file.write("\n")
-    os.replace(f"{path}.part", path)  # noqa: PTH105 - as plain as it can be
+    os.replace(f"{path}.part", path)
 
 
 def plain(value: Any) -> Any:

@@ -66,7 +66,7 @@ class Header:
 
 
 def label(name: str) -> str:
-    """Return a column's name; a long one is its beginning and a digest, in the baseline as in what is held against it."""
+    """Return a column's name; a long one is its beginning and a digest."""
     if len(name) <= _LONGEST:
         return name
     return f"{name[:_LONGEST]}…{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"

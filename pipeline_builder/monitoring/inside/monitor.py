@@ -11,7 +11,7 @@ from typing import Any
 
 from . import files
 from .answers import PREDICTION, Answers, Keys
-from .baseline import BASE, QUALITY, folder, read_settings
+from .baseline import QUALITY, folder, read_settings
 from .checks import STATISTICS, Bounds, check_column, check_rows, check_schema, drifted, violation
 from .columns import CATEGORICAL
 from .distribution import Distribution, of_column, read_feature
@@ -29,8 +29,8 @@ def main() -> None:
     """Read, compare, and write."""
     settings = read_settings()
     report = Monitoring(settings, files.read_statistics(folder("baseline"))).report()
-    files.write(f"{BASE}/output", REPORT, report)
-    print(f"{report['rows']['input']} rows, {len(report['violations'])} violations")  # noqa: T201 - it is the job's log
+    files.write(folder("", "output"), REPORT, report)
+    print(f"{report['rows']['input']} rows, {len(report['violations'])} violations")
 
 
 class Monitoring:
@@ -49,7 +49,7 @@ class Monitoring:
     def report(self) -> dict[str, Any]:
         """Return `monitor.json`."""
         keys = Keys(self.key)
-        wants_labels = os.path.isdir(folder("labels"))  # noqa: PTH112 - paths are texts here
+        wants_labels = os.path.isdir(folder("labels"))
         profile = self._input(keys if self.key and wants_labels else None)
         answers = self._predictions(kept=wants_labels)
         unread = [*profile.unread, *(answers.unread if answers else ())]
@@ -77,7 +77,7 @@ class Monitoring:
         return read_profile(folder("data"), table, profile, strict=False, see=keys.see if keys else None)
 
     def _predictions(self, *, kept: bool) -> Answers | None:
-        if not os.path.isdir(folder("predictions")):  # noqa: PTH112 - paths are texts here
+        if not os.path.isdir(folder("predictions")):
             return None
         answers = Answers(str(self.settings.get("prediction") or ""), self.key, kept=kept)
         return answers.read(folder("predictions"), Table(self.plain), strict=False)
@@ -154,9 +154,9 @@ class Monitoring:
 
 
 def _baseline_of_predictions() -> Distribution | None:
-    path = os.path.join(folder("baseline"), QUALITY)  # noqa: PTH118 - paths are texts here
+    path = os.path.join(folder("baseline"), QUALITY)
     try:
-        with open(path, encoding="utf-8") as file:  # noqa: PTH123 - as plain as it can be
+        with open(path, encoding="utf-8") as file:
             found = json.load(file)
         return read_feature(found[PREDICTION])
     except FileNotFoundError:

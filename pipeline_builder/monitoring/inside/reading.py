@@ -49,14 +49,14 @@ class Table:
         found = [path for path in files_below(folder) if self._is_meant(path)]
         kinds: dict[str, str] = {}
         for path in found if not self.format else ():
-            kinds.setdefault(self._kind_by_name(path), os.path.basename(path))  # noqa: PTH119 - paths are texts here
+            kinds.setdefault(self._kind_by_name(path), os.path.basename(path))
         if len(kinds) > 1 and not self.patterns:
             named = ", ".join(f"'{name}'" for name in sorted(kinds.values()))
             raise UnusableError(f"the files are written in several ways: {named}; say with 'files' which are the data")
         return found
 
     def _is_meant(self, path: str) -> bool:
-        name = os.path.basename(path)  # noqa: PTH119 - paths are texts here
+        name = os.path.basename(path)
         return not self.patterns or any(fnmatch.fnmatchcase(name, pattern) for pattern in self.patterns)
 
     def parts(self, path: str) -> Iterator[Any]:
@@ -65,7 +65,7 @@ class Table:
         Raises:
             UnusableError: the file can't be read, with its name.
         """
-        name = os.path.basename(path)  # noqa: PTH119 - paths are texts here
+        name = os.path.basename(path)
         try:
             yield from self._parts(path)
         except UnusableError as error:
@@ -117,7 +117,8 @@ class Table:
         with self._open(path) as file:
             reader = pd.read_csv(
                 file, sep=self.separator, names=names, header=None, skiprows=first, dtype=texts or None,
-                chunksize=_rows(probe), low_memory=False, index_col=False, float_precision="high", skip_blank_lines=len(names) > 1,
+                chunksize=_rows(probe), low_memory=False, index_col=False, float_precision="high",
+                skip_blank_lines=len(names) > 1,
             )  # fmt: skip
             for part in reader:
                 yield self._whole(part)
@@ -152,7 +153,7 @@ def files_below(folder: str) -> list[str]:
     for base, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [
-            os.path.join(base, name)  # noqa: PTH118 - paths are texts here
+            os.path.join(base, name)
             for name in names
             if not name.startswith((".", "_")) and not name.endswith(_LEFT_OUT)
         ]

@@ -8,6 +8,7 @@ more than the level's weight, and the sum of these is a bound that holds for cer
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,6 +29,16 @@ class Sketch:
         self._levels: list[Any] = [np.empty(0)]
         self._turns: list[int] = [0]
         self._moved = 0
+
+    @classmethod
+    def of(cls, data: Sequence[Sequence[float]], error: float = 0.0) -> Sketch:
+        """Return the sketch that has been written as `data`."""
+        found = cls()
+        found._levels = [np.asarray(level, dtype=float) for level in data] or [np.empty(0)]
+        found._turns = [0] * len(found._levels)
+        found.count = sum(len(level) * 2**h for h, level in enumerate(found._levels))
+        found._moved = math.ceil(error * found.count)
+        return found
 
     @property
     def error(self) -> float:
@@ -75,16 +86,6 @@ class Sketch:
         weights = np.concatenate([np.full(len(level), 2**h, dtype=float) for h, level in enumerate(self._levels)])
         order = np.argsort(values, kind="mergesort")
         return values[order], weights[order]
-
-
-def sketch_of(data: Sequence[Sequence[float]], error: float = 0.0) -> Sketch:
-    """Return the sketch that has been written as `data`."""
-    found = Sketch()
-    found._levels = [np.asarray(level, dtype=float) for level in data] or [np.empty(0)]
-    found._turns = [0] * len(found._levels)
-    found.count = sum(len(level) * 2**h for h, level in enumerate(found._levels))
-    found._moved = int(np.ceil(error * found.count))
-    return found
 
 
 def quantiles(weighted: tuple[Any, Any], shares: Sequence[float]) -> Any:

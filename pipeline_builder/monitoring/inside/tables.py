@@ -22,7 +22,7 @@ class Profile:
         self._left_out = left_out
 
     def add(self, part: Any) -> None:
-        """Take in rows; a column that comes later was missing in all before, and one that stays away is from then on."""
+        """Take in rows; a column was missing in all those before it came, and is where it stays away."""
         names = [name for name in part.columns if name not in self._left_out]
         for name in names:
             if name not in self.columns:
