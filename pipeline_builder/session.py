@@ -50,6 +50,7 @@ from pipeline_builder.workspace import (
     RUN,
     begin_state,
     load_workspace_lock,
+    open_announcer,
     open_keys,
 )
 
@@ -209,6 +210,7 @@ class Session(Several):
         left = leave_whole(pipelines, plan.pipeline, definition.content, nodes, plan.predictions)
         if left:
             self.say(f"select    {left.words}")
+            self.left_whole = frozenset(definition.groups)
         return left
 
     def begin(
@@ -313,8 +315,23 @@ class Session(Several):
             record, unsigned = settle_unsigned(with_stages(record, self.seconds), self.target)
             words.append(lines.gate_line(record))
         self.warn_of(unsigned)
+        record = self._closed(record)
         self.write_record(record)
         return record
+
+    def _closed(self, record: RunRecord) -> RunRecord:
+        """Return the record of a judged run with what it asks of the training pipeline, or has answered."""
+        if not self.manifest.infers:
+            return record
+        from pipeline_builder.release.scoring.loop import close_loop
+
+        return close_loop(
+            record,
+            self.target,
+            say=lambda words: self.say(f"{'retrain':<9} {words}"),
+            announce=open_announcer(self.workspace),
+            unchanged=self.left_whole,
+        )
 
     def _held(self, date: str = "") -> AbstractContextManager[None]:
         """Hold the logical date of an inference run, so that nobody else works on it; PB975 where somebody does."""
@@ -401,6 +418,11 @@ class Session(Several):
         for line in decided.words:
             self.say(f"          {line}")
         self.write_record(decided.record)
+        if self.manifest.infers:
+            from pipeline_builder.release.scoring.retraining import settle_requests
+
+            for line in settle_requests(record.pipeline, self.target):
+                self.say(f"{'retrain':<9} {line}")
         return decided
 
     def write_record(self, record: RunRecord) -> None:
