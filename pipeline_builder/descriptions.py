@@ -226,8 +226,9 @@ class ModelPackage:
     """A version of a model package group.
 
     `metrics_uri` is ModelQuality's statistics; empty where there is none. `reports` are the addresses of all reports of
-    its ModelMetrics by their names there, such as `ModelQuality.Statistics`. `stage` and `stage_status` are those of
-    its ModelLifeCycle, empty where it has none.
+    its ModelMetrics by their names there, such as `ModelQuality.Statistics`; `baselines` those of its
+    DriftCheckBaselines, such as `ModelDataQuality.Statistics`. `stage` and `stage_status` are those of its
+    ModelLifeCycle, empty where it has none.
     """
 
     arn: str
@@ -244,6 +245,7 @@ class ModelPackage:
     execution: str = ""
     containers: tuple[Container, ...] = ()
     reports: Mapping[str, str] = field(default_factory=dict)
+    baselines: Mapping[str, str] = field(default_factory=dict)
     stage: str = ""
     stage_status: str = ""
 

@@ -91,7 +91,7 @@ class Opened:
         if self.workspace.target != "aws" or told or service.execution_role != "per-repository":
             return values
         account, region = (values.get(name, "").strip() for name in ("SMP_ACCOUNTID", "SMP_REGION"))
-        return {**values, "SMP_JOBROLES": made_roles(service.name, account=account, region=region)}
+        return {**values, "SMP_JOBROLES": made_roles(self.manifest.service_name, account=account, region=region)}
 
     @cached_property
     def composed(self) -> Composed:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +25,7 @@ from pipeline_builder.manifest.history import load_histories, write_histories
 from pipeline_builder.opened import callers_names
 from pipeline_builder.release.deployed import find_deployed, note_applied
 from pipeline_builder.release.executions import stop
+from pipeline_builder.release.machines import machine_prices
 from pipeline_builder.release.outcome import with_stages
 from pipeline_builder.release.overview import nodes_of
 from pipeline_builder.release.ownership import owns_all
@@ -36,7 +39,7 @@ from pipeline_builder.release.verdict import judge_execution
 from pipeline_builder.several import Several
 from pipeline_builder.views import lines
 from pipeline_builder.views.following import Eyes, follow_shown
-from pipeline_builder.views.reported import write_report
+from pipeline_builder.views.reported import days_before, write_report
 from pipeline_builder.workspace import (
     APPLIED,
     AUTHORS,
@@ -47,6 +50,7 @@ from pipeline_builder.workspace import (
     RUN,
     begin_state,
     load_workspace_lock,
+    open_announcer,
     open_keys,
 )
 
@@ -151,6 +155,7 @@ class Session(Several):
             definition, pipelines = self.composed.definition, self.target.pipelines
             deployed = pipelines.describe_pipeline(definition.pipeline)
             plan = make_plan(definition, deployed, pipelines, self.parameters, before=self.runs.pipeline(), whole=whole)
+            plan = replace(plan, uses=self.starting.uses)
             words.append(lines.plan_line(plan))
         return plan
 
@@ -197,12 +202,15 @@ class Session(Several):
         from pipeline_builder.release.whole import leave_whole
 
         definition, pipelines = self.composed.definition, self.target.pipelines
+        if definition.kind == "inference":  # each of its models is of this date
+            return None
         if plan.unchanged_since or find_open(pipelines, plan.pipeline, definition.content, self.parameters):
             return None
         nodes = nodes_of(self.composed)
         left = leave_whole(pipelines, plan.pipeline, definition.content, nodes, plan.predictions)
         if left:
             self.say(f"select    {left.words}")
+            self.left_whole = frozenset(definition.groups)
         return left
 
     def begin(
@@ -245,17 +253,30 @@ class Session(Several):
 
     def resume(self, name: str, eyes: Eyes, *, mine: bool = False) -> RunRecord:
         """Follow an execution to its end, the only one that goes on or the last where none is named, and judge it."""
-        begun = resume(self.runs.running(name), mine=mine)
+        begun = resume(self._dated(self.runs.running(name)), mine=mine)
         return self._follow(lambda: begun, eyes)
 
     def retry(self, name: str, eyes: Eyes) -> RunRecord:
         """Go on with a failed or stopped execution where it was, and judge it as a run."""
-        return self._follow(partial(retry, self.target.pipelines, self.runs.failed(name), note=self._note), eyes)
+        failed = self._dated(self.runs.failed(name))
+        return self._follow(partial(retry, self.target.pipelines, failed, note=self._note), eyes)
+
+    def _dated(self, execution: Execution) -> Execution:
+        """Let this be about the logical date that an execution of before is of, where its parameters tell it."""
+        if self.composed.definition.dates:
+            from pipeline_builder.release.scoring.collecting import date_of
+
+            known = self.target.pipelines.describe_execution(execution.arn) or execution
+            self.date = date_of(self.composed.definition.dates, known.parameters) or self.date
+            self.__dict__.pop("starting", None)
+        return execution
 
     def _begin(self, pipeline: DeployedPipeline, *, rerun: bool, selection: Selection | None, cause: str = "") -> Start:
+        parameters = self.parameters
+        self.starting.check_inputs()
         try:
             return start(
-                self.target.pipelines, pipeline, self.parameters,
+                self.target.pipelines, pipeline, parameters,
                 rerun=rerun, selection=selection, cause=cause, note=self._note,
             )  # fmt: skip
         except InputProblems as error:  # a target knows the definition only, and no conf
@@ -277,24 +298,80 @@ class Session(Several):
 
     def _follow(self, begin: Callable[[], Start], eyes: Eyes, *, planned: DeployedPipeline | None = None) -> RunRecord:
         """Follow what `begin` gives to its end, and judge it by what was planned, or by what is deployed."""
-        with self.stage("run") as words:
-            self._note(begun := begin())
-            self.say(f"          {describe_start(begun)}")
-            nodes = () if begun.ended else nodes_of(self.composed)
-            execution = follow_shown(self.target, begun, nodes, eyes)
-            words.append(f"execution {execution.id} {execution.status.value}")
-        return self.judge(execution, planned=planned or self.deployed(), reused=begun.origin == "unchanged")
+        with self._held():
+            with self.stage("run") as words:
+                self._note(begun := begin())
+                self.say(f"          {describe_start(begun)}")
+                nodes = () if begun.ended else nodes_of(self.composed)
+                execution = follow_shown(self.target, begun, nodes, eyes)
+                words.append(f"execution {execution.id} {execution.status.value}")
+            return self.judge(execution, planned=planned or self.deployed(), reused=begun.origin == "unchanged")
 
     def judge(self, execution: Execution, *, planned: DeployedPipeline, reused: bool) -> RunRecord:
         """Collect the evidence of an execution, let the gate decide, and write the record."""
         with self.stage("gate") as words:
             record = judge_execution(
-                execution, self.target, self.composed, self.lock, planned=planned, reused=reused, kept=self.kept
-            )
+                execution, self.target, self.composed, self.lock,
+                planned=planned, reused=reused, kept=self.kept, date=self.starting.asked_date,
+            )  # fmt: skip
             record, unsigned = settle_unsigned(with_stages(record, self.seconds), self.target)
             words.append(lines.gate_line(record))
         self.warn_of(unsigned)
+        record = self._closed(record)
         self.write_record(record)
+        return record
+
+    def _closed(self, record: RunRecord) -> RunRecord:
+        """Return the record of a judged run with what it asks of the training pipeline, or has answered."""
+        if not self.manifest.infers:
+            return record
+        from pipeline_builder.release.scoring.loop import close_loop
+
+        return close_loop(
+            record,
+            self.target,
+            say=lambda words: self.say(f"{'retrain':<9} {words}"),
+            announce=open_announcer(self.workspace),
+            unchanged=self.left_whole,
+        )
+
+    def _held(self, date: str = "") -> AbstractContextManager[None]:
+        """Hold the logical date of an inference run, so that nobody else works on it; PB975 where somebody does."""
+        definition = self.composed.definition
+        if definition.kind == "training":
+            return nullcontext()
+        from pipeline_builder.release.scoring.holding import hold_day
+
+        return hold_day(self.target, definition.pipeline, date or self.starting.logical_date)
+
+    def scored(self, name: str) -> RunRecord:
+        """Return the record of an inference run that was judged, the last one where none is named."""
+        from pipeline_builder.release.scoring.collecting import recall_scores
+
+        record = self.runs.record(name)
+        if record.scores:
+            return record
+        execution = self._dated(self.runs.find(record.execution))
+        return recall_scores(record, self.target) or self.judge(execution, planned=self.deployed(), reused=True)
+
+    def publish(self, record: RunRecord, *, force: bool = False) -> RunRecord:
+        """Publish what an inference run has scored and the gate has passed, and note its date in the ledger.
+
+        Raises:
+            PipelineBuilderError: what kept a model's scores from it; the others are published by then.
+        """
+        if record.kind == "training":
+            return record
+        from pipeline_builder.release.scoring.delivery import deliver
+
+        with self._held(record.date), self.stage("publish") as words:
+            delivered = deliver(record, self.composed, self.target, force=force)
+            record = with_stages(delivered.record, self.seconds)
+            words.append(lines.publish_line(record, changed=delivered.changed))
+        self.write_record(record)
+        if delivered.failures:
+            self.report(record)
+            raise delivered.failures[0]
         return record
 
     def stop(self, name: str) -> Execution:
@@ -355,6 +432,11 @@ class Session(Several):
         for line in decided.words:
             self.say(f"          {line}")
         self.write_record(decided.record)
+        if self.manifest.infers:
+            from pipeline_builder.release.scoring.retraining import settle_requests
+
+            for line in settle_requests(record.pipeline, self.target):
+                self.say(f"{'retrain':<9} {line}")
         return decided
 
     def write_record(self, record: RunRecord) -> None:
@@ -368,6 +450,7 @@ class Session(Several):
         """Write the report for people, unless it is there already."""
         with self.stage("report") as words:
             path = self.workspace.build / REPORT
-            write_report(path, record, self.kept)
+            prices = machine_prices(self.workspace.values)
+            write_report(path, record, self.kept, days_before(record, self.target), prices)
             words.append(os.path.relpath(path))
         return path

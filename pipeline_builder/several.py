@@ -44,6 +44,7 @@ class Several(Opened):
         self.begun: Start | None = None
         self.named = False
         self._beside: dict[str, Self] = {}
+        self.left_whole: frozenset[str] = frozenset()
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[list[str]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline_builder.aws.client import Aws, NotFoundError
 from pipeline_builder.aws.copying import copy_package
-from pipeline_builder.dag.packages import QUALITY, containers_of, reports_of, stage_of
+from pipeline_builder.dag.packages import QUALITY, baselines_of, containers_of, reports_of, stage_of
 from pipeline_builder.descriptions import ApprovalChange, ApprovalStatus, ModelPackage
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.target import GROUP_OWNER, decided_meanwhile
@@ -174,6 +174,7 @@ def _package(found: Mapping[str, Any]) -> ModelPackage:
         modified=found.get("LastModifiedTime"),
         containers=containers,
         reports=reports,
+        baselines=baselines_of(found),
         stage=stage,
         stage_status=stage_status,
     )

@@ -42,7 +42,9 @@ class S3Store:
 
     def entries(self, prefix: str) -> dict[str, str]:
         """Return ETag, size and time of each object whose address begins with the prefix."""
-        bucket, key = split(prefix)
+        bucket, _, key = prefix.removeprefix("s3://").partition("/")
+        if not prefix.startswith("s3://") or not bucket:
+            split(prefix)  # which says what is wrong with it
         return {f"s3://{bucket}/{item['Key']}": _stamp(item) for item in self._items(bucket, key)}
 
     def _items(self, bucket: str, prefix: str) -> Iterator[Mapping[str, Any]]:

@@ -233,7 +233,8 @@ def show_decided(session: Session, record: RunRecord, *, as_json: bool) -> None:
 
 
 def conclude(session: Session, record: RunRecord, *, as_json: bool) -> Answer:
-    """Write the report of a run, and return what the run came to."""
+    """Publish what an inference run has scored, write the report of a run, and return what the run came to."""
+    record = session.publish(record)
     return answer_of(record, session.report(record), as_json=as_json)
 
 

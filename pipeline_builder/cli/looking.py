@@ -103,7 +103,8 @@ def history(session: Session, *, as_json: bool, audited: bool) -> None:
     """List runs and promotions, newest first.
 
     With --audit: who has decided what, when and why, and all that it was decided by, oldest first. On AWS it is the
-    last decision about each version; CloudTrail has those before.
+    last decision about each version; CloudTrail has those before. Of an inference pipeline also its days: rows, worst
+    drift, and what became of them.
 
     \b
     Example: pipeline-builder history --audit > decisions.jsonl
@@ -120,7 +121,14 @@ def history(session: Session, *, as_json: bool, audited: bool) -> None:
         return
     executions = session.runs.listed()
     approvals = session.target.registry.list_approvals()
-    show(history_json(executions, approvals), as_json=as_json, text=render_history(executions, approvals))
+    result, text = history_json(executions, approvals), render_history(executions, approvals)
+    if session.manifest.entry.is_inference:
+        from pipeline_builder.views.daily import days_json, render_days
+        from pipeline_builder.views.reported import noted_days
+
+        days = noted_days(session.target, session.composed.definition.pipeline)
+        result, text = {**result, "days": days_json(days)}, "\n\n".join(filter(None, (render_days(days), text)))
+    show(result, as_json=as_json, text=text)
 
 
 @main.command()

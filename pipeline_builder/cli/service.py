@@ -133,7 +133,7 @@ def _decided(manifest: Manifest, workspace: Workspace) -> Manifest:
     from pipeline_builder.aws.client import Aws
     from pipeline_builder.aws.identity import check_caller
     from pipeline_builder.aws.stacks import Stacks
-    from pipeline_builder.service.render import aws_values
+    from pipeline_builder.service.account import aws_values
     from pipeline_builder.service.unwritten import decide, describe_decided, is_written
 
     if is_written(manifest):

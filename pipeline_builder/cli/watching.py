@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
     from pipeline_builder.checkout.heads import Inputs
     from pipeline_builder.gitops.poll import Polled
-    from pipeline_builder.gitops.watch import Loaded, Ran, Watch
+    from pipeline_builder.gitops.surroundings import Loaded, Ran
+    from pipeline_builder.gitops.watch import Watch
     from pipeline_builder.session import Session
 
 
@@ -141,7 +142,8 @@ def _poll(session: Session, *, as_json: bool) -> int:
 
 
 def _make_watch(session: Session, wishes: _Wishes, *, interval: float, retry_failed: bool) -> Watch:
-    from pipeline_builder.gitops.watch import Loaded, Surroundings, Watch
+    from pipeline_builder.gitops.surroundings import Loaded, Surroundings
+    from pipeline_builder.gitops.watch import Watch
     from pipeline_builder.manifest.framework import FILE as FRAMEWORK
 
     def load() -> Loaded:
@@ -189,7 +191,7 @@ def _loop(watch: Watch) -> int:
 
 def _run(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> Ran:
     """Do the whole job for these commits; however it ends, the watch goes on."""
-    from pipeline_builder.gitops.watch import Ran
+    from pipeline_builder.gitops.surroundings import Ran
 
     text = ""
     try:
@@ -233,9 +235,11 @@ def _job_of(session: Session, wishes: _Wishes) -> tuple[int, dict[str, object], 
     if wishes.approve:
         decided = ask_decisions(session, record, "approve", wishes.comment)
         record, failure = decided.record, decided.failure
-    path = session.report(record)
     if failure:
+        session.report(record)
         raise failure
+    record = session.publish(record)
+    path = session.report(record)
     problems = failure_problems(record)
     _report(problems)
     result: dict[str, object] = {

@@ -11,8 +11,8 @@ from pipeline_builder.descriptions import JSON
 from pipeline_builder.errors import Problem
 
 # Sections and types of steps that make models.
-_TRAINING_SECTIONS = ("train", "tune", "automl", "registry")
-_TRAINING_TYPES = ("Training", "Tuning", "AutoML", "RegisterModel")
+_TRAINING_SECTIONS = ("train", "tune", "automl", "registry", "baseline")
+_TRAINING_TYPES = ("Training", "Tuning", "AutoML", "RegisterModel", "Baseline")
 _INFERENCE_SECTIONS = ("model", "monitor", "publish")
 _INFERENCE_CLASSES = ("Monitor",)
 _MODEL = "write 'model: {group: …}' there: the model package group whose newest approved version scores"
@@ -33,7 +33,7 @@ def check_kind(units: Mapping[str, Unit], steps: Mapping[str, Step], problems: l
 
 def uses_model(step: Step) -> bool:
     """Tell whether a step takes the model package of its unit."""
-    return step.step_class == "CreateModel" or bool(channel_of(step))
+    return step.step_class in ("CreateModel", "Monitor") or bool(channel_of(step))
 
 
 def channel_of(step: Step) -> str:

@@ -13,6 +13,7 @@ from pipeline_builder.conf.analytics import AutoMLSection, EMRSection, EMRServer
 from pipeline_builder.conf.calls import CallbackSection, LambdaSection
 from pipeline_builder.conf.checks import ClarifyCheckSection, QualityCheckSection
 from pipeline_builder.conf.comparisons import Comparisons, Message
+from pipeline_builder.conf.monitoring import BaselineSection
 from pipeline_builder.conf.parameters import ParameterSection
 from pipeline_builder.conf.registration import GateSection, RegistrySection
 from pipeline_builder.conf.sdk import SdkSection
@@ -70,6 +71,9 @@ class ModelSection(Section):
     )
     automl: Annotated[Any, Later(AutoMLSection)] = Field(None, description="an AutoML step's job")
     notebook: Annotated[Any, Later(NotebookSection)] = Field(None, description="a NotebookJob step's job")
+    baseline: Annotated[Any, Later(BaselineSection)] = Field(
+        None, description="a Baseline step's job: what later data are held against"
+    )
     sdk: SdkSection | None = Field(None, description="a function that returns steps of the SageMaker SDK")
     gate: tuple[GateSection, ...] = Field((), description="bounds on metrics that decide about registering")
 

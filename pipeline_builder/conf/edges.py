@@ -22,7 +22,7 @@ from pipeline_builder.documents.schema import describe, did_you_mean
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.errors import InputProblems, Place, Problem
 
-_CHAINABLE = ("Processing", "Training", "Transform", "Metrics")
+_CHAINABLE = ("Processing", "Training", "Transform", "Metrics", "Baseline", "Monitor")
 _MODELLED = ("CreateModel", "RegisterModel")
 _COMPLETED = "Completed"
 _CALLS = ("Lambda", "Callback")
@@ -249,7 +249,7 @@ def _implied(
         case "Transform":
             return tuple(s.name for s in siblings if s.step_class == "CreateModel")
         case "RegisterModel":
-            return (*last, *made, *(s.name for s in siblings if s.step_class == "Metrics" or is_check(s)))
+            return (*last, *made, *(s.name for s in siblings if s.step_class in ("Metrics", "Baseline") or is_check(s)))
         case "ClarifyCheck":
             return tuple(name for name in models_of(step, siblings) if name in steps)
         case "Condition" | "Fail" if reads_own_report(step):

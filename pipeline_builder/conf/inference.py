@@ -8,10 +8,12 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline_builder.conf.attempts import Retry
 from pipeline_builder.conf.conf import ConfFile, ConfSection, ModelSection
+from pipeline_builder.conf.monitoring import MonitorSection
 from pipeline_builder.conf.publishing import PublishSection
+from pipeline_builder.conf.scoring import ScoreGateSection
 from pipeline_builder.conf.sections import PreprocessSection
 from pipeline_builder.descriptions import JSON
-from pipeline_builder.documents.fields import EmptyMapping, Env
+from pipeline_builder.documents.fields import EmptyMapping, Env, Later
 from pipeline_builder.documents.schema import Section, describe
 
 _GROUP = r"^(arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:[0-9]{12}:model-package-group/)?[A-Za-z0-9](-*[A-Za-z0-9]){0,62}$"
@@ -63,7 +65,12 @@ class InferenceModel(ModelSection):
         None, description="the model package that a CreateModel step makes a model of"
     )
     postprocess: PreprocessSection | None = Field(None, description="a Processing step's job, after the predictions")
-    monitor: Any = Field(None, description="what inputs and predictions are compared with")
+    monitor: Annotated[Any, Later(MonitorSection)] = Field(
+        None, description="a Monitor step's job: what data and predictions are held against"
+    )
+    gate: tuple[ScoreGateSection, ...] = Field(  # type: ignore[assignment] # bounds of another kind
+        (), description="bounds on what monitoring has found, and what is done past them"
+    )
     publish: PublishSection | None = Field(None, description="where readers find the predictions")
 
     @property

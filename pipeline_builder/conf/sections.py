@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -35,7 +35,9 @@ class ImageSection(Section):
 
 
 class JobSection(Section):
-    """What all job sections have in common."""
+    """What all job sections have in common; the code of one that `brings_code` is this program's own."""
+
+    brings_code: ClassVar[bool] = False
 
     image_uri: Image = Field("", description="address of the container image")
     image: ImageSection | None = Field(None, description="one of AWS's own images, instead of image_uri")

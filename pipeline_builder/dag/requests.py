@@ -36,7 +36,7 @@ RanOf = Callable[[str], Ran]
 
 
 def request_of(step: str, ran: RanOf) -> JSON:
-    """Return the arguments of a step with every reference replaced; None stands for what is known only by its result."""
+    """Return the arguments of a step without references; None stands for what is known only by its result."""
     found = ran(step).steps.get(step)
     return _resolved(found.get("Arguments") if isinstance(found, dict) else None, ran(step), ran)
 
@@ -74,14 +74,18 @@ def _resolved(value: JSON, here: Ran, ran: RanOf) -> JSON:
         return value
     if isinstance(path := value.get("Get"), str) and len(value) == 1:
         return _value(path, here, ran)
-    if isinstance(joined := value.get("Std:Join"), dict) and len(value) == 1:
-        parts = _resolved(joined.get("Values"), here, ran)
-        if not isinstance(parts, list) or any(part is None or isinstance(part, dict | list) for part in parts):
-            return None
-        return str(joined.get("On", "")).join(map(str, parts))
     if any(key.startswith("Std:") for key in value):
-        return None
+        return _joined(value.get("Std:Join"), here, ran)
     return {key: _resolved(item, here, ran) for key, item in value.items()}
+
+
+def _joined(join: JSON, here: Ran, ran: RanOf) -> JSON:
+    parts = _resolved(join.get("Values"), here, ran) if isinstance(join, dict) else None
+    if not isinstance(join, dict) or not isinstance(parts, list):
+        return None
+    if any(part is None or isinstance(part, dict | list) for part in parts):
+        return None
+    return str(join.get("On", "")).join(map(str, parts))
 
 
 def _value(path: str, here: Ran, ran: RanOf) -> JSON:

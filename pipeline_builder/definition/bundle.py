@@ -126,6 +126,12 @@ class Bundler:
             self._bundles[key] = Bundle(folder=folder, files=chosen, sha256=hashing.sha256, added=added or {})
         return self._bundles[key]
 
+    def of_files(self, folder: Path, added: Mapping[str, bytes]) -> Bundle:
+        """Return a bundle of nothing but these files; no file of the folder is in it."""
+        hashing = Hashing()
+        write_tar(folder, (), hashing, self._read, added)
+        return Bundle(folder=folder, files=(), sha256=hashing.sha256, added=added)
+
     def _files(self, folder: Path) -> tuple[str, ...]:
         if folder not in self._listings:
             self._listings[folder] = _list_files(folder)

@@ -24,7 +24,8 @@ class ModelUse:
     """Which model package a parameter is about, and what of it: its ARN, the address of its artifact, or of the
     baseline that its training has left.
 
-    Without `version` and `stage` it is the champion. `place` is where the conf says it.
+    Without `version` and `stage` it is the champion. `place` is where the conf says it. `owner` is whose tag the group
+    has where it is the repository's own, `listed` says that the policy allows it whosever it is, `allow` what would.
     """
 
     unit: str
@@ -33,6 +34,9 @@ class ModelUse:
     stage: str
     what: What
     place: Place
+    owner: str = ""
+    listed: bool = False
+    allow: str = ""
 
     @property
     def words(self) -> str:

@@ -14,6 +14,7 @@ DATES: Mapping[str, str] = {
 PARAMETERS: Mapping[str, str] = {parameter: name for name, parameter in DATES.items()}
 
 _FILLED = re.compile(r"\$\{Parameters\.([A-Za-z0-9_-]+)\}")
+_ANY = re.compile(r"\$\{[^{}]*\}")
 _PLACEHOLDER = re.compile(r"\$\{(" + "|".join(DATES) + r")\}")
 
 
@@ -28,6 +29,16 @@ def fill_dates(text: str, date: str) -> str:
     """Return a text with the placeholders of the logical date filled in."""
     values = date_values(date)
     return _PLACEHOLDER.sub(lambda match: values[match[1]], text)
+
+
+def plain_dates(text: str, stands: str) -> str:
+    """Return a text with the same word where any part of the date would be, in either way of writing it."""
+    return _FILLED.sub(lambda m: stands if m[1] in PARAMETERS else m[0], _PLACEHOLDER.sub(stands, text))
+
+
+def known_parts(text: str) -> tuple[str, ...]:
+    """Return what of a text is known before every run: the parts around its placeholders."""
+    return tuple(_ANY.split(text))
 
 
 def names_dates(text: str) -> bool:

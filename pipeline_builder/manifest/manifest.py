@@ -108,6 +108,16 @@ class Manifest(Section):
         """The main pipeline: the first that trains, or else the first."""
         return self.pipelines[0]
 
+    @property
+    def infers(self) -> bool:
+        """Whether a pipeline of it uses models, whose scores may ask for them to be trained anew."""
+        return any(entry.is_inference for entry in self.pipelines)
+
+    @property
+    def service_name(self) -> str:
+        """What the names of the pipeline's parts on AWS begin with; the main one's with nothing but the service's."""
+        return f"{self.service.name}-{self.narrowed_to}" if self.narrowed_to else self.service.name
+
     def narrowed(self, name: str) -> Manifest:
         """Return the manifest as it is read for the pipeline of that name.
 

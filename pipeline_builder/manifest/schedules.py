@@ -26,6 +26,10 @@ class Schedule(Section):
         """Return where a key of it stands, or would."""
         return self.places.get(key, self.place)
 
+    def says(self, key: str) -> bool:
+        """Tell whether it is written what a key of it is."""
+        return key in self.places
+
 
 def read_schedules(sections: tuple[ScheduleSection, ...], main: str, document: Document) -> tuple[Schedule, ...]:
     """Return the schedules; those that name no pipeline are for the main one."""

@@ -182,7 +182,13 @@ class Decisions:
         def ran() -> bytes:
             return self.target.pipelines.definition_of(record.execution)
 
-        proof = prove(record, open_, self.target, approval=approval, asked=lambda: asked_of(self.composed(), ran()))
+        proof = prove(
+            record,
+            open_,
+            self.target,
+            approval=approval,
+            asked=lambda: asked_of(self.composed(), ran(), record.parameters),
+        )
         for note in proof.notes:
             self._say(note)
         return proof.record

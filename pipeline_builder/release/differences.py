@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pipeline_builder.release.evidence import (
     ChampionEvidence,
@@ -54,6 +54,17 @@ def describe_bytes(before: PackageEvidence, after: PackageEvidence) -> Iterator[
             yield said
         else:
             yield from describe_file(f"the report {name}", report, now)
+    yield from _baselines(before.baselines, after.baselines)
+
+
+def _baselines(before: Mapping[str, FileEvidence], after: Mapping[str, FileEvidence]) -> Iterator[str]:
+    """Say what is otherwise about what later data are held against, where it was looked at before."""
+    for name in sorted({*before, *after}) if before else ():
+        file, now = before.get(name), after.get(name)
+        if file is None or now is None:
+            yield f"the baseline {name} was {'added' if now else 'taken away'}"
+        else:
+            yield from describe_file(f"the baseline {name}", file, now)
 
 
 def describe_containers(before: Sequence[ContainerEvidence], after: Sequence[ContainerEvidence]) -> Iterator[str]:

@@ -89,7 +89,10 @@ class BoundEvidence(_Frozen):
 
 
 class PackageEvidence(_Frozen):
-    """A model package: what is in it, what it was measured by, and what it was compared with."""
+    """A model package: what is in it, what it was measured by, and what it was compared with.
+
+    `baselines` are what later data are held against; evidence of a version that looked at none has none.
+    """
 
     arn: str
     group: str
@@ -98,6 +101,7 @@ class PackageEvidence(_Frozen):
     step: str
     containers: tuple[ContainerEvidence, ...] = ()
     reports: Mapping[str, ReportEvidence] = {}
+    baselines: Mapping[str, FileEvidence] = {}
     code: tuple[str, ...] = ()
     champion: ChampionEvidence | None = None
     bounds: tuple[BoundEvidence, ...] = ()
@@ -136,6 +140,7 @@ class ScoreEvidence(_Frozen):
     containers: tuple[ContainerEvidence, ...] = ()
     rows_in: int | None = None
     rows_out: int | None = None
+    least_share: float = 1.0
     predictions: FileEvidence | None = None
     monitor: ReportEvidence | None = None
     bounds: tuple[ScoreBoundEvidence, ...] = ()
@@ -196,9 +201,13 @@ class Evidence(_Frozen):
 
 
 def files_of(evidence: Evidence) -> tuple[FileEvidence, ...]:
-    """Return what the packages' jobs have made: artifacts and reports."""
+    """Return what the packages' jobs have made: artifacts, reports and baselines."""
     return tuple(
         file
         for package in evidence.packages
-        for file in (*(c.artifact for c in package.containers if c.artifact), *package.reports.values())
+        for file in (
+            *(c.artifact for c in package.containers if c.artifact),
+            *package.reports.values(),
+            *package.baselines.values(),
+        )
     )

@@ -7,12 +7,10 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Literal
 
 from pipeline_builder.dag.outline import by_name, flat_steps
 from pipeline_builder.descriptions import JSON, CachePrediction, DeployedPipeline
-from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.inert import inert_line, inert_text
 
 ChangeKind = Literal["added", "changed", "removed"]
@@ -61,6 +59,8 @@ class Plan:
     """What somebody changed in the deployed pipeline by other means, since it was applied."""
     unsafe: tuple[str, ...] = ()
     """Why applying it needs `--force`."""
+    uses: tuple[str, ...] = ()
+    """Which model packages a run of an inference pipeline would use, and which day it would be about."""
 
     @property
     def creates(self) -> bool:
@@ -188,7 +188,7 @@ def _shown(value: JSON) -> str:
 def render_plan(plan: Plan) -> str:
     """Return the plan as people read it."""
     lines = [_headline(plan), *_drift_lines(plan), *(f"  needs --force: {reason}" for reason in plan.unsafe)]
-    lines += [*_change_lines(plan.changes, creates=plan.creates)]
+    lines += [*_change_lines(plan.changes, creates=plan.creates), *(f"  uses {inert_line(use)}" for use in plan.uses)]
     if plan.unchanged_since:
         lines.append(f"a run would do nothing: the same has succeeded in execution {plan.unchanged_since}")
         lines.append("with --rerun every step would run")
@@ -271,4 +271,5 @@ def _cut(text: str) -> str:
 
 def plan_json(plan: Plan) -> JSON:
     """Return the plan as JSON."""
-    return {"format": 1, "changed": plan.changed, **asdict(plan)}
+    found = {"format": 1, "changed": plan.changed, **asdict(plan)}
+    return found if plan.uses else {key: value for key, value in found.items() if key != "uses"}

@@ -58,7 +58,7 @@ class StepRecord(_Frozen):
     """A step with what became of it. Times are UTC; `cache_hit` is the ARN of the execution it was taken from.
 
     `stub` is the sha256 of the result that was given for it instead of running it. `trials` are a tuning's, the best
-    first.
+    first. `machine` is the type of machine that its request asks for, `machines` how many.
     """
 
     name: str
@@ -76,6 +76,8 @@ class StepRecord(_Frozen):
     link: str = ""
     stub: str = ""
     trials: tuple[TrialRecord, ...] = ()
+    machine: str = ""
+    machines: int = 0
 
 
 class VerdictRecord(_Frozen):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline_builder.definition.policy.groups import identity
 from pipeline_builder.definition.uses import ModelUse
 from pipeline_builder.descriptions import ApprovalStatus, ModelPackage
 from pipeline_builder.documents.dates import date_values
@@ -55,7 +56,7 @@ def resolve_models(definition: Definition, target: Target) -> Mapping[str, Used]
     Raises:
         InputProblems: PB963 for a group that isn't there, PB964 for one without an approved version, PB965 for a
             version that isn't there or isn't approved, PB966 for a stage that no approved version is in, PB941 where
-            the package has no one artifact, PB942 where it has no baseline; all of them.
+            the package has no one artifact, PB942 where it has no baseline, PB943 where the group is another's; all.
         PlanRefused: PB461, PB462 where the bytes of a package aren't those that were approved.
     """
     chosen: dict[tuple[str, int | None, str], ModelPackage | Problem] = {}
@@ -94,12 +95,29 @@ def _choose(use: ModelUse, target: Target) -> ModelPackage | Problem:
     if not listed and not use.group.startswith("arn:") and target.registry.group_owner(use.group) is None:
         hint = "a training pipeline makes it when it is applied; 'pipeline-builder apply' of that comes first"
         return Problem(id="PB963", message=f"there is no model package group '{use.group}'", place=use.place, hint=hint)
+    if whose := _foreign(use, listed, target):
+        message = f"the model package group '{use.group}' {whose}, not of '{use.owner}'"
+        return Problem(id="PB943", message=message, place=use.place, hint=use.allow or None)
     approved = [package for package in listed if package.status is ApprovalStatus.APPROVED]
     if use.version is not None:
         return _described(_numbered(use, listed), target)
     if use.stage:
         return _described(_staged(use, listed, approved), target)
     return _described(approved[0] if approved else _none_approved(use, listed), target)
+
+
+def _foreign(use: ModelUse, listed: tuple[ModelPackage, ...], target: Target) -> str:
+    """Return whose a group is that is neither the repository's nor allowed; empty where there is nothing to say."""
+    if use.listed or not use.owner:
+        return ""
+    tag = target.registry.group_owner(use.group)
+    if tag:
+        return "" if tag == use.owner else f"has the tag of '{tag}'"
+    said = {target.registry.describe_package(package.arn).metadata.get("Repository", "") for package in listed[:1]}
+    if all(repo and identity(repo) == use.owner for repo in said):
+        return ""
+    whose = ", ".join(f"'{repo}'" if repo else "nobody's that say so" for repo in sorted(said))
+    return f"has no tag, and its newest package is of {whose}"
 
 
 def _described(found: ModelPackage | Problem, target: Target) -> ModelPackage | Problem:
@@ -161,7 +179,7 @@ def _used(use: ModelUse, package: ModelPackage) -> Used | Problem:
             return _unmountable(use, package, len(artifacts))
         value = artifacts[0]
     if use.what == "baseline":
-        statistics = str(getattr(package, "baselines", {}).get(_STATISTICS, ""))
+        statistics = package.baselines.get(_STATISTICS, "")
         if not statistics:
             return _without_baseline(use, package)
         value = f"{statistics.rpartition('/')[0]}/"

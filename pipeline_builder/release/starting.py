@@ -40,6 +40,7 @@ class Starting:
         """
         definition = self.composed.definition
         check_given(self.given, definition.own_parameters, lambda: self.composed.policed)
+        self.uses  # noqa: B018 - says them, before anything is done with them
         used = {name: used.value for name, used in self.models.items()}
         return start_parameters(definition, self.lock, self.fingerprints) | used | self._dates | dict(self.given)
 
@@ -48,16 +49,40 @@ class Starting:
         """Those of the data."""
         return data_fingerprints(self.composed.definition, self.target.store, {**self._dates, **self.given})
 
+    def check_inputs(self) -> None:
+        """Look whether what an inference run reads is there, before it starts: what is deployed needs none yet.
+
+        Raises:
+            InputProblems: PB974, PB979 for data of the logical date that isn't there.
+        """
+        if self.composed.definition.kind != "inference":
+            return
+        from pipeline_builder.release.scoring.inputs import check_inputs
+
+        values = {**self._dates, **self.given}
+        check_inputs(self.composed, self.target.store, values, self.logical_date)
+
     @cached_property
     def models(self) -> Mapping[str, Used]:
         """The model packages that an inference run uses, by parameter."""
         if not (definition := self.composed.definition).models:
             return {}
-        from pipeline_builder.release.resolving import describe_used, resolve_models
+        from pipeline_builder.release.resolving import resolve_models
 
-        found = resolve_models(definition, self.target)
-        for line in describe_used(found.values()):
-            self.say(f"model     {line}")
+        return resolve_models(definition, self.target)
+
+    @cached_property
+    def uses(self) -> tuple[str, ...]:
+        """What an inference run takes from its start, in words, which are said as soon as it is known."""
+        found: tuple[str, ...] = ()
+        if self.models:
+            from pipeline_builder.release.resolving import describe_used
+
+            found = tuple(describe_used(self.models.values()))
+        if self.composed.definition.dates:
+            found = (*found, f"the logical date {self.logical_date}")
+        for words in found:
+            self.say(f"uses      {words}")
         return found
 
     @cached_property
@@ -67,6 +92,11 @@ class Starting:
 
         hourly = "hour" in self.composed.definition.dates.values()
         return logical_date(self.date, hourly=hourly, now=datetime.now(timezone.utc))
+
+    @property
+    def asked_date(self) -> str:
+        """The logical date of an inference run, empty of another."""
+        return self.logical_date if self.composed.definition.kind == "inference" else ""
 
     @property
     def _dates(self) -> dict[str, str]:

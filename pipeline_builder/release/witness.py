@@ -203,6 +203,7 @@ def witness_package(
         "version": package.version,
         "containers": tuple(witness_container(container, target) for container in package.containers),
         "reports": {name: read_report(uri, target) for name, uri in sorted(package.reports.items())},
+        "baselines": {name: look_at(uri, target) for name, uri in sorted(package.baselines.items())},
         "champion": _champion(package, target, among, archived or Archived(target)),
     }
     return known.model_copy(update=now)

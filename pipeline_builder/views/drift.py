@@ -12,10 +12,20 @@ from typing import Any
 
 from pipeline_builder.views.distributions import Distribution, distribution_of
 
-STATISTICS = {"psi": "PSI", "js": "Jensen-Shannon", "ks": "KS", "missing": "Missing"}
+STATISTICS = {
+    "psi": "PSI",
+    "ks": "KS",
+    "js": "Jensen-Shannon",
+    "wasserstein": "Wasserstein",
+    "chi2": "Chi-square",
+    "missing": "Missing",
+}
 """What is drawn of a column, and what a reader calls it."""
+_LEAST = 2
+"""Statistics that are drawn at least, with bounds or without."""
 _MOST_COLUMNS = 2000
 _MOST_VIOLATIONS = 2000
+_MOVED = {"drift", "category", "range"}
 _CUT = 5
 """A bar ends at so many times its bound: one wild column would make all others look like none."""
 
@@ -50,12 +60,16 @@ class Meter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column with a meter for each statistic of the page, None where it has none."""
+    """A column with a meter for each statistic of the page, None where it has none.
+
+    `moved` says that its distribution is what violates a bound.
+    """
 
     name: str
     type: str
     meters: tuple[Meter | None, ...]
     violated: bool
+    moved: bool
     shape: Distribution | None
 
 
@@ -82,23 +96,39 @@ def read_watched(found: Any) -> Watched:
     found = mapping(found)
     violations = _violations(found.get("violations"))
     raw = {name: mapping(column) for name, column in mapping(found.get("columns")).items()}
-    bounds = mapping(found.get("bounds"))
-    names = tuple(name for name in STATISTICS if any(number(column.get(name)) is not None for column in raw.values()))
-    limits = {name: _limits(name, column, bounds, violations) for name, column in raw.items()}
-    scales = {name: _scale(name, raw, limits) for name in names}
-    named = {violation.column for violation in violations}
-    columns = [_column(name, raw[name], limits[name], scales, violated=name in named) for name in raw]
-    columns.sort(key=_badness)
     predictions = mapping(found.get("predictions"))
+    # The predictions have the columns' axes, and a name that no column can have: a JSON's keys are texts.
+    every: dict[str | None, Mapping[str, Any]] = dict(raw.items())
+    if predictions:
+        every[None] = predictions
+    bounds = mapping(found.get("bounds"))
+    limits = {name: _limits(name, column, bounds, violations) for name, column in every.items()}
+    scales = {name: _scale(name, every, limits) for name in _drawn(every, limits)}
+    read = [_column(name, every[name], limits[name], scales, violations) for name in raw]
+    read.sort(key=_badness)
     return Watched(
         violations=violations[:_MOST_VIOLATIONS],
-        statistics=names,
-        columns=tuple(columns[:_MOST_COLUMNS]),
-        columns_left=max(len(columns) - _MOST_COLUMNS, 0),
-        predictions=_predictions(predictions, bounds, violations) if predictions else None,
+        statistics=tuple(scales),
+        columns=tuple(read[:_MOST_COLUMNS]),
+        columns_left=max(len(read) - _MOST_COLUMNS, 0),
+        predictions=_column(None, predictions, limits[None], scales, violations) if predictions else None,
         quality=_quality(found.get("quality")),
         library=text(found.get("library")),
     )
+
+
+def _drawn(
+    raw: Mapping[str | None, Mapping[str, Any]], limits: Mapping[str | None, Mapping[str, float]]
+) -> tuple[str, ...]:
+    """Return the statistics that are worth their room: those with a bound, or else the first ones; missing values only
+    where any are.
+    """
+    there = [name for name in STATISTICS if any(number(column.get(name)) is not None for column in raw.values())]
+    bounded = [name for name in there if any(name in limit for limit in limits.values())]
+    chosen = {*bounded, *[name for name in there if name not in bounded][: max(_LEAST - len(bounded), 0)]}
+    if not any(number(column.get("missing")) for column in raw.values()):
+        chosen.discard("missing")
+    return tuple(name for name in STATISTICS if name in chosen)
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
@@ -115,6 +145,14 @@ def number(value: Any) -> float | None:
     except OverflowError:
         return None
     return found if math.isfinite(found) else None
+
+
+def worst_drift(drift: Any, bounds: Any) -> float | None:
+    """Return the worst column's value of the statistic that has a bound, PSI before others; else of the first there."""
+    found, limits = mapping(drift), mapping(bounds)
+    known = [name for name in STATISTICS if number(found.get(f"max_{name}")) is not None]
+    chosen = next((name for name in known if number(limits.get(name)) is not None), next(iter(known), ""))
+    return number(found.get(f"max_{chosen}"))
 
 
 def text(value: Any) -> str:
@@ -144,17 +182,25 @@ def _times(one: Violation) -> float:
     return one.value / one.bound if one.value is not None and one.bound else 0.0
 
 
+def _said_of(name: str | None, violations: Sequence[Violation]) -> tuple[Violation, ...]:
+    """Return the violations of a column; None are the predictions."""
+    names = {"prediction", "predictions"} if name is None else {name}
+    return tuple(one for one in violations if one.column in names)
+
+
 def _limits(
-    name: str, column: Mapping[str, Any], bounds: Mapping[str, Any], violations: Sequence[Violation]
+    name: str | None, column: Mapping[str, Any], bounds: Mapping[str, Any], violations: Sequence[Violation]
 ) -> Mapping[str, float]:
     """Return the bounds of a column: its own, the file's, or what a violation of it says."""
     own = mapping(column.get("bounds"))
-    said = {one.statistic or one.kind: one.bound for one in violations if one.column == name}
+    said = {one.statistic or one.kind: one.bound for one in _said_of(name, violations)}
     found = {key: number(own.get(key, bounds.get(key, said.get(key)))) for key in STATISTICS}
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _scale(name: str, raw: Mapping[str, Mapping[str, Any]], limits: Mapping[str, Mapping[str, float]]) -> float:
+def _scale(
+    name: str, raw: Mapping[str | None, Mapping[str, Any]], limits: Mapping[str | None, Mapping[str, float]]
+) -> float:
     """Return where the axis of a statistic ends."""
     greatest = max((number(column.get(name)) or 0.0 for column in raw.values()), default=0.0)
     bound = max((limit.get(name, 0.0) for limit in limits.values()), default=0.0)
@@ -162,14 +208,22 @@ def _scale(name: str, raw: Mapping[str, Mapping[str, Any]], limits: Mapping[str,
 
 
 def _column(
-    name: str, raw: Mapping[str, Any], limits: Mapping[str, float], scales: Mapping[str, float], *, violated: bool
+    name: str | None,
+    raw: Mapping[str, Any],
+    limits: Mapping[str, float],
+    scales: Mapping[str, float],
+    violations: Sequence[Violation],
 ) -> Column:
-    meters = tuple(_meter(number(raw.get(key)), limits.get(key), scale) for key, scale in scales.items())
+    meters = {key: _meter(number(raw.get(key)), limits.get(key), scale) for key, scale in scales.items()}
+    said = {one.kind for one in _said_of(name, violations)}
+    moved = any(meter.beyond for key, meter in meters.items() if meter and key != "missing")
+    missing = meters.get("missing")
     return Column(
-        name=name,
+        name=name or "the predictions",
         type=text(raw.get("type")),
-        meters=meters,
-        violated=violated or any(meter.beyond for meter in meters if meter),
+        meters=tuple(meters.values()),
+        violated=moved or bool(said) or bool(missing and missing.beyond),
+        moved=moved or bool(said & _MOVED),
         shape=distribution_of(raw),
     )
 
@@ -186,12 +240,6 @@ def _badness(column: Column) -> tuple[bool, float, float, str]:
     known = [meter for meter in column.meters if meter]
     times = max((meter.value / meter.bound for meter in known if meter.bound), default=0.0)
     return not column.violated, -times, -max((meter.value for meter in known), default=0.0), column.name
-
-
-def _predictions(raw: Mapping[str, Any], bounds: Mapping[str, Any], violations: Sequence[Violation]) -> Column:
-    limits = _limits("predictions", raw, bounds, violations)
-    scales = {name: limits.get(name, 0.0) * _CUT or 1.0 for name in STATISTICS if number(raw.get(name)) is not None}
-    return _column("predictions", raw, limits, scales, violated=any(v.column == "predictions" for v in violations))
 
 
 def _quality(found: Any) -> tuple[tuple[str, float], ...]:

@@ -19,6 +19,8 @@ from pipeline_builder.errors import InputProblems, Problem
 
 Mapped = dict[str, JSON]
 DEFAULT_CHANNEL = "train"
+WATCHING = {"Baseline": "baseline", "Monitor": "monitor"}
+"""The one output of the steps that watch data, by their class."""
 # Below the pipeline's name in its bucket: code and lists of files by their hashes, definitions, evidence; and what
 # executions made before each repository had a folder of its own.
 OWN_FOLDERS = ("code", "definitions", "evidence", "executions", "manifests")
@@ -149,6 +151,9 @@ def chained_outputs(context: Context, step: Step, *, single: str = DEFAULT_CHANN
             outputs += [Chained(step=name, label=c, uri=output_uri(name, c)) for c in output_channels(source)]
         elif source.step_class == "Metrics":
             label = report_output(source)
+            outputs.append(Chained(step=name, label=label, uri=output_uri(name, label)))
+        elif source.step_class in WATCHING:
+            label = WATCHING[source.step_class]
             outputs.append(Chained(step=name, label=label, uri=output_uri(name, label)))
         elif source.trains:
             outputs.append(Chained(step=name, label=single, uri=model_uri(source, top)))

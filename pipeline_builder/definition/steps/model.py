@@ -17,6 +17,7 @@ from pipeline_builder.definition.steps.context import (
     without_empty,
 )
 from pipeline_builder.definition.steps.group import group_name
+from pipeline_builder.definition.steps.monitoring import baseline_members
 from pipeline_builder.definition.uses import package_reference
 from pipeline_builder.documents.expressions import get
 
@@ -56,7 +57,7 @@ def _create_from_package(context: Context, step: Step, used: UsedModelSection) -
     request: Mapped = {
         "ModelName": step.unit.section.name,
         "ExecutionRoleArn": context.role(step),
-        "PrimaryContainer": without_empty(package),
+        "Containers": [without_empty(package)],  # as AWS documents it: a package may have several
         "VpcConfig": vpc_config(context.settings),
         "EnableNetworkIsolation": True if context.is_isolated(step) else None,
         "Tags": tag_list(context, transform.tags if transform else {}),
@@ -68,7 +69,7 @@ def compose_register_model(context: Context, step: Step) -> Mapped:
     """Return the step: a new version of the model's package group, with metrics and provenance."""
     registry, unit = step.registry, step.unit
     inference = registry.inference
-    calculated, baselines = registered_baselines(context, step)
+    calculated, checked = registered_baselines(context, step)
     specification: Mapped = {
         "Containers": model_containers(context, step),
         "SupportedContentTypes": list(inference.content_types),
@@ -82,7 +83,7 @@ def compose_register_model(context: Context, step: Step) -> Mapped:
         "ModelApprovalStatus": registry.approval,
         "InferenceSpecification": without_empty(specification),
         "ModelMetrics": _metrics(context, step, calculated),
-        "DriftCheckBaselines": baselines,
+        "DriftCheckBaselines": {**checked, **baseline_members(context, step, checked)},
         "SecurityConfig": without_empty({"KmsKeyId": context.settings.kms_key}),
         **_provenance(context, step),
     }

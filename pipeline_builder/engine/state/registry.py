@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline_builder.dag.packages import QUALITY, containers_of, reports_of, stage_of
+from pipeline_builder.dag.packages import QUALITY, baselines_of, containers_of, reports_of, stage_of
 from pipeline_builder.descriptions import ApprovalChange, ApprovalStatus, ModelPackage
 from pipeline_builder.engine.state.rows import Row
 from pipeline_builder.engine.state.state import State, now
@@ -173,6 +173,7 @@ def _package(row: Row) -> ModelPackage:
         execution=row["execution"],
         containers=containers,
         reports=reports,
+        baselines=baselines_of(request),
         stage=stage,
         stage_status=stage_status,
     )

@@ -9,6 +9,7 @@ from pipeline_builder.inert import inert_line
 from pipeline_builder.release.evidence import Evidence, ScoreBoundEvidence, ScoreEvidence, StepEvidence
 from pipeline_builder.release.record import RunRecord, ScoreRecord, ScoreStatus, VerdictRecord
 from pipeline_builder.release.scoring.findings import DRIFT, SHAPE, Findings, read_findings
+from pipeline_builder.release.scoring.rows import few_rows
 
 WARN, BLOCK, RETRAIN = "warn", "block", "retrain"
 _FINE = frozenset(["Succeeded", "Skipped"])
@@ -109,6 +110,8 @@ def _looked(evidence: Evidence, score: ScoreEvidence) -> Iterator[_Found]:
     if score.predictions is None or score.predictions.gone:
         yield _Found(words="there are no predictions", failed=True)
         return
+    if few := few_rows(score.rows_in, score.rows_out, score.least_share):
+        yield _Found(words=few, actions=(BLOCK,))
     if score.monitor is None:
         bounds = len(score.bounds)
         yield _Found(words="nothing monitors it", actions=(BLOCK,) if bounds else ())

@@ -68,8 +68,7 @@ def _outputs(steps: Sequence[Step], ran: RanOf) -> Outputs:
     if scoring is None:
         return Outputs()
     outputs = outputs_of(scoring.name, ran)
-    monitor = next((step for step in reversed(steps) if step.step_class == "Monitor"), None)
-    report = outputs_of(monitor.name, ran).get(MONITOR, "") if monitor else ""
+    report = _monitor(steps, ran)
     return Outputs(
         predictions=_folder(predicted(outputs)),
         monitor=f"{_folder(report)}{REPORT}" if report else "",
@@ -78,13 +77,18 @@ def _outputs(steps: Sequence[Step], ran: RanOf) -> Outputs:
     )
 
 
+def _monitor(steps: Sequence[Step], ran: RanOf) -> str:
+    """Return where a Monitor step has left its report, or a Processing step whose script writes one as that does."""
+    watching = [step for step in steps if step.kind == "Monitor"] or [s for s in steps if s.step_class == "Processing"]
+    return next(filter(None, (outputs_of(step.name, ran).get(MONITOR, "") for step in reversed(watching))), "")
+
+
 def predicting(steps: Sequence[Step]) -> Step | None:
     """Return the step of a model, in the order of the graph, whose output is what is published: that of the section
     `postprocess`, else the last one that scores.
     """
-    scoring = [step for step in steps if step.step_class in _SCORING]
-    after = [step for step in scoring if step.section_name == "postprocess"]
-    return (after or [found] if (found := _scored_by(steps)) else after or [None])[-1]
+    after = [step for step in steps if step.step_class in _SCORING and step.section_name == "postprocess"]
+    return after[-1] if after else _scored_by(steps)
 
 
 def _scored_by(steps: Sequence[Step]) -> Step | None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class AskedScore:
     """What a conf asks of one model's scores, and where the run has left them; `monitor` is empty without such a step.
 
-    `predictions` is the prefix that they are below.
+    `predictions` is the prefix that they are below, `least_share` how many of the rows have to be predicted at least.
     """
 
     bounds: tuple[ScoreBoundEvidence, ...] = ()
@@ -33,6 +33,7 @@ class AskedScore:
     on_violation: tuple[str, ...] = ()
     predictions: str = ""
     monitor: str = ""
+    least_share: float = 1.0
 
 
 def bounds_of(gates: Iterable[ScoreGateSection]) -> tuple[ScoreBoundEvidence, ...]:
@@ -61,6 +62,7 @@ def _known(score: ScoreRecord, asked: AskedScore) -> ScoreEvidence:
         version=score.package_version,
         rows_in=score.rows_in,
         rows_out=score.rows_out,
+        least_share=asked.least_share,
         predictions=FileEvidence(uri=asked.predictions) if asked.predictions else None,
         monitor=ReportEvidence(uri=asked.monitor) if asked.monitor else None,
         bounds=asked.bounds,

@@ -24,7 +24,7 @@ NOW = datetime(2026, 11, 30, 1, 59, tzinfo=timezone(timedelta(hours=2)))
         ("2126-01-01", False, "2126-01-01"),
     ],
 )
-def test_a_date(text: str, hourly: bool, date: str) -> None:  # noqa: FBT001
+def test_a_date(text: str, hourly: bool, date: str) -> None:
     assert logical_date(text, hourly=hourly, now=NOW) == date
 
 
@@ -32,7 +32,7 @@ def test_a_date(text: str, hourly: bool, date: str) -> None:  # noqa: FBT001
     ("text", "hourly"),
     [("yesterday", False), ("2026-02-30", False), ("2026-11-29", True), ("2026-11-29T24", True), ("26-11-29", False)],
 )
-def test_what_is_no_date(text: str, hourly: bool) -> None:  # noqa: FBT001
+def test_what_is_no_date(text: str, hourly: bool) -> None:
     with pytest.raises(InputProblems, match=rf"PB891 '{text}' is"):
         logical_date(text, hourly=hourly, now=NOW)
 
