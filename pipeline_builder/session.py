@@ -253,15 +253,15 @@ class Session(Several):
 
     def resume(self, name: str, eyes: Eyes, *, mine: bool = False) -> RunRecord:
         """Follow an execution to its end, the only one that goes on or the last where none is named, and judge it."""
-        begun = resume(self._dated(self.runs.running(name)), mine=mine)
+        begun = resume(self.dated(self.runs.running(name)), mine=mine)
         return self._follow(lambda: begun, eyes)
 
     def retry(self, name: str, eyes: Eyes) -> RunRecord:
         """Go on with a failed or stopped execution where it was, and judge it as a run."""
-        failed = self._dated(self.runs.failed(name))
+        failed = self.dated(self.runs.failed(name))
         return self._follow(partial(retry, self.target.pipelines, failed, note=self._note), eyes)
 
-    def _dated(self, execution: Execution) -> Execution:
+    def dated(self, execution: Execution) -> Execution:
         """Let this be about the logical date that an execution of before is of, where its parameters tell it."""
         if self.composed.definition.dates:
             from pipeline_builder.release.scoring.collecting import date_of
@@ -272,9 +272,11 @@ class Session(Several):
         return execution
 
     def _begin(self, pipeline: DeployedPipeline, *, rerun: bool, selection: Selection | None, cause: str = "") -> Start:
+        parameters = self.parameters
+        self.starting.check_inputs()
         try:
             return start(
-                self.target.pipelines, pipeline, self.parameters,
+                self.target.pipelines, pipeline, parameters,
                 rerun=rerun, selection=selection, cause=cause, note=self._note,
             )  # fmt: skip
         except InputProblems as error:  # a target knows the definition only, and no conf
@@ -341,6 +343,16 @@ class Session(Several):
         from pipeline_builder.release.scoring.holding import hold_day
 
         return hold_day(self.target, definition.pipeline, date or self.starting.logical_date)
+
+    def scored(self, name: str) -> RunRecord:
+        """Return the record of an inference run that was judged, the last one where none is named."""
+        from pipeline_builder.release.scoring.collecting import recall_scores
+
+        record = self.runs.record(name)
+        if record.scores:
+            return record
+        execution = self.dated(self.runs.find(record.execution))
+        return recall_scores(record, self.target) or self.judge(execution, planned=self.deployed(), reused=True)
 
     def publish(self, record: RunRecord, *, force: bool = False) -> RunRecord:
         """Publish what an inference run has scored and the gate has passed, and note its date in the ledger.
