@@ -20,8 +20,10 @@ def main(program, *given):
     scoring = ["--pipeline", "scoring"]
     tell("A model is trained, and approved, unless one is there.")
     run([program, "up", "--pipeline", "training", *approve, *given])
-    tell("Seven days of new sessions are scored with it: they are like those that it was trained on.")
+    tell("A day of new sessions is scored with it, and published: they are like those that it was trained on.")
     run([*days, f"{DATA}/sessions"])
+    run([program, "up", *scoring, "--date", FIRST, *given])
+    tell("So are six more, several at once; days that are scored already are left.")
     run([program, "backfill", *scoring, "--from", FIRST, "--to", LAST, *given])
     tell("The eighth is a sale, and other people come: the day is caught, and its scores are not published.")
     run([program, "up", *scoring, "--date", SALE, *given], expected=(BLOCKED,))
