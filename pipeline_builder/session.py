@@ -75,8 +75,9 @@ class Session(Several):
     def starting(self) -> Starting:
         """What an execution starts with, each looked up once in a command."""
         return Starting(
-            composed=self.composed, target=self.target, lock=self.lock, given=self.given, date=self.date, say=self.say
-        )
+            composed=self.composed, target=self.target, lock=self.lock, given=self.given, date=self.date, say=self.say,
+            held=self.held,
+        )  # fmt: skip
 
     @property
     def parameters(self) -> dict[str, str]:

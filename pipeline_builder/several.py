@@ -24,8 +24,9 @@ class Several(Opened):
     """A workspace beside those of the manifest's other pipelines.
 
     `say` gets a line for people, `warn` a warning; `given` are values of pipeline parameters, `date` is the logical
-    date of an inference run, today where it is empty. `named` says that this is about one pipeline, because somebody
-    has asked for it, or as one of `each`; else it is about the main one, and what is looked up is looked for in all.
+    date of an inference run, today where it is empty, `held` the versions of groups that it uses instead of champions.
+    `named` says that this is about one pipeline, because somebody has asked for it, or as one of `each`; else it is
+    about the main one, and what is looked up is looked for in all.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Several(Opened):
         self.seconds: dict[str, float] = {}
         self.begun: Start | None = None
         self.named = False
+        self.held: Mapping[str, int] = {}
         self.left_whole: frozenset[str] = frozenset()
 
     @contextlib.contextmanager

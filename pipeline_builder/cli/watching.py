@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline_builder.cli.besides import Done, make_around
 from pipeline_builder.cli.boundary import show_failure
 from pipeline_builder.cli.deciding import ask_decisions
 from pipeline_builder.cli.group import main
@@ -157,6 +158,7 @@ def _make_watch(session: Session, wishes: _Wishes, *, interval: float, retry_fai
         run=lambda loaded, inputs: _run(loaded, inputs, wishes),
         say=_say,
         report=_report,
+        besides=make_around(lambda one: Done(*_job_of(one, wishes)), wishes.given, as_json=wishes.as_json),
     )
     return Watch(around, state=session.workspace.state, interval=interval, retry_failed=retry_failed)
 
@@ -207,16 +209,23 @@ def _whole_job(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> tuple[int, di
     """Return the exit code, and what is said of the run as JSON and as text."""
     from pipeline_builder.checkout.heads import lock_of
     from pipeline_builder.session import Session
-    from pipeline_builder.views.summary import failure_code, failure_problems, render_result
 
     session = Session(loaded.workspace, say=say, warn=_warn, manifest=loaded.manifest)
     session.given = wishes.given
     session.checkout(locked=False, at=lock_of(inputs))
+    return _job_of(session, wishes)
+
+
+def _job_of(session: Session, wishes: _Wishes) -> tuple[int, dict[str, object], str]:
+    """Do the whole job of one pipeline; return the exit code, and what is said of the run as JSON and as text."""
+    from pipeline_builder.views.summary import failure_code, failure_problems, render_result
+
     record = build_and_run(session, force=False, rerun=False, timeout=wishes.timeout)
     failure = None
     if wishes.approve:
         decided = ask_decisions(session, record, "approve", wishes.comment)
         record, failure = decided.record, decided.failure
+    record = session.publish(record)
     path = session.report(record)
     if failure:
         raise failure

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 @dataclass(kw_only=True)
 class Starting:
     """`given` are values of pipeline parameters, `date` is the logical date of an inference run, now where it is empty;
-    `say` gets a line about each model that is used.
+    `held` are the versions of groups that are used instead of champions, `say` gets a line about each model that is
+    used.
     """
 
     composed: Composed
@@ -29,6 +30,7 @@ class Starting:
     given: Mapping[str, str]
     date: str
     say: Callable[[str], None]
+    held: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -66,7 +68,7 @@ class Starting:
             return {}
         from pipeline_builder.release.resolving import resolve_models
 
-        return resolve_models(definition, self.target)
+        return resolve_models(definition, self.target, self.held)
 
     @cached_property
     def uses(self) -> tuple[str, ...]:
