@@ -273,9 +273,11 @@ class Session(Several):
         return execution
 
     def _begin(self, pipeline: DeployedPipeline, *, rerun: bool, selection: Selection | None, cause: str = "") -> Start:
+        parameters = self.parameters
+        self.starting.check_inputs()
         try:
             return start(
-                self.target.pipelines, pipeline, self.parameters,
+                self.target.pipelines, pipeline, parameters,
                 rerun=rerun, selection=selection, cause=cause, note=self._note,
             )  # fmt: skip
         except InputProblems as error:  # a target knows the definition only, and no conf
@@ -342,6 +344,16 @@ class Session(Several):
         from pipeline_builder.release.scoring.holding import hold_day
 
         return hold_day(self.target, definition.pipeline, date or self.starting.logical_date)
+
+    def scored(self, name: str) -> RunRecord:
+        """Return the record of an inference run that was judged, the last one where none is named."""
+        from pipeline_builder.release.scoring.collecting import recall_scores
+
+        record = self.runs.record(name)
+        if record.scores:
+            return record
+        execution = self._dated(self.runs.find(record.execution))
+        return recall_scores(record, self.target) or self.judge(execution, planned=self.deployed(), reused=True)
 
     def publish(self, record: RunRecord, *, force: bool = False) -> RunRecord:
         """Publish what an inference run has scored and the gate has passed, and note its date in the ledger.

@@ -12,6 +12,7 @@ from pipeline_builder.cli import (  # noqa: F401 - they add their commands
     rendering,
     running,
     scaffolding,
+    scoring,
     service,
     staging,
     tools,

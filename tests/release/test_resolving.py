@@ -87,7 +87,8 @@ def refusal(found: Definition, target: Target) -> str:
     with pytest.raises(InputProblems) as caught:
         resolve_models(found, target)
     (problem,) = caught.value.problems
-    assert str(problem.place).startswith("churn@1f3c9ab:conf/conf.yaml:6:7"), problem.place
+    assert problem.place
+    assert problem.place.text.startswith("      model: {group: "), problem.place
     return f"{problem.id} {problem.message}"
 
 
