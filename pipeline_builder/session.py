@@ -334,6 +334,7 @@ class Session(Several):
             say=lambda words: self.say(f"{'retrain':<9} {words}"),
             announce=open_announcer(self.workspace),
             unchanged=self.left_whole,
+            handles=lambda: self.names,
         )
 
     def _held(self, date: str = "") -> AbstractContextManager[None]:
