@@ -410,6 +410,8 @@ class Session(Several):
             composed=lambda: self.composed,
             say=self.say,
             histories=lambda: load_histories(self.workspace.shared / AUTHORS) if self.manifest.four_eyes else None,
+            each=lambda: tuple(one.decisions for one in self.each),
+            owner=lambda pipeline: self.owner(pipeline).decisions,
         )
 
     def names_of_caller(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -24,6 +25,7 @@ from pipeline_builder.cli.options import (
     timeout_option,
 )
 from pipeline_builder.cli.output import json_text, problems_json, say, show, show_all, show_line
+from pipeline_builder.cli.pipelines import Answer, Answers, prepare
 from pipeline_builder.cli.running import build_and_run
 from pipeline_builder.errors import ExitCode, PipelineBuilderError, PlanRefused, Problem, render_problem
 from pipeline_builder.machine.collector import collect_all
@@ -213,7 +215,17 @@ def _whole_job(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> tuple[int, di
     session = Session(loaded.workspace, say=say, warn=_warn, manifest=loaded.manifest)
     session.given = wishes.given
     session.checkout(locked=False, at=lock_of(inputs))
-    return _job_of(session, wishes)
+    if not session.several:
+        return _job_of(session, wishes)
+    found = Answers(as_json=wishes.as_json)
+    for one in prepare(session, found):
+        found.take(one, partial(_answer_of, wishes=wishes))
+    return next(iter(found.codes), ExitCode.OK), {"pipelines": found.results}, ""
+
+
+def _answer_of(session: Session, wishes: _Wishes) -> Answer:
+    code, result, text = _job_of(session, wishes)
+    return Answer(result={"code": int(code), **result}, text=text, code=code)
 
 
 def _job_of(session: Session, wishes: _Wishes) -> tuple[int, dict[str, object], str]:
