@@ -121,7 +121,7 @@ class Session(Several):
         """Look whether the target has what the definition needs; return the warnings, or raise every finding."""
         with self.stage("preflight") as words:
             composed = self.composed
-            found = self.target.preflight(composed.definition.content)
+            found = (*self.target.preflight(composed.definition.content), *self.starting.find_unusable())
             found = self._placed(found)
             if any(not problem.warning for problem in found):
                 raise InputProblems(*found)
@@ -250,6 +250,7 @@ class Session(Several):
     def _again(self, own: Execution, pipeline: DeployedPipeline) -> Callable[[], Start]:
         if moved := find_moved(own, self.starting.fingerprints):
             self.warn(moved)
+        self.starting.use_again(own)
         return partial(go_on, self.target.pipelines, own, pipeline, note=self._note)
 
     def resume(self, name: str, eyes: Eyes, *, mine: bool = False) -> RunRecord:
@@ -260,6 +261,7 @@ class Session(Several):
     def retry(self, name: str, eyes: Eyes) -> RunRecord:
         """Go on with a failed or stopped execution where it was, and judge it as a run."""
         failed = self.dated(self.runs.failed(name))
+        self.starting.use_again(failed)
         return self._follow(partial(retry, self.target.pipelines, failed, note=self._note), eyes)
 
     def dated(self, execution: Execution) -> Execution:

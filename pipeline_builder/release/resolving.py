@@ -80,6 +80,27 @@ def resolve_models(definition: Definition, target: Target, held: Mapping[str, in
     return found
 
 
+def check_started(definition: Definition, parameters: Mapping[str, str], target: Target) -> None:
+    """Refuse to go on with what was started with model packages that mustn't be used by now.
+
+    Raises:
+        InputProblems: PB965 for each that isn't approved any more.
+        PlanRefused: PB461, PB462 where the bytes of one aren't those that were approved.
+    """
+    uses = {
+        parameters[name]: use for name, use in definition.models.items() if use.what == "package" and name in parameters
+    }
+    described = {arn: target.registry.describe_package(arn) for arn in uses}
+    refused = [
+        _unapproved(uses[arn], package)
+        for arn, package in described.items()
+        if package.status is not ApprovalStatus.APPROVED
+    ]
+    if refused:
+        raise InputProblems(*refused)
+    refuse_moved(tuple(uses), target)
+
+
 def date_parameters(definition: Definition, date: str) -> Mapping[str, str]:
     """Return what each parameter of the logical date is, `2026-11-29` or `2026-11-29T13`."""
     values = date_values(date) if definition.dates else {}
@@ -152,10 +173,13 @@ def _numbered(use: ModelUse, listed: tuple[ModelPackage, ...]) -> ModelPackage |
         known = ", ".join(str(package.version) for package in listed[:_MOST_SHOWN])
         message = f"the model package group '{use.group}' has no version {use.version}"
         hint = f"its newest are: {known}" if known else "it has none yet: run the training pipeline"
-    else:
-        message = f"version {use.version} of '{use.group}' is {found.status.value}, and only approved ones are used"
-        hint = "approve it first, or name another version"
-    return Problem(id="PB965", message=message, place=use.place, hint=hint)
+        return Problem(id="PB965", message=message, place=use.place, hint=hint)
+    return _unapproved(use, found)
+
+
+def _unapproved(use: ModelUse, package: ModelPackage) -> Problem:
+    message = f"version {package.version} of '{use.group}' is {package.status.value}, and only approved ones are used"
+    return Problem(id="PB965", message=message, place=use.place, hint="approve it first, or name another version")
 
 
 def _staged(use: ModelUse, listed: tuple[ModelPackage, ...], approved: list[ModelPackage]) -> ModelPackage | Problem:

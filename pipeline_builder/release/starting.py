@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pipeline_builder.errors import InputProblems, OutsideFailure, PlanRefused, Problem
 from pipeline_builder.release.parameters import check_given, data_fingerprints, start_parameters
 
 if TYPE_CHECKING:
     from pipeline_builder.definition.composed import Composed
+    from pipeline_builder.descriptions import Execution
     from pipeline_builder.manifest.lock import Lock
     from pipeline_builder.release.resolving import Used
     from pipeline_builder.target import Target
+
+_DENIED = "PB704"
 
 
 @dataclass(kw_only=True)
@@ -72,6 +76,30 @@ class Starting:
         from pipeline_builder.release.resolving import resolve_models
 
         return resolve_models(definition, self.target, self.held)
+
+    def find_unusable(self) -> tuple[Problem, ...]:
+        """Return why the models that a run would use can't be; a warning where they may only have to be made first."""
+        from pipeline_builder.release.resolving import NOT_READY
+
+        try:
+            self.models  # noqa: B018 - for what is wrong with them
+        except (InputProblems, PlanRefused, OutsideFailure) as error:
+            may = {*NOT_READY, _DENIED}
+            return tuple(replace(problem, warning=problem.id in may) for problem in error.problems)
+        return ()
+
+    def use_again(self, execution: Execution) -> None:
+        """Refuse to go on with an execution whose model packages aren't approved any more, or aren't what was approved.
+
+        Raises:
+            InputProblems: PB965.
+            PlanRefused: PB461, PB462.
+        """
+        if self.composed.definition.models:
+            from pipeline_builder.release.resolving import check_started
+
+            known = self.target.pipelines.describe_execution(execution.arn) or execution  # a listing tells less
+            check_started(self.composed.definition, known.parameters, self.target)
 
     @cached_property
     def uses(self) -> tuple[str, ...]:
