@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -200,6 +201,8 @@ class Session(Several):
         from pipeline_builder.release.whole import leave_whole
 
         definition, pipelines = self.composed.definition, self.target.pipelines
+        if definition.kind == "inference":  # each of its models is of this date
+            return None
         if plan.unchanged_since or find_open(pipelines, plan.pipeline, definition.content, self.parameters):
             return None
         nodes = nodes_of(self.composed)
@@ -248,12 +251,23 @@ class Session(Several):
 
     def resume(self, name: str, eyes: Eyes, *, mine: bool = False) -> RunRecord:
         """Follow an execution to its end, the only one that goes on or the last where none is named, and judge it."""
-        begun = resume(self.runs.running(name), mine=mine)
+        begun = resume(self._dated(self.runs.running(name)), mine=mine)
         return self._follow(lambda: begun, eyes)
 
     def retry(self, name: str, eyes: Eyes) -> RunRecord:
         """Go on with a failed or stopped execution where it was, and judge it as a run."""
-        return self._follow(partial(retry, self.target.pipelines, self.runs.failed(name), note=self._note), eyes)
+        failed = self._dated(self.runs.failed(name))
+        return self._follow(partial(retry, self.target.pipelines, failed, note=self._note), eyes)
+
+    def _dated(self, execution: Execution) -> Execution:
+        """Let this be about the logical date that an execution of before is of, where its parameters tell it."""
+        if self.composed.definition.dates:
+            from pipeline_builder.release.scoring.collecting import date_of
+
+            known = self.target.pipelines.describe_execution(execution.arn) or execution
+            self.date = date_of(self.composed.definition.dates, known.parameters) or self.date
+            self.__dict__.pop("starting", None)
+        return execution
 
     def _begin(self, pipeline: DeployedPipeline, *, rerun: bool, selection: Selection | None, cause: str = "") -> Start:
         try:
@@ -280,24 +294,55 @@ class Session(Several):
 
     def _follow(self, begin: Callable[[], Start], eyes: Eyes, *, planned: DeployedPipeline | None = None) -> RunRecord:
         """Follow what `begin` gives to its end, and judge it by what was planned, or by what is deployed."""
-        with self.stage("run") as words:
-            self._note(begun := begin())
-            self.say(f"          {describe_start(begun)}")
-            nodes = () if begun.ended else nodes_of(self.composed)
-            execution = follow_shown(self.target, begun, nodes, eyes)
-            words.append(f"execution {execution.id} {execution.status.value}")
-        return self.judge(execution, planned=planned or self.deployed(), reused=begun.origin == "unchanged")
+        with self._held():
+            with self.stage("run") as words:
+                self._note(begun := begin())
+                self.say(f"          {describe_start(begun)}")
+                nodes = () if begun.ended else nodes_of(self.composed)
+                execution = follow_shown(self.target, begun, nodes, eyes)
+                words.append(f"execution {execution.id} {execution.status.value}")
+            return self.judge(execution, planned=planned or self.deployed(), reused=begun.origin == "unchanged")
 
     def judge(self, execution: Execution, *, planned: DeployedPipeline, reused: bool) -> RunRecord:
         """Collect the evidence of an execution, let the gate decide, and write the record."""
         with self.stage("gate") as words:
             record = judge_execution(
-                execution, self.target, self.composed, self.lock, planned=planned, reused=reused, kept=self.kept
-            )
+                execution, self.target, self.composed, self.lock,
+                planned=planned, reused=reused, kept=self.kept, date=self.starting.asked_date,
+            )  # fmt: skip
             record, unsigned = settle_unsigned(with_stages(record, self.seconds), self.target)
             words.append(lines.gate_line(record))
         self.warn_of(unsigned)
         self.write_record(record)
+        return record
+
+    def _held(self, date: str = "") -> AbstractContextManager[None]:
+        """Hold the logical date of an inference run, so that nobody else works on it; PB975 where somebody does."""
+        definition = self.composed.definition
+        if definition.kind == "training":
+            return nullcontext()
+        from pipeline_builder.release.scoring.holding import hold_day
+
+        return hold_day(self.target, definition.pipeline, date or self.starting.logical_date)
+
+    def publish(self, record: RunRecord, *, force: bool = False) -> RunRecord:
+        """Publish what an inference run has scored and the gate has passed, and note its date in the ledger.
+
+        Raises:
+            PipelineBuilderError: what kept a model's scores from it; the others are published by then.
+        """
+        if record.kind == "training":
+            return record
+        from pipeline_builder.release.scoring.delivery import deliver
+
+        with self._held(record.date), self.stage("publish") as words:
+            delivered = deliver(record, self.composed, self.target, force=force)
+            record = with_stages(delivered.record, self.seconds)
+            words.append(lines.publish_line(record, changed=delivered.changed))
+        self.write_record(record)
+        if delivered.failures:
+            self.report(record)
+            raise delivered.failures[0]
         return record
 
     def stop(self, name: str) -> Execution:

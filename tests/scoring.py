@@ -70,7 +70,6 @@ conf:
         channels:
           predictions:
           monitor:
-      monitor: {}
       publish:
         to: s3://SMP_S3BUCKETNAME/scores/
       gate:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline_builder.cli.dates import date_option
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.known import Found, Known
 from pipeline_builder.cli.options import (
@@ -209,6 +210,7 @@ def build(session: Session, *, as_json: bool) -> None:
 
 @main.command()
 @common
+@date_option
 @click.option("--out", type=click.Path(path_type=Path), help="Also write the plan as JSON, for 'apply PLAN'.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 where there are changes.")
 @click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)

@@ -230,7 +230,8 @@ def show_decided(session: Session, record: RunRecord, *, as_json: bool) -> None:
 
 
 def conclude(session: Session, record: RunRecord, *, as_json: bool) -> None:
-    """Write the report of a run, and print what the run came to."""
+    """Publish what an inference run has scored, write the report of a run, and print what the run came to."""
+    record = session.publish(record)
     show_run(record, session.report(record), as_json=as_json)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from pipeline_builder.cli.dates import given_date
 from pipeline_builder.cli.output import say
 from pipeline_builder.errors import Problem, render_problem
 
@@ -212,6 +213,7 @@ def open_session(asked: Asked) -> Session:
     from pipeline_builder.session import Session
 
     session = Session(open_workspace(asked), say=say, warn=lambda problem: say(render_problem(problem)))
+    session.date = given_date()
     return session.of(asked.pipeline) if asked.pipeline else session
 
 

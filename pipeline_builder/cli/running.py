@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from pipeline_builder.cli.dates import date_option
 from pipeline_builder.cli.deciding import ask_decisions, conclude
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import (
@@ -58,6 +59,7 @@ def build_and_run(session: Session, *, force: bool, rerun: bool, timeout: float 
 
 @main.command()
 @common
+@date_option
 @isolation_option
 @click.option("--locked", is_flag=True, help="Take exactly the commits of the lock.")
 @click.option("--rerun", is_flag=True, help="Run anew, even where nothing changed; nothing comes from the step cache.")
@@ -110,6 +112,7 @@ def _lock_or_last(_: click.Context, __: click.Parameter, given: str | None) -> s
 
 @main.command("run")
 @common
+@date_option
 @isolation_option
 @click.option("--rerun", is_flag=True, help="Run anew, even where nothing changed; nothing comes from the step cache.")
 @click.option("--no-wait", is_flag=True, help="Start only; a later run follows the same execution (AWS).")

@@ -91,6 +91,11 @@ class Starting:
         return logical_date(self.date, hourly=hourly, now=datetime.now(timezone.utc))
 
     @property
+    def asked_date(self) -> str:
+        """The logical date of an inference run, empty of another."""
+        return self.logical_date if self.composed.definition.kind == "inference" else ""
+
+    @property
     def _dates(self) -> dict[str, str]:
         if not (definition := self.composed.definition).dates:
             return {}

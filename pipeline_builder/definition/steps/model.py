@@ -57,7 +57,7 @@ def _create_from_package(context: Context, step: Step, used: UsedModelSection) -
     request: Mapped = {
         "ModelName": step.unit.section.name,
         "ExecutionRoleArn": context.role(step),
-        "PrimaryContainer": without_empty(package),
+        "Containers": [without_empty(package)],  # as AWS documents it: a package may have several
         "VpcConfig": vpc_config(context.settings),
         "EnableNetworkIsolation": True if context.is_isolated(step) else None,
         "Tags": tag_list(context, transform.tags if transform else {}),

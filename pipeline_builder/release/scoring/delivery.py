@@ -59,7 +59,7 @@ def deliver(record: RunRecord, composed: Composed, target: Target, *, force: boo
     wanted = [s.model for s in record.scores if s.status in ("scored", "published") and s.model in outputs]
     listed = {model: target.store.entries(outputs[model].predictions) for model in wanted}
     record = prove_scores(record, target)
-    at = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
     delivery = _Delivery(record, composed, target, outputs, listed, at, force=force)
     scores = tuple(delivery.deliver(score) for score in record.scores)
     return Delivered(

@@ -68,14 +68,19 @@ def _outputs(steps: Sequence[Step], ran: RanOf) -> Outputs:
     if scoring is None:
         return Outputs()
     outputs = outputs_of(scoring.name, ran)
-    monitor = next((step for step in reversed(steps) if step.kind == "Monitor"), None)
-    report = outputs_of(monitor.name, ran).get(MONITOR, "") if monitor else ""
+    report = _monitor(steps, ran)
     return Outputs(
         predictions=_folder(predicted(outputs)),
         monitor=f"{_folder(report)}{REPORT}" if report else "",
         step=scoring.name,
         given=_given(_scored_by(steps) or scoring, ran),
     )
+
+
+def _monitor(steps: Sequence[Step], ran: RanOf) -> str:
+    """Return where a Monitor step has left its report, or a Processing step whose script writes one as that does."""
+    watching = [step for step in steps if step.kind == "Monitor"] or [s for s in steps if s.step_class == "Processing"]
+    return next(filter(None, (outputs_of(step.name, ran).get(MONITOR, "") for step in reversed(watching))), "")
 
 
 def predicting(steps: Sequence[Step]) -> Step | None:
