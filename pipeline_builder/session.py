@@ -320,11 +320,11 @@ class Session(Several):
             record, unsigned = settle_unsigned(with_stages(record, self.seconds), self.target)
             words.append(lines.gate_line(record))
         self.warn_of(unsigned)
-        record = self._closed(record)
+        record = self.closed(record)
         self.write_record(record)
         return record
 
-    def _closed(self, record: RunRecord) -> RunRecord:
+    def closed(self, record: RunRecord) -> RunRecord:
         """Return the record of a judged run with what it asks of the training pipeline, or has answered."""
         if not self.manifest.infers:
             return record

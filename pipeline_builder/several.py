@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -113,3 +113,15 @@ class Several(Opened):
         if self.named and len(self.manifest.pipelines) > 1:
             return tuple(name for handle, name in self.names.items() if handle == self.manifest.entry.name)
         return tuple(self.names.values()) if self.several and self.workspace.target != "local" else None
+
+
+def find_rings(several: Iterable[Opened]) -> tuple[Problem, ...]:
+    """Return what pipelines write that starts them again through each other, by data that they are started for."""
+    opened = tuple(several)
+    if sum(bool(one.manifest.entry.trigger.data) for one in opened) < 2:
+        return ()  # what starts a pipeline again by itself is said when it is composed
+    from pipeline_builder.definition.policy.landing import Written, find_loops
+    from pipeline_builder.definition.policy.policy import outputs_of
+
+    written = [Written(entry=one.manifest.entry, outputs=outputs_of(one.composed.policed)) for one in opened]
+    return tuple(find_loops(written))
