@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline_builder.cli.output import problems_json, say, show, show_problems
+from pipeline_builder.descriptions import ExecutionStatus
 from pipeline_builder.errors import InputProblems, PipelineBuilderError, Problem, render_problem
 
 if TYPE_CHECKING:
@@ -82,6 +83,21 @@ def look_at_each(session: Session, look: Do, *, as_json: bool) -> None:
     found.finish()
 
 
+def failed_of(session: Session, name: str) -> Execution:
+    """Return the named execution to go on with; of several pipelines the newest of the only one whose newest failed.
+
+    Raises:
+        InputProblems: PB450 where that of more than one has; those of `Runs.failed`.
+    """
+    from pipeline_builder.release.executions import ambiguous
+
+    newest = [found[0] for one in session.each if (found := one.runs.listed())] if session.several and not name else []
+    failed = [one for one in newest if one.status in (ExecutionStatus.FAILED, ExecutionStatus.STOPPED)]
+    if len(failed) > 1:
+        raise InputProblems(ambiguous(failed))
+    return session.runs.failed(failed[0].arn if failed else name)
+
+
 def owner_of(session: Session, find: Callable[[str], Execution], name: str) -> tuple[Session, str]:
     """Return the session of the pipeline whose execution is meant, and the name of that for it."""
     if not (session.several or session.named):
@@ -103,7 +119,7 @@ class Answers:
         """Do it for one pipeline; one that lacks what isn't there yet is left out, and that is said."""
         name = one.manifest.entry.name
         if not self.quiet:
-            say(f"{'pipeline':<9} {name}")
+            say(begins(name))
         try:
             answer = do(one)
         except InputProblems as error:
@@ -137,6 +153,11 @@ class Answers:
             show({"pipelines": self.results}, as_json=True, text="")
         if self.codes:
             raise click.exceptions.Exit(self.codes[0])
+
+
+def begins(name: str) -> str:
+    """Say that what follows is about a pipeline."""
+    return f"{'pipeline':<9} {name}"
 
 
 def left_out_line(name: str, why: Sequence[Problem]) -> str:

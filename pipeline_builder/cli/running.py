@@ -22,7 +22,7 @@ from pipeline_builder.cli.options import (
     timeout_option,
 )
 from pipeline_builder.cli.output import eyes, show
-from pipeline_builder.cli.pipelines import Answer, answer_each, owner_of
+from pipeline_builder.cli.pipelines import Answer, answer_each, failed_of, owner_of
 from pipeline_builder.machine.deadline import TimeIsUpError, time_limit
 
 if TYPE_CHECKING:
@@ -228,7 +228,7 @@ def retry(session: Session, *, as_json: bool, execution: str) -> None:
     \b
     Example: pipeline-builder retry
     """
-    owner, name = owner_of(session, session.runs.failed, execution)
+    owner, name = owner_of(session, partial(failed_of, session), execution)
     record = owner.retry(name, eyes())
     conclude(owner, record, as_json=as_json).show(as_json=as_json)
 

@@ -12,7 +12,7 @@ from pipeline_builder.cli.group import main
 from pipeline_builder.cli.known import Found, Known
 from pipeline_builder.cli.options import Asked, located, open_session, stubs_option, target_is_given
 from pipeline_builder.cli.output import problems_json, say, show
-from pipeline_builder.cli.pipelines import is_left_out, left_out_json, left_out_line
+from pipeline_builder.cli.pipelines import begins, is_left_out, left_out_json, left_out_line
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.machine.collector import without_collector
 
@@ -89,6 +89,7 @@ def _check_each(several: Sequence[Checked], check: Callable[[Checked], Found], t
     errors: list[InputProblems | OutsideFailure] = []
     for one in several:
         name = one.manifest.entry.name
+        tell(begins(name))
         try:
             found[name] = check(one)
         except (InputProblems, OutsideFailure) as error:

@@ -237,10 +237,11 @@ def _job_of(session: Session, wishes: _Wishes) -> tuple[int, dict[str, object], 
     if wishes.approve:
         decided = ask_decisions(session, record, "approve", wishes.comment)
         record, failure = decided.record, decided.failure
+    if failure:
+        session.report(record)
+        raise failure
     record = session.publish(record)
     path = session.report(record)
-    if failure:
-        raise failure
     problems = failure_problems(record)
     _report(problems)
     result: dict[str, object] = {
