@@ -42,7 +42,7 @@ def _feature(column: Column, *, keep_values: bool) -> dict[str, Any]:
             common["num_infinite"] = column.infinite
         found["numerical_statistics"] = _numerical(column, common, keep_values=keep_values)
     elif column.type == CATEGORICAL:
-        counts = column.categories.items()
+        counts = column.categories.items() if column.has_categories else ()
         buckets = [
             {"value": name, "count": count}
             for name, count in sorted(counts, key=lambda item: (-item[1], item[0]))
@@ -50,7 +50,7 @@ def _feature(column: Column, *, keep_values: bool) -> dict[str, Any]:
         ]
         found["string_statistics"] = {
             "common": common,
-            "distinct_count": len(column.categories) if column.is_complete else column.present,
+            "distinct_count": len(column.categories) or column.present,
             "distribution": {"categorical": {"buckets": buckets}},
         }
     return found
@@ -87,14 +87,28 @@ def _buckets(column: Column) -> list[dict[str, Any]]:
 
 
 def _quantile_buckets(column: Column) -> list[dict[str, Any]]:
-    """A hundred of about as many rows each: all that is kept where no values are."""
-    weighted = column.sketch.weighted()
-    inner = quantiles(weighted, np.arange(1, _FINE_BUCKETS) / _FINE_BUCKETS)
-    edges = np.unique([column.least, *inner, column.most])
-    if len(edges) == 1:
-        return [_bucket(edges[0], edges[0], weighted[1].sum())]
-    counts, _ = np.histogram(np.clip(weighted[0], edges[0], edges[-1]), bins=edges, weights=weighted[1])
-    return [_bucket(edges[at], edges[at + 1], counts[at]) for at in range(len(edges) - 1)]
+    """A hundred of about as many rows each: all that is kept where no values are.
+
+    A value that has a whole bucket's rows, or that is one of few, is a bucket of its own.
+    """
+    values, weights = column.sketch.weighted()
+    inner = quantiles((values, weights), np.arange(1, _FINE_BUCKETS) / _FINE_BUCKETS)
+    distinct, counts = np.unique(inner, return_counts=True)
+    often = distinct[counts > 1]
+    edges = np.unique([column.least, *distinct, column.most])
+    found = []
+    for at, edge in enumerate(edges):
+        if edge in often:
+            found.append(_bucket(edge, edge, weights[values == edge].sum()))
+        if at + 1 < len(edges):
+            high = edges[at + 1]
+            within = (values > edge if edge in often else values >= edge) & (values < high)
+            if high == edges[-1] and high not in often:
+                within |= values == high
+            found.append(_bucket(edge, high, weights[within].sum()))
+    if len(edges) == 1 and not found:
+        found.append(_bucket(edges[0], edges[0], weights.sum()))
+    return [bucket for bucket in found if bucket["count"]]
 
 
 def _bucket(low: Any, high: Any, count: Any) -> dict[str, Any]:
@@ -112,7 +126,7 @@ def constraints(columns: list[Column], settings: dict[str, Any]) -> dict[str, An
         }
         if column.type == NUMERICAL:
             found["num_constraints"] = {"is_non_negative": column.numbers > 0 and column.least >= 0}
-        elif column.type == CATEGORICAL and column.is_complete and len(column.categories) <= _MOST_DOMAIN:
+        elif column.type == CATEGORICAL and column.has_categories and len(column.categories) <= _MOST_DOMAIN:
             rows = 0 if settings.get("keep_values", True) else _LEAST_ROWS
             found["string_constraints"] = {"domains": sorted(k for k, n in column.categories.items() if n >= rows)}
         features.append(found)
