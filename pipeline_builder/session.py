@@ -50,6 +50,7 @@ from pipeline_builder.workspace import (
     RUN,
     begin_state,
     load_workspace_lock,
+    open_announcer,
     open_keys,
 )
 
@@ -209,6 +210,7 @@ class Session(Several):
         left = leave_whole(pipelines, plan.pipeline, definition.content, nodes, plan.predictions)
         if left:
             self.say(f"select    {left.words}")
+            self.left_whole = frozenset(definition.groups)
         return left
 
     def begin(
@@ -272,9 +274,11 @@ class Session(Several):
         return execution
 
     def _begin(self, pipeline: DeployedPipeline, *, rerun: bool, selection: Selection | None, cause: str = "") -> Start:
+        parameters = self.parameters
+        self.starting.check_inputs()
         try:
             return start(
-                self.target.pipelines, pipeline, self.parameters,
+                self.target.pipelines, pipeline, parameters,
                 rerun=rerun, selection=selection, cause=cause, note=self._note,
             )  # fmt: skip
         except InputProblems as error:  # a target knows the definition only, and no conf
@@ -315,8 +319,23 @@ class Session(Several):
             record, unsigned = settle_unsigned(with_stages(record, self.seconds), self.target)
             words.append(lines.gate_line(record))
         self.warn_of(unsigned)
+        record = self._closed(record)
         self.write_record(record)
         return record
+
+    def _closed(self, record: RunRecord) -> RunRecord:
+        """Return the record of a judged run with what it asks of the training pipeline, or has answered."""
+        if not self.manifest.infers:
+            return record
+        from pipeline_builder.release.scoring.loop import close_loop
+
+        return close_loop(
+            record,
+            self.target,
+            say=lambda words: self.say(f"{'retrain':<9} {words}"),
+            announce=open_announcer(self.workspace),
+            unchanged=self.left_whole,
+        )
 
     def _held(self, date: str = "") -> AbstractContextManager[None]:
         """Hold the logical date of an inference run, so that nobody else works on it; PB975 where somebody does."""
@@ -326,6 +345,16 @@ class Session(Several):
         from pipeline_builder.release.scoring.holding import hold_day
 
         return hold_day(self.target, definition.pipeline, date or self.starting.logical_date)
+
+    def scored(self, name: str) -> RunRecord:
+        """Return the record of an inference run that was judged, the last one where none is named."""
+        from pipeline_builder.release.scoring.collecting import recall_scores
+
+        record = self.runs.record(name)
+        if record.scores:
+            return record
+        execution = self._dated(self.runs.find(record.execution))
+        return recall_scores(record, self.target) or self.judge(execution, planned=self.deployed(), reused=True)
 
     def publish(self, record: RunRecord, *, force: bool = False) -> RunRecord:
         """Publish what an inference run has scored and the gate has passed, and note its date in the ledger.
@@ -381,6 +410,8 @@ class Session(Several):
             composed=lambda: self.composed,
             say=self.say,
             histories=lambda: load_histories(self.workspace.shared / AUTHORS) if self.manifest.four_eyes else None,
+            each=lambda: tuple(one.decisions for one in self.each),
+            owner=lambda pipeline: self.owner(pipeline).decisions,
         )
 
     def names_of_caller(self) -> tuple[str, ...]:
@@ -403,6 +434,11 @@ class Session(Several):
         for line in decided.words:
             self.say(f"          {line}")
         self.write_record(decided.record)
+        if self.manifest.infers:
+            from pipeline_builder.release.scoring.retraining import settle_requests
+
+            for line in settle_requests(record.pipeline, self.target):
+                self.say(f"{'retrain':<9} {line}")
         return decided
 
     def write_record(self, record: RunRecord) -> None:

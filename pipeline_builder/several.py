@@ -43,6 +43,8 @@ class Several(Opened):
         self.seconds: dict[str, float] = {}
         self.begun: Start | None = None
         self.named = False
+        self._beside: dict[str, Self] = {}
+        self.left_whole: frozenset[str] = frozenset()
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[list[str]]:
@@ -54,22 +56,28 @@ class Several(Opened):
         self.say(lines.stage_line(name, " ".join(words), self.seconds[name]))
 
     def of(self, pipeline: str) -> Self:
-        """Return the same of that pipeline alone.
+        """Return the same of that pipeline alone, one for each in a command.
 
         Raises:
             InputProblems: PB954 where the manifest doesn't have it.
         """
         manifest = self.manifest.narrowed(pipeline)
+        if known := self._beside.get(manifest.narrowed_to):
+            return known
         workspace = self.workspace.narrowed(manifest.narrowed_to)
         one = type(self)(workspace, say=self.say, warn=self.warn, manifest=manifest)
         one.given, one.date, one.seconds = self.given, self.date, dict(self.seconds)
         one.named, one.first = True, self.first or self
+        self._beside[manifest.narrowed_to] = one
         return one
 
     @property
     def several(self) -> bool:
-        """Whether this is about more than one pipeline."""
-        return not self.named and len(self.manifest.pipelines) > 1
+        """Whether this is about more than one pipeline; who only looks at runs and models may have no manifest."""
+        try:
+            return not self.named and len(self.manifest.pipelines) > 1
+        except InputProblems:
+            return False
 
     @property
     def each(self) -> tuple[Self, ...]:
@@ -78,11 +86,11 @@ class Several(Opened):
 
     def owner(self, pipeline: str) -> Self:
         """Return the same of the pipeline that SageMaker has under this name; this one where it is nobody's else."""
-        if len(self.manifest.pipelines) == 1:
+        if not (self.several or self.named):
             return self
         handle = next((handle for handle, name in self.names.items() if name == pipeline), "")
-        known = bool(handle) and handle != self.manifest.entry.name
-        return self.of(handle) if known or (handle and not self.named) else self
+        mine = self.named and handle == self.manifest.entry.name
+        return self.of(handle) if handle and not mine else self
 
     @cached_property
     def names(self) -> Mapping[str, str]:
@@ -99,9 +107,7 @@ class Several(Opened):
         return found | {handle: named.name for handle, named in read.items()}
 
     def pipelines_of_runs(self) -> tuple[str, ...] | None:
-        """Return the names of the pipelines whose executions are meant; None where there is one pipeline only."""
-        with contextlib.suppress(InputProblems):  # who only looks at runs may have no manifest
-            if len(self.manifest.pipelines) > 1:
-                own = self.manifest.entry.name
-                return tuple(name for handle, name in self.names.items() if not self.named or handle == own)
-        return None
+        """Return the names of the pipelines whose executions are meant; None where those of all are that there are."""
+        if self.named and len(self.manifest.pipelines) > 1:
+            return tuple(name for handle, name in self.names.items() if handle == self.manifest.entry.name)
+        return tuple(self.names.values()) if self.several and self.workspace.target != "local" else None

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline_builder.descriptions import JSON, Approval
-    from pipeline_builder.service.stage import Setting, Staged
+    from pipeline_builder.service.setting import Setting
+    from pipeline_builder.service.stage import Staged
     from pipeline_builder.session import Session
 
 _EXPORTS = "stage.env"
@@ -55,7 +56,7 @@ def stage_command(session: Session, *, as_json: bool, name: str, timeout: float 
     watch    look at the repositories that are polled, start CodePipeline for what moved
 
     What it hands on stands in build/stage.env, as lines for a shell. SMP_TRIGGER, SMP_REPOSITORY, SMP_COMMIT,
-    SMP_GROUPS and SMP_CACHE say what it was started for.
+    SMP_GROUPS, SMP_CACHE, SMP_DATE and SMP_CAUSE say what it was started for, SMP_PIPELINE which pipeline.
 
     \b
     Example: pipeline-builder stage build && pipeline-builder stage train && cat build/stage.env
@@ -66,18 +67,21 @@ def stage_command(session: Session, *, as_json: bool, name: str, timeout: float 
     from pipeline_builder.service.stage import render_exports
     from pipeline_builder.workspace import JUNIT, REPORT
 
-    build = session.workspace.build
-    for stale in (build / _EXPORTS, build / JUNIT):
+    session = session.of("") if session.several else session
+    # Where buildspec.yml looks, whichever pipeline it is about.
+    build, shown = session.workspace.build, session.workspace.shared
+    for stale in (shown / _EXPORTS, shown / JUNIT, build / JUNIT):
         stale.unlink(missing_ok=True)
     try:
         staged = _do(session, name, timeout)
     except PipelineBuilderError as error:
-        write_file(build / JUNIT, render_junit_problems(name, error.problems).encode())
-        write_file(build / _EXPORTS, render_exports(_failed(error.problems)).encode())
+        write_file(shown / JUNIT, render_junit_problems(name, error.problems).encode())
+        write_file(shown / _EXPORTS, render_exports(_failed(error.problems)).encode())
         raise
-    write_file(build / _EXPORTS, render_exports(staged.exports).encode())
-    if not (build / JUNIT).is_file():  # a stage that runs nothing has none of a run, and CodeBuild's report wants one
-        write_file(build / JUNIT, render_junit_problems(name, ()).encode())
+    write_file(shown / _EXPORTS, render_exports(staged.exports).encode())
+    # A stage that runs nothing has none of a run, and CodeBuild's report wants one.
+    found = (build / JUNIT).read_bytes() if (build / JUNIT).is_file() else render_junit_problems(name, ()).encode()
+    write_file(shown / JUNIT, found)
     if staged.record and name in ("train", "judge"):
         show_run(staged.record, build / REPORT, as_json=as_json, ends=not waiting(staged.record))
         return
@@ -86,12 +90,12 @@ def stage_command(session: Session, *, as_json: bool, name: str, timeout: float 
 
 
 def _do(session: Session, name: str, timeout: float | None) -> Staged:
-    from pipeline_builder.service import stage
+    from pipeline_builder.service.setting import read_setting
 
     if name == "watch":
         return _watch(session)
     service = _CodePipeline(session)
-    setting = stage.read_setting(os.environ, service)
+    setting = read_setting(os.environ, service)
     say(f"stage {name}, started by {setting.words}")
     return _begin(session, setting, service, name, timeout)
 

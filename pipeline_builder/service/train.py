@@ -13,7 +13,8 @@ from pipeline_builder.errors import InputProblems, Problem, RunFailed
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.release.narrowing import LAST, Wanted
 from pipeline_builder.release.run import Start, describe_start
-from pipeline_builder.service.stage import Setting, Staged, publish
+from pipeline_builder.service.setting import Setting
+from pipeline_builder.service.stage import Staged, publish
 from pipeline_builder.session import Session
 from pipeline_builder.views.following import Eyes
 
