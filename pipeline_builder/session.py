@@ -254,16 +254,16 @@ class Session(Several):
 
     def resume(self, name: str, eyes: Eyes, *, mine: bool = False) -> RunRecord:
         """Follow an execution to its end, the only one that goes on or the last where none is named, and judge it."""
-        begun = resume(self._dated(self.runs.running(name)), mine=mine)
+        begun = resume(self.dated(self.runs.running(name)), mine=mine)
         return self._follow(lambda: begun, eyes)
 
     def retry(self, name: str, eyes: Eyes) -> RunRecord:
         """Go on with a failed or stopped execution where it was, and judge it as a run."""
-        failed = self._dated(self.runs.failed(name))
+        failed = self.dated(self.runs.failed(name))
         self.starting.use_again(failed)
         return self._follow(partial(retry, self.target.pipelines, failed, note=self._note), eyes)
 
-    def _dated(self, execution: Execution) -> Execution:
+    def dated(self, execution: Execution) -> Execution:
         """Let this be about the logical date that an execution of before is of, where its parameters tell it."""
         if self.composed.definition.dates:
             from pipeline_builder.release.scoring.collecting import date_of
@@ -353,7 +353,7 @@ class Session(Several):
         record = self.runs.record(name)
         if record.scores:
             return record
-        execution = self._dated(self.runs.find(record.execution))
+        execution = self.dated(self.runs.find(record.execution))
         return recall_scores(record, self.target) or self.judge(execution, planned=self.deployed(), reused=True)
 
     def publish(self, record: RunRecord, *, force: bool = False) -> RunRecord:
