@@ -50,6 +50,7 @@ from pipeline_builder.workspace import (
     RUN,
     begin_state,
     load_workspace_lock,
+    open_announcer,
     open_keys,
 )
 
@@ -209,6 +210,7 @@ class Session(Several):
         left = leave_whole(pipelines, plan.pipeline, definition.content, nodes, plan.predictions)
         if left:
             self.say(f"select    {left.words}")
+            self.left_whole = frozenset(definition.groups)
         return left
 
     def begin(
@@ -251,15 +253,15 @@ class Session(Several):
 
     def resume(self, name: str, eyes: Eyes, *, mine: bool = False) -> RunRecord:
         """Follow an execution to its end, the only one that goes on or the last where none is named, and judge it."""
-        begun = resume(self._dated(self.runs.running(name)), mine=mine)
+        begun = resume(self.dated(self.runs.running(name)), mine=mine)
         return self._follow(lambda: begun, eyes)
 
     def retry(self, name: str, eyes: Eyes) -> RunRecord:
         """Go on with a failed or stopped execution where it was, and judge it as a run."""
-        failed = self._dated(self.runs.failed(name))
+        failed = self.dated(self.runs.failed(name))
         return self._follow(partial(retry, self.target.pipelines, failed, note=self._note), eyes)
 
-    def _dated(self, execution: Execution) -> Execution:
+    def dated(self, execution: Execution) -> Execution:
         """Let this be about the logical date that an execution of before is of, where its parameters tell it."""
         if self.composed.definition.dates:
             from pipeline_builder.release.scoring.collecting import date_of
@@ -270,9 +272,11 @@ class Session(Several):
         return execution
 
     def _begin(self, pipeline: DeployedPipeline, *, rerun: bool, selection: Selection | None, cause: str = "") -> Start:
+        parameters = self.parameters
+        self.starting.check_inputs()
         try:
             return start(
-                self.target.pipelines, pipeline, self.parameters,
+                self.target.pipelines, pipeline, parameters,
                 rerun=rerun, selection=selection, cause=cause, note=self._note,
             )  # fmt: skip
         except InputProblems as error:  # a target knows the definition only, and no conf
@@ -313,8 +317,23 @@ class Session(Several):
             record, unsigned = settle_unsigned(with_stages(record, self.seconds), self.target)
             words.append(lines.gate_line(record))
         self.warn_of(unsigned)
+        record = self._closed(record)
         self.write_record(record)
         return record
+
+    def _closed(self, record: RunRecord) -> RunRecord:
+        """Return the record of a judged run with what it asks of the training pipeline, or has answered."""
+        if not self.manifest.infers:
+            return record
+        from pipeline_builder.release.scoring.loop import close_loop
+
+        return close_loop(
+            record,
+            self.target,
+            say=lambda words: self.say(f"{'retrain':<9} {words}"),
+            announce=open_announcer(self.workspace),
+            unchanged=self.left_whole,
+        )
 
     def _held(self, date: str = "") -> AbstractContextManager[None]:
         """Hold the logical date of an inference run, so that nobody else works on it; PB975 where somebody does."""
@@ -332,7 +351,7 @@ class Session(Several):
         record = self.runs.record(name)
         if record.scores:
             return record
-        execution = self._dated(self.runs.find(record.execution))
+        execution = self.dated(self.runs.find(record.execution))
         return recall_scores(record, self.target) or self.judge(execution, planned=self.deployed(), reused=True)
 
     def publish(self, record: RunRecord, *, force: bool = False) -> RunRecord:
@@ -411,6 +430,11 @@ class Session(Several):
         for line in decided.words:
             self.say(f"          {line}")
         self.write_record(decided.record)
+        if self.manifest.infers:
+            from pipeline_builder.release.scoring.retraining import settle_requests
+
+            for line in settle_requests(record.pipeline, self.target):
+                self.say(f"{'retrain':<9} {line}")
         return decided
 
     def write_record(self, record: RunRecord) -> None:

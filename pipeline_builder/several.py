@@ -43,6 +43,7 @@ class Several(Opened):
         self.seconds: dict[str, float] = {}
         self.begun: Start | None = None
         self.named = False
+        self.left_whole: frozenset[str] = frozenset()
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[list[str]]:

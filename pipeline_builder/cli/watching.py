@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
     from pipeline_builder.checkout.heads import Inputs
     from pipeline_builder.gitops.poll import Polled
-    from pipeline_builder.gitops.watch import Loaded, Ran, Watch
+    from pipeline_builder.gitops.surroundings import Loaded, Ran
+    from pipeline_builder.gitops.watch import Watch
     from pipeline_builder.session import Session
 
 
@@ -139,7 +140,8 @@ def _poll(session: Session, *, as_json: bool) -> int:
 
 
 def _make_watch(session: Session, wishes: _Wishes, *, interval: float, retry_failed: bool) -> Watch:
-    from pipeline_builder.gitops.watch import Loaded, Surroundings, Watch
+    from pipeline_builder.gitops.surroundings import Loaded, Surroundings
+    from pipeline_builder.gitops.watch import Watch
     from pipeline_builder.manifest.framework import FILE as FRAMEWORK
 
     def load() -> Loaded:
@@ -187,7 +189,7 @@ def _loop(watch: Watch) -> int:
 
 def _run(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> Ran:
     """Do the whole job for these commits; however it ends, the watch goes on."""
-    from pipeline_builder.gitops.watch import Ran
+    from pipeline_builder.gitops.surroundings import Ran
 
     text = ""
     try:

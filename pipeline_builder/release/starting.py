@@ -36,13 +36,12 @@ class Starting:
 
         Raises:
             InputProblems: PB505, PB231 to PB245 for a given one that mustn't be given, PB963 to PB966 for a model that
-                isn't there to be used, PB974, PB979 for data of the logical date that isn't there.
+                isn't there to be used.
         """
         definition = self.composed.definition
         check_given(self.given, definition.own_parameters, lambda: self.composed.policed)
         self.uses  # noqa: B018 - says them, before anything is done with them
         used = {name: used.value for name, used in self.models.items()}
-        self._inputs  # noqa: B018 - looked at before anything runs
         return start_parameters(definition, self.lock, self.fingerprints) | used | self._dates | dict(self.given)
 
     @cached_property
@@ -50,8 +49,12 @@ class Starting:
         """Those of the data."""
         return data_fingerprints(self.composed.definition, self.target.store, {**self._dates, **self.given})
 
-    @cached_property
-    def _inputs(self) -> None:
+    def check_inputs(self) -> None:
+        """Look whether what an inference run reads is there, before it starts: what is deployed needs none yet.
+
+        Raises:
+            InputProblems: PB974, PB979 for data of the logical date that isn't there.
+        """
         if self.composed.definition.kind != "inference":
             return
         from pipeline_builder.release.scoring.inputs import check_inputs

@@ -26,6 +26,11 @@ def format_statistic(value: float | None) -> str:
     return f"{value:.1e}" if abs(value) < 0.0005 or abs(value) >= 1e9 else f"{value:,.0f}"
 
 
+def format_found(value: float | None) -> str:
+    """Return what a violation has found: a count as such, a statistic with its digits."""
+    return format_number(value) if value is not None and float(value).is_integer() else format_statistic(value)
+
+
 def format_bound(value: float | None) -> str:
     """Return a bound as somebody has written it, without zeros at its end; empty for None."""
     text = format_statistic(value)

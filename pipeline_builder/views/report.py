@@ -34,6 +34,7 @@ from pipeline_builder.views.drift import STATISTICS
 from pipeline_builder.views.formats import (
     format_bound,
     format_duration,
+    format_found,
     format_machines,
     format_moment,
     format_number,
@@ -154,6 +155,7 @@ def _template() -> Template:
         "statistic": format_statistic,
         "machines": format_machines,
         "bound": format_bound,
+        "found": format_found,
         "percent": format_percent,
         "short": format_short,
         "since": format_since,

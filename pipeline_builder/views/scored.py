@@ -16,7 +16,9 @@ _MOST_VIOLATIONS = 12
 _MOST_OBJECTS = 200
 _TONES = {"published": "good", "blocked": "bad", "failed": "bad", "scored": "wait"}
 _WORDS = {"published": "Published", "blocked": "Not published", "failed": "Failed", "scored": "Scored"}
-_DONE = {"warn": "warned", "block": "publication blocked", "retrain": "retraining asked for"}
+_DONE = {"warn": "a warning", "block": "no publication", "retrain": "a training anew"}
+_MOST_REASONS = 2
+"""Of a headline: all of them stand below it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,7 @@ def _view(score: ScoreRecord) -> ScoreView:
         score=score,
         word=_WORDS[score.status],
         tone="wait" if score.status == "published" and score.actions else _TONES[score.status],
-        actions=tuple(_DONE.get(action, action) for action in score.actions),
+        actions=tuple(_DONE.get(action, action) for action in _telling(score.actions)),
         watched=watched,
         violations=violations[:_MOST_VIOLATIONS],
         violations_folded=violations[_MOST_VIOLATIONS:],
@@ -66,6 +68,11 @@ def _view(score: ScoreRecord) -> ScoreView:
         size=sum(found.size for found in score.objects),
         objects_left=max(len(score.objects) - _MOST_OBJECTS, 0),
     )
+
+
+def _telling(actions: tuple[str, ...]) -> tuple[str, ...]:
+    """Leave out a warning where more is done."""
+    return tuple(action for action in actions if action != "warn") or actions
 
 
 def _drifting(watched: Watched | None) -> tuple[Column, ...]:
@@ -120,9 +127,9 @@ def _rows(scores: Sequence[ScoreRecord]) -> str:
 
 
 def _why(score: ScoreRecord, date: str) -> str:
-    reasons = "; ".join(score.reasons[:5]) + (
-        f"; and {len(score.reasons) - 5:,} more reasons" if len(score.reasons) > 5 else ""
-    )
+    left = len(score.reasons) - _MOST_REASONS
+    more = f"; and {left:,} more reason{'s' if left > 1 else ''}" if left > 0 else ""
+    reasons = "; ".join(score.reasons[:_MOST_REASONS]) + more
     if score.status == "scored":
         return f"{date} is scored; 'pipeline-builder publish' puts it where readers look, if the conf says where."
     what = "failed" if score.status == "failed" else "is not published"

@@ -33,7 +33,7 @@ def test_what_is_wrong_comes_before_what_is_drawn() -> None:
     assert places == sorted(places)
     drawn = html[places[2] :]
     assert drawn.index(">wild<") < drawn.index(">moved<") < drawn.index(">calm<")
-    assert "publication blocked, retraining asked for" in html
+    assert "no publication, a training anew" in html
 
 
 def blocked(model: str, **changes: Any) -> ScoreRecord:

@@ -134,7 +134,10 @@ class Backfill:
             self.going[date] = begun.execution.arn
 
         pipelines = self.target.pipelines
-        begun = start(pipelines, self.pipeline, self._starting(date).parameters, rerun=self.force, note=note)
+        starting = self._starting(date)
+        parameters = starting.parameters
+        starting.check_inputs()
+        begun = start(pipelines, self.pipeline, parameters, rerun=self.force, note=note)
         note(begun)
         execution = follow(pipelines, begun, lambda _: None)
         if self.ended.is_set() and execution.status is ExecutionStatus.STOPPED:

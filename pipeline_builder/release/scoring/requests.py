@@ -25,9 +25,9 @@ class Request(BaseModel):
     """What asks for a champion to be trained anew, and what has become of that.
 
     `cause` says in words why, `causes` without the values of the day: the same of the same fault. `execution` and
-    `date` are those of the run that asks, `pipeline` is the one that trains. It is `open` until a run of that has answered it,
-    `answer`; it `waits` while nobody has decided about the `candidate` version that the run has registered. `told` says
-    that the service's event is out, `outcome` what came of it.
+    `date` are those of the run that asks, `pipeline` is the one that trains. It is `open` until a run of that has
+    answered it, `answer`; it `waits` while nobody has decided about the `candidate` version that the run has
+    registered. `told` says that the service's event is out, `outcome` what came of it.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")

@@ -7,7 +7,7 @@ decision about the candidate. The next champion has causes of its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -238,6 +238,15 @@ def _decided(kept: Kept, target: Target) -> str:
     return f"version {champion.version} is in use by now"
 
 
-def open_requests(pipeline: str, target: Target) -> Iterator[Request]:
-    """Yield the requests that a training pipeline has to answer, oldest first."""
-    return (kept.request for kept in list_requests(target, pipeline) if kept.request.state == "open")
+def open_requests(pipeline: str, target: Target) -> tuple[Kept, ...]:
+    """Return the requests that a training pipeline has to answer, oldest first."""
+    return tuple(kept for kept in list_requests(target, pipeline) if kept.request.state == "open")
+
+
+def close_unanswered(kept: Kept, target: Target) -> str:
+    """Close a request that a run of its pipeline hasn't answered; return words about it, empty where it has."""
+    own = [now for now in list_requests(target, kept.request.pipeline) if now.uri == kept.uri]
+    if not own or own[0].request.state != "open":
+        return ""
+    changed = change(own[0], target, state="settled", outcome="the run has registered no version of it")
+    return f"{changed.group} version {changed.version}: {describe(changed)}"
