@@ -176,6 +176,10 @@ CASES: dict[str, Case] = {
                 "distribution": {"categorical": {"buckets": [{"value": "Bonn", "count": 400}, {"value": "Köln", "count": 300}, {"value": "Ulm", "count": 300}]}}}},
         ]}), **day(DAY)},
     ),
+    "left out by the baseline": Case(
+        train={"data/t.csv": table(1, note=lambda n: f"n{n}", bought=1)}, settings={"label": "bought", "ignore": ["note"]},
+        day=day(table(2, note="x")), watch={"label": "", "ignore": []},
+    ),
     "wide": Case(train={"data/t.csv": WIDE}, day=day(WIDE)),
 }  # fmt: skip
 
@@ -242,6 +246,7 @@ FOUND: dict[str, list[tuple[str, str, str]]] = {
     "without values": [("range", "age", "range"), ("drift", "age", "psi"), ("drift", "age", "ks")],
     "chosen kind": [],
     "model monitor's": [("schema", "visits", "new"), ("schema", "member", "new")],
+    "left out by the baseline": [],
     "wide": [],
 }
 WORDS = {

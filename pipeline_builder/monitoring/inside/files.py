@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -26,10 +27,14 @@ _LEAST_ROWS = 10
 _MOST_DOMAIN = 100
 
 
-def statistics(columns: list[Column], rows: int, *, keep_values: bool) -> dict[str, Any]:
-    """Return `statistics.json`: with `keep_values` a sketch of each column has values of single rows in it."""
+def statistics(columns: list[Column], rows: int, *, keep_values: bool, left_out: Iterable[str] = ()) -> dict[str, Any]:
+    """Return `statistics.json`: with `keep_values` a sketch of each column has values of single rows in it.
+
+    `left_out` are the columns that nobody looks at, so that no later look takes them for new ones.
+    """
     features = [_feature(column, keep_values=keep_values) for column in columns]
-    return {"version": 0, "dataset": {"item_count": rows}, "features": features}
+    about = {"item_count": rows, **({"left_out": sorted(left_out)} if left_out else {})}
+    return {"version": 0, "dataset": about, "features": features}
 
 
 def _feature(column: Column, *, keep_values: bool) -> dict[str, Any]:
@@ -142,8 +147,8 @@ def constraints(columns: list[Column], settings: dict[str, Any]) -> dict[str, An
     return {"version": 0, "features": features, "monitoring_config": config}
 
 
-def read_statistics(folder: str, name: str = STATISTICS) -> dict[str, Distribution]:
-    """Return the baseline's columns by name.
+def read_statistics(folder: str, name: str = STATISTICS) -> tuple[dict[str, Distribution], frozenset[str]]:
+    """Return the baseline's columns by name, and the names of those that it left out.
 
     Raises:
         UnusableError: there is none, or it can't be read.
@@ -153,11 +158,12 @@ def read_statistics(folder: str, name: str = STATISTICS) -> dict[str, Distributi
         with open(path, encoding="utf-8") as file:
             found = json.load(file)
         features = [read_feature(feature) for feature in found["features"]]
+        left_out = frozenset(map(str, (found.get("dataset") or {}).get("left_out") or ()))
     except FileNotFoundError:
         raise UnusableError(f"the model's baseline has no {name}: train it anew with a Baseline step") from None
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         raise UnusableError(f"the model's baseline can't be read: {name}: {error!r}"[:300]) from None
-    return {feature.name: feature for feature in features}
+    return {feature.name: feature for feature in features}, left_out
 
 
 def write(folder: str, name: str, content: dict[str, Any]) -> None:
