@@ -75,8 +75,9 @@ class Session(Several):
     def starting(self) -> Starting:
         """What an execution starts with, each looked up once in a command."""
         return Starting(
-            composed=self.composed, target=self.target, lock=self.lock, given=self.given, date=self.date, say=self.say
-        )
+            composed=self.composed, target=self.target, lock=self.lock, given=self.given, date=self.date, say=self.say,
+            held=self.held,
+        )  # fmt: skip
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -319,11 +320,11 @@ class Session(Several):
             record, unsigned = settle_unsigned(with_stages(record, self.seconds), self.target)
             words.append(lines.gate_line(record))
         self.warn_of(unsigned)
-        record = self._closed(record)
+        record = self.closed(record)
         self.write_record(record)
         return record
 
-    def _closed(self, record: RunRecord) -> RunRecord:
+    def closed(self, record: RunRecord) -> RunRecord:
         """Return the record of a judged run with what it asks of the training pipeline, or has answered."""
         if not self.manifest.infers:
             return record
@@ -335,6 +336,7 @@ class Session(Several):
             say=lambda words: self.say(f"{'retrain':<9} {words}"),
             announce=open_announcer(self.workspace),
             unchanged=self.left_whole,
+            handles=lambda: self.names,
         )
 
     def _held(self, date: str = "") -> AbstractContextManager[None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pipeline_builder.definition.policy.groups import identity
@@ -50,8 +50,10 @@ class Used:
         return f"'{self.group}' version {self.version}{f', {why}' if why else ''}"
 
 
-def resolve_models(definition: Definition, target: Target) -> Mapping[str, Used]:
+def resolve_models(definition: Definition, target: Target, held: Mapping[str, int] | None = None) -> Mapping[str, Used]:
     """Return what each parameter of a model package is, as the registry has it now.
+
+    `held` are the versions of groups that stand for champions and stages, as long as they are approved.
 
     Raises:
         InputProblems: PB963 for a group that isn't there, PB964 for one without an approved version, PB965 for a
@@ -65,7 +67,7 @@ def resolve_models(definition: Definition, target: Target) -> Mapping[str, Used]
     for name, use in definition.models.items():
         key = (use.group, use.version, use.stage)
         if key not in chosen:
-            chosen[key] = _choose(use, target)
+            chosen[key] = _held(use, target, (held or {}).get(use.group, 0)) or _choose(use, target)
         package = chosen[key]
         used = _used(use, package) if isinstance(package, ModelPackage) else package
         if isinstance(used, Used):
@@ -108,6 +110,14 @@ def date_parameters(definition: Definition, date: str) -> Mapping[str, str]:
 def describe_used(used: Iterable[Used]) -> Iterator[str]:
     """Yield a line for each model: which version is used, and what can't be told of it."""
     yield from dict.fromkeys(f"{one.use.unit}: {one.words}" for one in used)
+
+
+def _held(use: ModelUse, target: Target, version: int) -> ModelPackage | None:
+    """Return the version that stands for the champion; None where there is none, or it isn't approved any more."""
+    if not version or use.version is not None:
+        return None
+    found = _choose(replace(use, version=version, stage=""), target)
+    return found if isinstance(found, ModelPackage) else None
 
 
 def _choose(use: ModelUse, target: Target) -> ModelPackage | Problem:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -24,7 +24,8 @@ _DENIED = "PB704"
 @dataclass(kw_only=True)
 class Starting:
     """`given` are values of pipeline parameters, `date` is the logical date of an inference run, now where it is empty;
-    `say` gets a line about each model that is used.
+    `held` are the versions of groups that are used instead of champions, `say` gets a line about each model that is
+    used.
     """
 
     composed: Composed
@@ -33,6 +34,7 @@ class Starting:
     given: Mapping[str, str]
     date: str
     say: Callable[[str], None]
+    held: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -73,7 +75,7 @@ class Starting:
             return {}
         from pipeline_builder.release.resolving import resolve_models
 
-        return resolve_models(definition, self.target)
+        return resolve_models(definition, self.target, self.held)
 
     def find_unusable(self) -> tuple[Problem, ...]:
         """Return why the models that a run would use can't be; a warning where they may only have to be made first."""
