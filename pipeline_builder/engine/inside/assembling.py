@@ -38,7 +38,7 @@ def assembler(spec: Spec) -> Callable[[bytes, Answered], bytes]:
             found = _joined(kind, given, answered, spec)
         if spec["output_filter"]:
             with rows.said_of("OutputFilter"):
-                found = list(map(change, found))
+                found = rows.each(change, found)
         return b"\n".join(found) + end
 
     return assemble

@@ -128,13 +128,18 @@ def _tell_failure(file: File, spec: Spec, error: BaseException, before: int, las
         import traceback
 
         traceback.print_exception(type(error), error, error.__traceback__)
+    tell(f"the transform of '{file.source}' failed {_where(error, spec, before + 1, last)}")
+
+
+def _where(error: BaseException, spec: Spec, first: int, last: int) -> str:
+    """Return at which record, or in which request, something has failed."""
     if spec["split"] == "None":
-        where = "as a whole"
-    elif isinstance(error, RecordError):
-        where = f"at record {error.number:,}"
-    else:
-        where = f"in the records {before + 1:,} to {last:,}" if last > before + 1 else f"at record {before + 1:,}"
-    tell(f"the transform of '{file.source}' failed {where}")
+        return "as a whole"
+    if isinstance(error, RecordError):
+        return f"at record {error.number:,}"
+    if isinstance(error, RowError) and error.row is not None and spec["join"]:
+        return f"at record {first + error.row:,}"
+    return f"in the records {first:,} to {last:,}" if last > first else f"at record {first:,}"
 
 
 def _works(file: File, spec: Spec, stack: ExitStack) -> Iterator[Work]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline_builder.engine.inside.selecting import picker, select
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     Path = Sequence[Sequence[Any]]
 
+Row = TypeVar("Row")
 CSV, JSON_TYPE, JSON_LINES = "csv", "json", "jsonlines"
 _KINDS = {"text/csv": CSV, "application/json": JSON_TYPE, "application/jsonlines": JSON_LINES}
 _FIELD = re.compile(rb'(?:\A|,)((?:"(?:[^"]|"")*"|[^,"]+)*)')
@@ -22,7 +23,12 @@ OUTPUT, INPUT = "SageMakerOutput", "SageMakerInput"
 
 
 class RowError(ValueError):
-    """Rows that can't be filtered or joined as the job asks: its data's or its members' fault, not the program's."""
+    """Rows that can't be filtered or joined as the job asks: its data's or its members' fault, not the program's.
+
+    `row` is which one it is, from 0, where that is known.
+    """
+
+    row: int | None = None
 
 
 @contextlib.contextmanager
@@ -31,7 +37,9 @@ def said_of(member: str) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise RowError(f"{member}: {error}") from error
+        found = RowError(f"{member}: {error}")
+        found.row = getattr(error, "row", None)
+        raise found from error
 
 
 def kind_of(content_type: str | None) -> str:
@@ -50,16 +58,27 @@ def filter_of(kind: str, path: Path) -> Callable[[bytes], bytes]:
     return lambda row: render(select(path, parse(row)))
 
 
+def each(change: Callable[[Row], bytes], found: Iterable[Row]) -> list[bytes]:
+    """Return rows with each of them changed; RowError, which knows the row, where one can't be."""
+    changed: list[bytes] = []
+    try:
+        for row in found:
+            changed.append(change(row))  # noqa: PERF401 - how many there are is of use when it fails
+    except ValueError as error:
+        why = RowError(str(error))
+        why.row = len(changed)
+        raise why from error
+    return changed
+
+
 def joined(kind: str, given: Sequence[bytes], answers: Sequence[bytes]) -> list[bytes]:
     """Return rows of the input with their answers: CSV side by side, of JSON an object that has the answer in it."""
     pairs = zip(given, answers)  # noqa: B905 - not in 3.8
-    if kind == CSV:
-        return list(map(b",".join, pairs))
-    return [_json_joined(*pair) for pair in pairs]
+    return each(b",".join if kind == CSV else _json_joined, pairs)
 
 
-def _json_joined(given: bytes, answer: bytes) -> bytes:
-    value, found = parse(given), parse(answer)
+def _json_joined(pair: tuple[bytes, bytes]) -> bytes:
+    value, found = map(parse, pair)
     return render({**value, OUTPUT: found} if isinstance(value, dict) else {INPUT: value, OUTPUT: found})
 
 
