@@ -75,8 +75,9 @@ class Session(Several):
     def starting(self) -> Starting:
         """What an execution starts with, each looked up once in a command."""
         return Starting(
-            composed=self.composed, target=self.target, lock=self.lock, given=self.given, date=self.date, say=self.say
-        )
+            composed=self.composed, target=self.target, lock=self.lock, given=self.given, date=self.date, say=self.say,
+            held=self.held,
+        )  # fmt: skip
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -120,7 +121,7 @@ class Session(Several):
         """Look whether the target has what the definition needs; return the warnings, or raise every finding."""
         with self.stage("preflight") as words:
             composed = self.composed
-            found = self.target.preflight(composed.definition.content)
+            found = (*self.target.preflight(composed.definition.content), *self.starting.find_unusable())
             found = self._placed(found)
             if any(not problem.warning for problem in found):
                 raise InputProblems(*found)
@@ -249,19 +250,21 @@ class Session(Several):
     def _again(self, own: Execution, pipeline: DeployedPipeline) -> Callable[[], Start]:
         if moved := find_moved(own, self.starting.fingerprints):
             self.warn(moved)
+        self.starting.use_again(own)
         return partial(go_on, self.target.pipelines, own, pipeline, note=self._note)
 
     def resume(self, name: str, eyes: Eyes, *, mine: bool = False) -> RunRecord:
         """Follow an execution to its end, the only one that goes on or the last where none is named, and judge it."""
-        begun = resume(self._dated(self.runs.running(name)), mine=mine)
+        begun = resume(self.dated(self.runs.running(name)), mine=mine)
         return self._follow(lambda: begun, eyes)
 
     def retry(self, name: str, eyes: Eyes) -> RunRecord:
         """Go on with a failed or stopped execution where it was, and judge it as a run."""
-        failed = self._dated(self.runs.failed(name))
+        failed = self.dated(self.runs.failed(name))
+        self.starting.use_again(failed)
         return self._follow(partial(retry, self.target.pipelines, failed, note=self._note), eyes)
 
-    def _dated(self, execution: Execution) -> Execution:
+    def dated(self, execution: Execution) -> Execution:
         """Let this be about the logical date that an execution of before is of, where its parameters tell it."""
         if self.composed.definition.dates:
             from pipeline_builder.release.scoring.collecting import date_of
@@ -317,11 +320,11 @@ class Session(Several):
             record, unsigned = settle_unsigned(with_stages(record, self.seconds), self.target)
             words.append(lines.gate_line(record))
         self.warn_of(unsigned)
-        record = self._closed(record)
+        record = self.closed(record)
         self.write_record(record)
         return record
 
-    def _closed(self, record: RunRecord) -> RunRecord:
+    def closed(self, record: RunRecord) -> RunRecord:
         """Return the record of a judged run with what it asks of the training pipeline, or has answered."""
         if not self.manifest.infers:
             return record
@@ -333,6 +336,7 @@ class Session(Several):
             say=lambda words: self.say(f"{'retrain':<9} {words}"),
             announce=open_announcer(self.workspace),
             unchanged=self.left_whole,
+            handles=lambda: self.names,
         )
 
     def _held(self, date: str = "") -> AbstractContextManager[None]:
@@ -351,7 +355,7 @@ class Session(Several):
         record = self.runs.record(name)
         if record.scores:
             return record
-        execution = self._dated(self.runs.find(record.execution))
+        execution = self.dated(self.runs.find(record.execution))
         return recall_scores(record, self.target) or self.judge(execution, planned=self.deployed(), reused=True)
 
     def publish(self, record: RunRecord, *, force: bool = False) -> RunRecord:

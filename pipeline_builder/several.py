@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -24,8 +24,9 @@ class Several(Opened):
     """A workspace beside those of the manifest's other pipelines.
 
     `say` gets a line for people, `warn` a warning; `given` are values of pipeline parameters, `date` is the logical
-    date of an inference run, today where it is empty. `named` says that this is about one pipeline, because somebody
-    has asked for it, or as one of `each`; else it is about the main one, and what is looked up is looked for in all.
+    date of an inference run, today where it is empty, `held` the versions of groups that it uses instead of champions.
+    `named` says that this is about one pipeline, because somebody has asked for it, or as one of `each`; else it is
+    about the main one, and what is looked up is looked for in all.
     """
 
     def __init__(
@@ -43,8 +44,9 @@ class Several(Opened):
         self.seconds: dict[str, float] = {}
         self.begun: Start | None = None
         self.named = False
-        self._beside: dict[str, Self] = {}
+        self.held: Mapping[str, int] = {}
         self.left_whole: frozenset[str] = frozenset()
+        self._beside: dict[str, Self] = {}
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[list[str]]:
@@ -111,3 +113,15 @@ class Several(Opened):
         if self.named and len(self.manifest.pipelines) > 1:
             return tuple(name for handle, name in self.names.items() if handle == self.manifest.entry.name)
         return tuple(self.names.values()) if self.several and self.workspace.target != "local" else None
+
+
+def find_rings(several: Iterable[Opened]) -> tuple[Problem, ...]:
+    """Return what pipelines write that starts them again through each other, by data that they are started for."""
+    opened = tuple(several)
+    if sum(bool(one.manifest.entry.trigger.data) for one in opened) < 2:
+        return ()  # what starts a pipeline again by itself is said when it is composed
+    from pipeline_builder.definition.policy.landing import Written, find_loops
+    from pipeline_builder.definition.policy.policy import outputs_of
+
+    written = [Written(entry=one.manifest.entry, outputs=outputs_of(one.composed.policed)) for one in opened]
+    return tuple(find_loops(written))

@@ -187,6 +187,8 @@ def prepare(session: Session, found: Answers) -> tuple[Session, ...]:
     Raises:
         InputProblems: all that is wrong in any of them.
     """
+    from pipeline_builder.several import find_rings
+
     sessions: list[Session] = []
     problems: list[Problem] = []
     for one in session.each:
@@ -196,7 +198,7 @@ def prepare(session: Session, found: Answers) -> tuple[Session, ...]:
         elif is_left_out(one, wrong):
             found.leave_out(one.manifest.entry.name, wrong)
         problems += [problem for problem in wrong if problem not in problems and not is_left_out(one, wrong)]
-    if problems:
+    if problems := problems or [*find_rings(sessions)]:
         raise InputProblems(*problems)
     _share_parameters(session, sessions)
     _share_stubs(session, sessions)

@@ -82,6 +82,8 @@ def _check_each(several: Sequence[Checked], check: Callable[[Checked], Found], t
     """Check each pipeline; what is wrong in any is said of all at once."""
     if len(several) == 1:
         return check(several[0])
+    from pipeline_builder.several import find_rings
+
     found: dict[str, Found] = {}
     left: dict[str, Sequence[Problem]] = {}
     errors: list[InputProblems | OutsideFailure] = []
@@ -96,6 +98,8 @@ def _check_each(several: Sequence[Checked], check: Callable[[Checked], Found], t
                 tell(left_out_line(name, error.problems))
             else:
                 errors.append(error)
+    if not errors and (rings := find_rings(one for one in several if one.manifest.entry.name in found)):
+        errors.append(InputProblems(*rings))
     if errors:
         kind = next((InputProblems for error in errors if isinstance(error, InputProblems)), OutsideFailure)
         raise kind(*dict.fromkeys(problem for error in errors for problem in error.problems))

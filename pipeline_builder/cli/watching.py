@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline_builder.cli.besides import Done, make_around
 from pipeline_builder.cli.boundary import show_failure
 from pipeline_builder.cli.deciding import ask_decisions
 from pipeline_builder.cli.group import main
@@ -159,6 +160,7 @@ def _make_watch(session: Session, wishes: _Wishes, *, interval: float, retry_fai
         run=lambda loaded, inputs: _run(loaded, inputs, wishes),
         say=_say,
         report=_report,
+        besides=make_around(lambda one: Done(*_job_of(one, wishes)), wishes.given, as_json=wishes.as_json),
     )
     return Watch(around, state=session.workspace.state, interval=interval, retry_failed=retry_failed)
 
