@@ -104,7 +104,7 @@ def history(session: Session, *, as_json: bool, audited: bool) -> None:
 
     With --audit: who has decided what, when and why, and all that it was decided by, oldest first. On AWS it is the
     last decision about each version; CloudTrail has those before. Of an inference pipeline also its days: rows, worst
-    drift, and what became of them.
+    drift, and what became of them; where there is one, also the retrainings that scores have asked for.
 
     \b
     Example: pipeline-builder history --audit > decisions.jsonl
@@ -128,6 +128,12 @@ def history(session: Session, *, as_json: bool, audited: bool) -> None:
 
         days = noted_days(session.target, session.composed.definition.pipeline)
         result, text = {**result, "days": days_json(days)}, "\n\n".join(filter(None, (render_days(days), text)))
+    if session.manifest.infers:
+        from pipeline_builder.views.asked import noted_requests, render_requests, requests_json
+
+        asked = noted_requests(session.target, dict.fromkeys(session.names.values()))
+        result = {**result, "retraining": requests_json(asked)}
+        text = "\n".join(filter(None, (text, render_requests(asked))))
     show(result, as_json=as_json, text=text)
 
 
