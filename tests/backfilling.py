@@ -122,6 +122,8 @@ def _kill(process: Process, readers: list[threading.Thread], *, group: bool) -> 
     code = process.wait()
     for reader in readers:
         reader.join()
+    for stream in (process.stdout, process.stderr):
+        stream.close()
     if code >= 0:
         return f"ended with {code} before"
     return "killed with its jobs" if group else "killed alone"
