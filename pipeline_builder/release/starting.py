@@ -43,12 +43,22 @@ class Starting:
         self.uses  # noqa: B018 - says them, before anything is done with them
         used = {name: used.value for name, used in self.models.items()}
         self._inputs  # noqa: B018 - looked at before anything runs
-        return start_parameters(definition, self.lock, self.fingerprints) | used | self._dates | dict(self.given)
+        own = start_parameters(definition, self.lock, self.fingerprints)
+        return own | dict(self._labels) | used | self._dates | dict(self.given)
 
     @cached_property
     def fingerprints(self) -> Mapping[str, str]:
         """Those of the data."""
         return data_fingerprints(self.composed.definition, self.target.store, {**self._dates, **self.given})
+
+    @property
+    def _labels(self) -> Mapping[str, str]:
+        """Where a Monitor step finds labels that come later."""
+        if self.composed.definition.kind != "inference":
+            return {}
+        from pipeline_builder.release.scoring.labels import find_labels
+
+        return find_labels(self.composed, self.target, {**self._dates, **self.given})
 
     @cached_property
     def _inputs(self) -> None:
