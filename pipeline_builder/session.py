@@ -75,8 +75,9 @@ class Session(Several):
     def starting(self) -> Starting:
         """What an execution starts with, each looked up once in a command."""
         return Starting(
-            composed=self.composed, target=self.target, lock=self.lock, given=self.given, date=self.date, say=self.say
-        )
+            composed=self.composed, target=self.target, lock=self.lock, given=self.given, date=self.date, say=self.say,
+            held=self.held,
+        )  # fmt: skip
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -120,7 +121,7 @@ class Session(Several):
         """Look whether the target has what the definition needs; return the warnings, or raise every finding."""
         with self.stage("preflight") as words:
             composed = self.composed
-            found = self.target.preflight(composed.definition.content)
+            found = (*self.target.preflight(composed.definition.content), *self.starting.find_unusable())
             found = self._placed(found)
             if any(not problem.warning for problem in found):
                 raise InputProblems(*found)
@@ -249,6 +250,7 @@ class Session(Several):
     def _again(self, own: Execution, pipeline: DeployedPipeline) -> Callable[[], Start]:
         if moved := find_moved(own, self.starting.fingerprints):
             self.warn(moved)
+        self.starting.use_again(own)
         return partial(go_on, self.target.pipelines, own, pipeline, note=self._note)
 
     def resume(self, name: str, eyes: Eyes, *, mine: bool = False) -> RunRecord:
@@ -259,6 +261,7 @@ class Session(Several):
     def retry(self, name: str, eyes: Eyes) -> RunRecord:
         """Go on with a failed or stopped execution where it was, and judge it as a run."""
         failed = self.dated(self.runs.failed(name))
+        self.starting.use_again(failed)
         return self._follow(partial(retry, self.target.pipelines, failed, note=self._note), eyes)
 
     def dated(self, execution: Execution) -> Execution:
@@ -317,11 +320,11 @@ class Session(Several):
             record, unsigned = settle_unsigned(with_stages(record, self.seconds), self.target)
             words.append(lines.gate_line(record))
         self.warn_of(unsigned)
-        record = self._closed(record)
+        record = self.closed(record)
         self.write_record(record)
         return record
 
-    def _closed(self, record: RunRecord) -> RunRecord:
+    def closed(self, record: RunRecord) -> RunRecord:
         """Return the record of a judged run with what it asks of the training pipeline, or has answered."""
         if not self.manifest.infers:
             return record
@@ -333,6 +336,7 @@ class Session(Several):
             say=lambda words: self.say(f"{'retrain':<9} {words}"),
             announce=open_announcer(self.workspace),
             unchanged=self.left_whole,
+            handles=lambda: self.names,
         )
 
     def _held(self, date: str = "") -> AbstractContextManager[None]:
@@ -408,6 +412,8 @@ class Session(Several):
             composed=lambda: self.composed,
             say=self.say,
             histories=lambda: load_histories(self.workspace.shared / AUTHORS) if self.manifest.four_eyes else None,
+            each=lambda: tuple(one.decisions for one in self.each),
+            owner=lambda pipeline: self.owner(pipeline).decisions,
         )
 
     def names_of_caller(self) -> tuple[str, ...]:

@@ -65,7 +65,7 @@ def publish_command(session: Session, *, as_json: bool, execution: str, force: b
 @isolation_option
 @click.option("--from", "first", required=True, metavar="DATE", help="The first logical date.")
 @click.option("--to", "last", default="", metavar="DATE", help="The last one; default: now, UTC.")
-@click.option("--parallel", type=click.IntRange(1, 64), help="Dates at once; default: as many as jobs, at most 4.")
+@click.option("--parallel", type=click.IntRange(1, 64), help="Dates at once; default: 4, here at most as many as jobs.")
 @click.option("--changed", is_flag=True, help="Also dates whose data, models or definition are others by now.")
 @click.option("--force", is_flag=True, help="All dates, whatever has been done; nothing comes from the step cache.")
 @parameters_option
@@ -83,7 +83,7 @@ def backfill(
     """Score the logical dates that haven't been yet, several at once.
 
     It runs what is deployed. A date that fails stops no other. Repeated, also after a kill, it goes on where it was: no
-    date is scored twice. Nobody is asked to train anew because of a date of the past.
+    date is scored twice. Where dates ask for a model to be trained anew, that is asked for once, as by a run.
 
     \b
     Example: pipeline-builder backfill --pipeline scoring --from 2026-11-01 --to 2026-11-29
@@ -93,16 +93,16 @@ def backfill(
 
     one = inferring(session)
     one.given = given
-    jobs = one.workspace.jobs
-    parallel = parallel or min(jobs, _MOST_PARALLEL)
-    if one.workspace.target == "local":  # each date runs so many jobs at once that all of them keep the limit
+    jobs, here = one.workspace.jobs, one.workspace.target == "local"
+    parallel = parallel or (min(jobs, _MOST_PARALLEL) if here else _MOST_PARALLEL)
+    if here:  # each date runs so many jobs at once that all of them keep the limit
         one.workspace = replace(one.workspace, jobs=max(1, jobs // parallel))
     definition = one.composed.definition
     hourly = "hour" in definition.dates.values()
     dates = dates_between(first, last, hourly=hourly, now=datetime.now(timezone.utc))
     work = Backfill(
         target=one.target, composed=one.composed, lock=one.lock, pipeline=one.deployed(), given=given,
-        changed=changed, force=force,
+        changed=changed, force=force, closed=one.closed,
     )  # fmt: skip
     before = work.find_done(dates)
     missing = [date for date in dates if date not in before]

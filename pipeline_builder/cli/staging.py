@@ -72,6 +72,7 @@ def stage_command(session: Session, *, as_json: bool, name: str, timeout: float 
     from pipeline_builder.service.stage import render_exports
     from pipeline_builder.workspace import JUNIT, REPORT
 
+    session = session.of("") if session.several else session
     # Where buildspec.yml looks, whichever pipeline it is about.
     build, shown = session.workspace.build, session.workspace.shared
     for stale in (shown / _EXPORTS, shown / JUNIT, build / JUNIT):
