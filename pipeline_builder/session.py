@@ -50,6 +50,7 @@ from pipeline_builder.workspace import (
     RUN,
     begin_state,
     load_workspace_lock,
+    open_announcer,
     open_keys,
 )
 
@@ -74,8 +75,9 @@ class Session(Several):
     def starting(self) -> Starting:
         """What an execution starts with, each looked up once in a command."""
         return Starting(
-            composed=self.composed, target=self.target, lock=self.lock, given=self.given, date=self.date, say=self.say
-        )
+            composed=self.composed, target=self.target, lock=self.lock, given=self.given, date=self.date, say=self.say,
+            held=self.held,
+        )  # fmt: skip
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -119,7 +121,7 @@ class Session(Several):
         """Look whether the target has what the definition needs; return the warnings, or raise every finding."""
         with self.stage("preflight") as words:
             composed = self.composed
-            found = self.target.preflight(composed.definition.content)
+            found = (*self.target.preflight(composed.definition.content), *self.starting.find_unusable())
             found = self._placed(found)
             if any(not problem.warning for problem in found):
                 raise InputProblems(*found)
@@ -209,6 +211,7 @@ class Session(Several):
         left = leave_whole(pipelines, plan.pipeline, definition.content, nodes, plan.predictions)
         if left:
             self.say(f"select    {left.words}")
+            self.left_whole = frozenset(definition.groups)
         return left
 
     def begin(
@@ -247,19 +250,21 @@ class Session(Several):
     def _again(self, own: Execution, pipeline: DeployedPipeline) -> Callable[[], Start]:
         if moved := find_moved(own, self.starting.fingerprints):
             self.warn(moved)
+        self.starting.use_again(own)
         return partial(go_on, self.target.pipelines, own, pipeline, note=self._note)
 
     def resume(self, name: str, eyes: Eyes, *, mine: bool = False) -> RunRecord:
         """Follow an execution to its end, the only one that goes on or the last where none is named, and judge it."""
-        begun = resume(self._dated(self.runs.running(name)), mine=mine)
+        begun = resume(self.dated(self.runs.running(name)), mine=mine)
         return self._follow(lambda: begun, eyes)
 
     def retry(self, name: str, eyes: Eyes) -> RunRecord:
         """Go on with a failed or stopped execution where it was, and judge it as a run."""
-        failed = self._dated(self.runs.failed(name))
+        failed = self.dated(self.runs.failed(name))
+        self.starting.use_again(failed)
         return self._follow(partial(retry, self.target.pipelines, failed, note=self._note), eyes)
 
-    def _dated(self, execution: Execution) -> Execution:
+    def dated(self, execution: Execution) -> Execution:
         """Let this be about the logical date that an execution of before is of, where its parameters tell it."""
         if self.composed.definition.dates:
             from pipeline_builder.release.scoring.collecting import date_of
@@ -270,9 +275,11 @@ class Session(Several):
         return execution
 
     def _begin(self, pipeline: DeployedPipeline, *, rerun: bool, selection: Selection | None, cause: str = "") -> Start:
+        parameters = self.parameters
+        self.starting.check_inputs()
         try:
             return start(
-                self.target.pipelines, pipeline, self.parameters,
+                self.target.pipelines, pipeline, parameters,
                 rerun=rerun, selection=selection, cause=cause, note=self._note,
             )  # fmt: skip
         except InputProblems as error:  # a target knows the definition only, and no conf
@@ -313,8 +320,24 @@ class Session(Several):
             record, unsigned = settle_unsigned(with_stages(record, self.seconds), self.target)
             words.append(lines.gate_line(record))
         self.warn_of(unsigned)
+        record = self.closed(record)
         self.write_record(record)
         return record
+
+    def closed(self, record: RunRecord) -> RunRecord:
+        """Return the record of a judged run with what it asks of the training pipeline, or has answered."""
+        if not self.manifest.infers:
+            return record
+        from pipeline_builder.release.scoring.loop import close_loop
+
+        return close_loop(
+            record,
+            self.target,
+            say=lambda words: self.say(f"{'retrain':<9} {words}"),
+            announce=open_announcer(self.workspace),
+            unchanged=self.left_whole,
+            handles=lambda: self.names,
+        )
 
     def _held(self, date: str = "") -> AbstractContextManager[None]:
         """Hold the logical date of an inference run, so that nobody else works on it; PB975 where somebody does."""
@@ -324,6 +347,16 @@ class Session(Several):
         from pipeline_builder.release.scoring.holding import hold_day
 
         return hold_day(self.target, definition.pipeline, date or self.starting.logical_date)
+
+    def scored(self, name: str) -> RunRecord:
+        """Return the record of an inference run that was judged, the last one where none is named."""
+        from pipeline_builder.release.scoring.collecting import recall_scores
+
+        record = self.runs.record(name)
+        if record.scores:
+            return record
+        execution = self.dated(self.runs.find(record.execution))
+        return recall_scores(record, self.target) or self.judge(execution, planned=self.deployed(), reused=True)
 
     def publish(self, record: RunRecord, *, force: bool = False) -> RunRecord:
         """Publish what an inference run has scored and the gate has passed, and note its date in the ledger.
@@ -379,6 +412,8 @@ class Session(Several):
             composed=lambda: self.composed,
             say=self.say,
             histories=lambda: load_histories(self.workspace.shared / AUTHORS) if self.manifest.four_eyes else None,
+            each=lambda: tuple(one.decisions for one in self.each),
+            owner=lambda pipeline: self.owner(pipeline).decisions,
         )
 
     def names_of_caller(self) -> tuple[str, ...]:
@@ -401,6 +436,11 @@ class Session(Several):
         for line in decided.words:
             self.say(f"          {line}")
         self.write_record(decided.record)
+        if self.manifest.infers:
+            from pipeline_builder.release.scoring.retraining import settle_requests
+
+            for line in settle_requests(record.pipeline, self.target):
+                self.say(f"{'retrain':<9} {line}")
         return decided
 
     def write_record(self, record: RunRecord) -> None:

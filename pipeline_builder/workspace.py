@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pipeline_builder.checkout.keys import Keys
     from pipeline_builder.engine.settings import LocalSettings
     from pipeline_builder.manifest.lock import Lock
+    from pipeline_builder.release.scoring.retraining import Announcer
     from pipeline_builder.target import SecretReader, Target
 
 LOCK = "model_repos.lock.yaml"
@@ -205,6 +206,17 @@ def _open_local(state: Path, settings: LocalSettings, *, aws: bool) -> Target:
     assert isinstance(target.pipelines, LocalPipelines)
     beside.engine = target.pipelines.engine
     return target
+
+
+def open_announcer(workspace: Workspace) -> Announcer | None:
+    """Return what tells the service of a request for retraining; None where this is no build of a service."""
+    if workspace.target != "aws" or not workspace.values.get("SMP_CODEPIPELINE"):
+        return None
+    from pipeline_builder.aws.client import Aws
+    from pipeline_builder.aws.events import put_retraining
+
+    aws = Aws(workspace.region)
+    return lambda detail: put_retraining(aws, detail)
 
 
 def say_aside(text: str) -> None:

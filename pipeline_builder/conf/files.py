@@ -11,6 +11,8 @@ from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.lock import Lock
 from pipeline_builder.manifest.manifest import Manifest, Repo
 
+NO_FILES = "PB957"
+
 
 def read_confs(
     manifest: Manifest, lock: Lock, *, root: Path, values: Mapping[str, str]
@@ -52,7 +54,7 @@ def no_files(manifest: Manifest, values: Mapping[str, str]) -> Problem:
     globs = " or ".join(map(describe, _globs(manifest, values)))
     message = f"no configuration file of the pipeline '{entry.name}' is there: nothing matches {globs}"
     return Problem(
-        id="PB957", message=message, place=entry.at("config"), hint="add one, or mend the pipeline's 'config'"
+        id=NO_FILES, message=message, place=entry.at("config"), hint="add one, or mend the pipeline's 'config'"
     )
 
 

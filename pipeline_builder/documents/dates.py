@@ -14,6 +14,7 @@ DATES: Mapping[str, str] = {
 PARAMETERS: Mapping[str, str] = {parameter: name for name, parameter in DATES.items()}
 
 _FILLED = re.compile(r"\$\{Parameters\.([A-Za-z0-9_-]+)\}")
+_ANY = re.compile(r"\$\{[^{}]*\}")
 _PLACEHOLDER = re.compile(r"\$\{(" + "|".join(DATES) + r")\}")
 
 
@@ -35,9 +36,9 @@ def plain_dates(text: str, stands: str) -> str:
     return _FILLED.sub(lambda m: stands if m[1] in PARAMETERS else m[0], _PLACEHOLDER.sub(stands, text))
 
 
-def split_at_dates(text: str) -> tuple[str, ...]:
-    """Return what of a text is known on every day: the parts around the placeholders of the logical date."""
-    return tuple(_PLACEHOLDER.split(text)[::2])
+def known_parts(text: str) -> tuple[str, ...]:
+    """Return what of a text is known before every run: the parts around its placeholders."""
+    return tuple(_ANY.split(text))
 
 
 def names_dates(text: str) -> bool:

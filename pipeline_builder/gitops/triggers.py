@@ -76,7 +76,7 @@ class Triggers:
     def _all(self, loaded: Loaded, about: object) -> Iterator[Pending]:
         for known in self._pipelines(loaded, about):
             looks = {
-                "retraining": (self._retraining, not known.entry.is_inference and _has_inference(loaded.manifest)),
+                "retraining": (self._retraining, not known.entry.is_inference and loaded.manifest.infers),
                 "data": (self._data, bool(known.entry.trigger.data)),
                 "approval": (self._approval, known.entry.trigger.approval),
             }
@@ -201,10 +201,6 @@ class Triggers:
             self._around.say(words)
 
 
-def _has_inference(manifest: Manifest) -> bool:
-    return any(entry.is_inference for entry in manifest.pipelines)
-
-
 def _has_any(manifest: Manifest) -> bool:
     """Tell whether anything but pushes can start a pipeline of a manifest."""
-    return _has_inference(manifest) or any(entry.trigger.data for entry in manifest.pipelines)
+    return manifest.infers or any(entry.trigger.data for entry in manifest.pipelines)

@@ -109,6 +109,11 @@ class Manifest(Section):
         return self.pipelines[0]
 
     @property
+    def infers(self) -> bool:
+        """Whether a pipeline of it uses models, whose scores may ask for them to be trained anew."""
+        return any(entry.is_inference for entry in self.pipelines)
+
+    @property
     def service_name(self) -> str:
         """What the names of the pipeline's parts on AWS begin with; the main one's with nothing but the service's."""
         return f"{self.service.name}-{self.narrowed_to}" if self.narrowed_to else self.service.name

@@ -113,10 +113,18 @@ def with_further(opened: Opened, model: ServiceModel, facts: Facts) -> tuple[Ser
             opened.warn(problem)
         its_model = build_further(model, one.opened.manifest, one.place, its.used)
         pairs.append((replace(its_model, made=one.composed.definition.made), its))
+    return with_pairs(model, facts, pairs)
+
+
+def with_pairs(
+    model: ServiceModel, facts: Facts, further: Iterable[tuple[ServiceModel, Facts]]
+) -> tuple[ServiceModel, Facts]:
+    """Return model and facts of a service with its other pipelines, each of which knows what the others need of it."""
+    pairs = tuple(further)
     used = {group for _, its in pairs for group in its.used}
-    models = [_asking(one, its, used) for one, its in pairs]
-    model = replace(_asking(model, facts, used), further=tuple(models))
-    every = tuple(replace(its, **_started(one)) for one, (_, its) in zip(model.further, pairs, strict=True))
+    models = tuple(_asking(one, its, used) for one, its in pairs)
+    model = replace(_asking(model, facts, used), further=models)
+    every = tuple(replace(its, **_started(one)) for one, (_, its) in zip(models, pairs, strict=True))
     scheduled = tuple(dict.fromkeys(found.name for timing in model.schedules if (found := model.of(timing.handle))))
     return model, replace(
         facts,

@@ -33,7 +33,7 @@ from pipeline_builder.service.cloudformation.description.firing import next_firi
 from pipeline_builder.service.cloudformation.description.lasting import touched_problems
 from pipeline_builder.service.cloudformation.description.lateness import late_problems
 from pipeline_builder.service.cloudformation.description.model import ServiceModel, build_model
-from pipeline_builder.service.cloudformation.description.starting import circle_problems
+from pipeline_builder.service.cloudformation.description.starting import kept_problems
 from pipeline_builder.service.cloudformation.description.telling import Telling
 from pipeline_builder.service.cloudformation.evaluation.buildspec import parse_buildspec
 from pipeline_builder.service.cloudformation.evaluation.document import Template, load_template
@@ -124,7 +124,7 @@ def _lost(model: ServiceModel, manifest: Manifest, facts: Facts) -> Iterator[Pro
     for one in (facts, *facts.further):
         yield from touched_problems(model, one.definition, manifest)
         narrowed = manifest.narrowed(one.handle)
-        yield from circle_problems(one, narrowed, model.place.bucket)
+        yield from kept_problems(one, narrowed, model.place.bucket)
 
 
 def _with_roles(one: ServiceModel, facts: Facts) -> ServiceModel:

@@ -62,7 +62,7 @@ def _block(score: ScoreRecord) -> Iterator[str]:
         yield f"  {name:<{width}}  {inert_line(_beyond(one))}"
     if (left := len(found) - _MOST_VIOLATIONS) > 0:
         yield f"  and {left:,} more"
-    if not found:
+    if not found and score.status in ("blocked", "failed"):
         yield from (f"  {inert_line(reason)}" for reason in score.reasons[:_MOST_VIOLATIONS])
     if score.actions:
         yield f"  {', '.join(map(inert_line, score.actions))}"

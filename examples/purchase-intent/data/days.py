@@ -1,7 +1,8 @@
 """Makes days of new sessions for scoring, as made up as the table: seven as usual and a sale, when other people come.
 
-The same day is the same bytes on every machine. Usage: python days.py FOLDER [DATE ...]. It writes
-FOLDER/dt=DATE/sessions.csv, without labels, which nobody knows yet; by default all eight days.
+The same day is the same bytes on every machine. `python days.py FOLDER` writes FOLDER/dt=DATE/sessions.csv of all eight
+days, without labels, which nobody knows yet. `python days.py FOLDER --labelled DATE` writes FOLDER/dt=DATE.csv with
+them, for the next training.
 """
 
 import csv
@@ -23,15 +24,21 @@ SALE_SHARES = {
 """New visitors, with telephones, who come through an advertisement."""
 
 
-def main(folder, *dates):
-    """Write the days."""
-    for date in dates or (*USUAL_DAYS, SALE):
-        path = Path(folder, f"dt={date}", "sessions.csv")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(COLUMNS[:-1])
-            writer.writerows(row[:-1] for row in sessions(date))
+def main(folder, *labelled):
+    """Write all days, or those that have got their labels."""
+    for date in labelled[1:]:
+        write(Path(folder, f"dt={date}.csv"), COLUMNS, sessions(date))
+    for date in () if labelled else (*USUAL_DAYS, SALE):
+        write(Path(folder, f"dt={date}", "sessions.csv"), COLUMNS[:-1], (row[:-1] for row in sessions(date)))
+
+
+def write(path, columns, rows):
+    """Write a table."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
 
 
 def sessions(date):

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.errors import InputProblems, PipelineBuilderError
+from pipeline_builder.release.archive import find_newest, load_evidence
+from pipeline_builder.release.judging import judge_evidence
 from pipeline_builder.release.record import RunRecord, ScoreRecord
 from pipeline_builder.release.scoring.outputs import Outputs, find_outputs
 from pipeline_builder.release.scoring.rows import count_rows
@@ -51,6 +53,22 @@ def collect_scores(
     return record.model_copy(update=changes), asked
 
 
+def recall_scores(record: RunRecord, target: Target) -> RunRecord | None:
+    """Return the record of an inference run with its scores as they were judged last; None where they never were."""
+    digest = find_newest(target, record.pipeline, record.execution)
+    evidence = load_evidence(target, record.pipeline, digest) if digest else None
+    if evidence is None or not evidence.scores:
+        return None
+    known = (ScoreRecord(model=score.model, date=score.date, package_arn=score.package) for score in evidence.scores)
+    scores = tuple(
+        score.model_copy(update=_used(target.registry.describe_package(score.package_arn)) if score.package_arn else {})
+        for score in known
+    )
+    date = evidence.scores[0].date
+    changes = {"kind": "inference", "date": date, "scores": scores, "evidence": digest}
+    return judge_evidence(evidence, record.model_copy(update=changes))
+
+
 def date_of(dates: Mapping[str, str], parameters: Mapping[str, str]) -> str:
     """Return the logical date of an execution as its parameters tell it; empty where they don't.
 
@@ -85,19 +103,21 @@ def _of_artifact(group: str, artifact: str, target: Target) -> ModelPackage | No
 def _score(name: str, date: str, package: ModelPackage | None, outputs: Outputs, target: Target) -> ScoreRecord:
     monitor = _monitor(outputs.monitor, target)
     rows_in, rows_out = _rows(monitor, outputs, target)
-    facts: dict[str, Any] = {}
-    if package:
-        facts = {
-            "package_arn": package.arn,
-            "package_version": package.version,
-            "group": package.group,
-            "approved": package.approval_description,
-            "since": _since(package),
-            "package_metadata": dict(package.metadata),
-        }
+    facts = _used(package) if package else {}
     return ScoreRecord(
         model=name, date=date, rows_in=rows_in, rows_out=rows_out, monitor=monitor, monitor_uri=outputs.monitor, **facts
     )
+
+
+def _used(package: ModelPackage) -> dict[str, Any]:
+    return {
+        "package_arn": package.arn,
+        "package_version": package.version,
+        "group": package.group,
+        "approved": package.approval_description,
+        "since": _since(package),
+        "package_metadata": dict(package.metadata),
+    }
 
 
 def _since(package: ModelPackage) -> str:

@@ -134,16 +134,17 @@ class _Delivery:
         own = [name for step, name in data_parameters(graph).items() if graph.by_name[step].unit.name == model]
         store = self.target.store
         given = {name: self.record.parameters.get(name, "") for name in own if name in known}
-        found: list[ObjectStamp] = []
+        found: dict[str, str] = {}
         for name, fingerprint in given.items():
             if store.data_fingerprint(known[name]) == fingerprint:
-                found += [ObjectStamp(uri=u, stamp=s) for uri in known[name] for u, s in store.entries(uri).items()]
+                found |= {uri: stamp for address in known[name] for uri, stamp in store.entries(address).items()}
+        objects = [ObjectStamp(uri=uri, stamp=stamp) for uri, stamp in sorted(found.items())]
         addresses = tuple(dict.fromkeys(uri for name in given for uri in known[name]))
         digest = hashlib.sha256("\0".join(given.values()).encode()).hexdigest() if len(given) > 1 else ""
         return InputGiven(
             addresses=addresses,
             fingerprint=digest or "".join(given.values()),
-            objects=tuple(found[:MOST_LISTED]),
+            objects=tuple(objects[:MOST_LISTED]),
             count=len(found),
         )
 

@@ -29,8 +29,28 @@ def read_packages(facts: Facts) -> tuple[Statement, ...]:
         return ()
     groups = tuple(text for group in facts.used for text in _named("model-package-group", group))
     packages = tuple(text for group in facts.used for text in _named("model-package", group, "/*"))
-    actions = ("sagemaker:DescribeModelPackage", "sagemaker:DescribeModelPackageGroup", "sagemaker:ListModelPackages")
-    return (Statement(sid="UsedPackages", actions=actions, resources=(*packages, *groups)),)
+    actions = (
+        "sagemaker:DescribeModelPackage", "sagemaker:DescribeModelPackageGroup", "sagemaker:ListModelPackages",
+        "sagemaker:ListTags",
+    )  # fmt: skip
+    return (
+        Statement(sid="UsedPackages", actions=actions, resources=(*packages, *groups)),
+        Statement(
+            sid="FindGroups",
+            actions=("sagemaker:ListModelPackageGroups",),
+            resources=("*",),
+            why="the action takes no resource",
+        ),
+    )
+
+
+def make_of_packages(facts: Facts) -> tuple[Statement, ...]:
+    """Return what making a model of a package takes, for the role that makes it."""
+    if not facts.used:
+        return ()
+    packages = tuple(text for group in facts.used for text in _named("model-package", group, "/*"))
+    why = "models are made of them"
+    return (Statement(sid="OfPackages", actions=("sagemaker:DescribeModelPackage",), resources=packages, why=why),)
 
 
 def _named(kind: str, group: str, suffix: str = "") -> tuple[str, ...]:

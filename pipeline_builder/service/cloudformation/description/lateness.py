@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 from math import ceil
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipeline_builder.errors import Problem
 from pipeline_builder.service.cloudformation.description.firing import next_firing
@@ -56,11 +55,9 @@ def longest_gap(timing: Timing) -> float | None:
     """Return the most hours between two starts in the next year; None for one that never fires."""
     if match := re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", timing.expression):
         return int(match[1]) * _HOURS[match[2]]
-    try:
-        zone = ZoneInfo(timing.timezone)
-    except ZoneInfoNotFoundError:
-        zone = ZoneInfo("UTC")
-    # The same days for everybody: what is rendered depends on no clock.
+    # In UTC: where a clock jumps over the time of a start, a day is missing, and that is to be told. And the same days
+    # for everybody: what is rendered depends on no clock.
+    zone = timezone.utc
     start = datetime(2027, 1, 1, tzinfo=timezone.utc)
     at, longest = next_firing(timing.cron, zone, start), timedelta()
     for _ in range(_MOST):

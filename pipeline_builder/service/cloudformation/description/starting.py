@@ -10,7 +10,6 @@ from pipeline_builder.errors import Problem
 
 if TYPE_CHECKING:
     from pipeline_builder.manifest.manifest import Manifest
-    from pipeline_builder.service.cloudformation.access.addresses import Location
     from pipeline_builder.service.cloudformation.access.facts import Facts
     from pipeline_builder.service.cloudformation.description.model import ServiceModel
 
@@ -80,33 +79,27 @@ def landing_buckets(models: Iterable[ServiceModel]) -> tuple[str, ...]:
     return tuple(sorted({one.bucket for model in models for one in _of_data(model)}))
 
 
-def circle_problems(facts: Facts, manifest: Manifest, bucket: str) -> Iterator[Problem]:
-    """Yield PB981 where a pipeline's own outputs would start it again, and again."""
-    for address in manifest.entry.trigger.data:
-        name, _, prefix = address.removeprefix("s3://").partition("/")
-        for place in (*facts.definition.writes, *facts.published, *_own(facts)):
-            key = place.pieces[0]
-            if (place.bucket or bucket) == name and (key.startswith(prefix) or _may_be_below(place, prefix)):
-                message = (
-                    f"new objects below '{address}' start the pipeline '{manifest.entry.name}', which writes to "
-                    f"'s3://{name}/{'*'.join(place.pieces)}' itself: it would start itself for ever"
-                )
-                hint = "let data come to a prefix of its own"
-                yield Problem(id="PB981", message=message, place=manifest.entry.at("trigger"), hint=hint)
-                break
+def kept_problems(facts: Facts, manifest: Manifest, bucket: str) -> Iterator[Problem]:
+    """Yield PB981 for data that is to come where the service keeps what each run writes.
 
-
-def _own(facts: Facts) -> tuple[Location, ...]:
-    """What the service itself keeps, in the bucket of the pipeline or of artifacts."""
-    from pipeline_builder.service.cloudformation.access.addresses import Location
-
+    What steps write is held against it where the pipeline is composed (PB987).
+    """
     name = facts.owner or facts.service.name
-    kept = (f"{facts.definition.base}/", f"{facts.prefix}runs/", f"{facts.prefix}builds/", f"{name[:20]}/")
-    return tuple(Location(bucket, (key,)) for key in kept for bucket in ("", facts.artifacts))
-
-
-def _may_be_below(place: Location, prefix: str) -> bool:
-    return len(place.pieces) > 1 and prefix.startswith(place.pieces[0])
+    base = facts.definition.base
+    folders = (f"{base}/ledger/", f"{base}/evidence/", f"{base}/code/", f"{base}/definitions/")
+    kept = [(bucket, key) for key in folders]
+    kept += [(facts.artifacts, key) for key in (f"{facts.prefix}runs/", f"{facts.prefix}builds/", f"{name[:20]}/")]
+    for address in manifest.entry.trigger.data:
+        where, _, prefix = address.removeprefix("s3://").partition("/")
+        found = next((key for one, key in kept if one == where and key.startswith(prefix)), None)
+        found = found or next((key for one, key in kept if one == where and prefix.startswith(key)), None)
+        if found is not None:
+            message = (
+                f"new objects below '{address}' are to start the pipeline '{manifest.entry.name}', and each run writes "
+                f"to 's3://{where}/{found}': it would start itself for ever"
+            )
+            hint = "let data come below a prefix of its own"
+            yield Problem(id="PB981", message=message, place=manifest.entry.at("trigger"), hint=hint)
 
 
 def batch_definition() -> Mapping[str, object]:
