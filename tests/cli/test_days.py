@@ -64,17 +64,26 @@ def test_a_day_is_scored_once_and_again_where_that_is_asked_for(made: Scoring) -
     assert again.json["execution"] == noted["execution"]
     assert (ledger(made, "2026-01-01"), pointer(made, "2026-01-01")) == (noted, read)
 
-    anew = up(made, "2026-01-01", "--rerun", "--json")
+    # What the run has left may be cleared away; what it has published was scored all the same.
+    shutil.rmtree(made.object(f"churn-scoring/churn/executions/{noted['execution'].rsplit('/', 1)[-1]}"))
+    cleared = up(made, "2026-01-01")
+    assert cleared.code == 0, cleared
+    assert "nothing changed since execution" in cleared.err
+    assert (ledger(made, "2026-01-01"), pointer(made, "2026-01-01")) == (noted, read)
+
+    made.land("2026-01-02", (1, 2, 3, 4))
+    noted = up(made, "2026-01-02", "--json").json
+    anew = up(made, "2026-01-02", "--rerun", "--json")
     assert anew.json["execution"] != noted["execution"]
-    assert pointer(made, "2026-01-01")["execution"] == anew.json["execution"]
+    assert pointer(made, "2026-01-02")["execution"] == anew.json["execution"]
     # An earlier run's take their place only where that is said.
     old = noted["execution"].rsplit("/", 1)[-1]
     refused = made.run("publish", *SCORING, old)
     assert refused.code == 3
     assert "PB895" in refused.err
     assert made.run("publish", *SCORING, old, "--force").code == 0
-    assert pointer(made, "2026-01-01")["execution"] == noted["execution"]
-    assert ledger(made, "2026-01-01")["execution"] == noted["execution"]
+    assert pointer(made, "2026-01-02")["execution"] == noted["execution"]
+    assert ledger(made, "2026-01-02")["execution"] == noted["execution"]
 
 
 def test_what_is_wrong_is_said_before_anything_runs(made: Scoring) -> None:
