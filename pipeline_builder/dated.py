@@ -28,14 +28,15 @@ class Dated(Several):
     def starting(self) -> Starting:
         """What an execution starts with, each looked up once in a command."""
         return Starting(
-            composed=self.composed, target=self.target, lock=self.lock, given=self.given, date=self.date, say=self.say
-        )
+            composed=self.composed, target=self.target, lock=self.lock, given=self.given, date=self.date, say=self.say,
+            held=self.held,
+        )  # fmt: skip
 
     @property
     def parameters(self) -> dict[str, str]:
         return self.starting.parameters
 
-    def held(self, date: str = "") -> AbstractContextManager[None]:
+    def holding(self, date: str = "") -> AbstractContextManager[None]:
         """Hold the logical date of an inference run, so that nobody else works on it; PB975 where somebody does."""
         definition = self.composed.definition
         if definition.kind == "training":
@@ -54,7 +55,7 @@ class Dated(Several):
             return record
         from pipeline_builder.release.scoring.delivery import deliver
 
-        with self.held(record.date), self.stage("publish") as words:
+        with self.holding(record.date), self.stage("publish") as words:
             delivered = deliver(record, self.composed, self.target, force=force)
             record = with_stages(delivered.record, self.seconds)
             words.append(lines.publish_line(record, changed=delivered.changed))

@@ -218,15 +218,15 @@ class Opened:
         return {repo.name: self.manifest.policy.rules(repo.name, self.workspace.values) for repo in self.manifest.repos}
 
     def suggest_policy(self) -> Suggestion:
-        """Return a policy that allows what today's confs ask for."""
-        from pipeline_builder.definition.compose import compose
+        """Return a policy that allows what today's confs ask for, those of all pipelines."""
+        from pipeline_builder.definition.compose import compose_each
         from pipeline_builder.definition.factories import build_none_allowed
         from pipeline_builder.definition.policy.suggestion import suggest
 
         root, values, tags = self.workspace.root, self.workspace.values, self.workspace.tags
         return suggest(
             self.manifest,
-            lambda manifest: compose(
+            lambda manifest: compose_each(
                 manifest, self.lock, root=root, values=values, tags=tags, ask=self._ask, build=build_none_allowed
             ),
         )
@@ -292,7 +292,7 @@ class Opened:
         )
 
     def pipelines_of_runs(self) -> tuple[str, ...] | None:
-        """Return the names of the pipelines whose executions are meant; None where there is one pipeline only."""
+        """Return the names of the pipelines whose executions are meant; None where those of all are that there are."""
         return None
 
 

@@ -101,7 +101,7 @@ class Session(Dated):
         """Look whether the target has what the definition needs; return the warnings, or raise every finding."""
         with self.stage("preflight") as words:
             composed = self.composed
-            found = self.target.preflight(composed.definition.content)
+            found = (*self.target.preflight(composed.definition.content), *self.starting.find_unusable())
             found = self._placed(found)
             if any(not problem.warning for problem in found):
                 raise InputProblems(*found)
@@ -232,6 +232,7 @@ class Session(Dated):
     def _again(self, own: Execution, pipeline: DeployedPipeline) -> Callable[[], Start]:
         if moved := find_moved(own, self.starting.fingerprints):
             self.warn(moved)
+        self.starting.use_again(own)
         return partial(go_on, self.target.pipelines, own, pipeline, note=self._note)
 
     def resume(self, name: str, eyes: Eyes, *, mine: bool = False) -> RunRecord:
@@ -242,6 +243,7 @@ class Session(Dated):
     def retry(self, name: str, eyes: Eyes) -> RunRecord:
         """Go on with a failed or stopped execution where it was, and judge it as a run."""
         failed = self.dated(self.runs.failed(name))
+        self.starting.use_again(failed)
         return self._follow(partial(retry, self.target.pipelines, failed, note=self._note), eyes)
 
     def _begin(self, pipeline: DeployedPipeline, *, rerun: bool, selection: Selection | None, cause: str = "") -> Start:
@@ -271,7 +273,7 @@ class Session(Dated):
 
     def _follow(self, begin: Callable[[], Start], eyes: Eyes, *, planned: DeployedPipeline | None = None) -> RunRecord:
         """Follow what `begin` gives to its end, and judge it by what was planned, or by what is deployed."""
-        with self.held():
+        with self.holding():
             with self.stage("run") as words:
                 self._note(begun := begin())
                 self.say(f"          {describe_start(begun)}")
@@ -290,11 +292,11 @@ class Session(Dated):
             record, unsigned = settle_unsigned(with_stages(record, self.seconds), self.target)
             words.append(lines.gate_line(record))
         self.warn_of(unsigned)
-        record = self._closed(record)
+        record = self.closed(record)
         self.write_record(record)
         return record
 
-    def _closed(self, record: RunRecord) -> RunRecord:
+    def closed(self, record: RunRecord) -> RunRecord:
         """Return the record of a judged run with what it asks of the training pipeline, or has answered."""
         if not self.manifest.infers:
             return record
@@ -306,6 +308,7 @@ class Session(Dated):
             say=lambda words: self.say(f"{'retrain':<9} {words}"),
             announce=open_announcer(self.workspace),
             unchanged=self.left_whole,
+            handles=lambda: self.names,
         )
 
     def scored(self, name: str) -> RunRecord:
@@ -352,6 +355,8 @@ class Session(Dated):
             composed=lambda: self.composed,
             say=self.say,
             histories=lambda: load_histories(self.workspace.shared / AUTHORS) if self.manifest.four_eyes else None,
+            each=lambda: tuple(one.decisions for one in self.each),
+            owner=lambda pipeline: self.owner(pipeline).decisions,
         )
 
     def names_of_caller(self) -> tuple[str, ...]:

@@ -73,6 +73,7 @@ conf:
       publish:
         to: s3://SMP_S3BUCKETNAME/scores/
       gate:
+        - {metric: drift.max_psi, max: 1, then: retrain}
         - {metric: drift.max_psi, max: 5}
   sagemakerPipeline:
     pipelineName: churn-scoring
@@ -136,7 +137,7 @@ report = {
 """
 SCRIPTS = {"train.py": TRAIN, "inference.py": SERVE, "watch.py": WATCH}
 LIKE, SHIFTED, FAR = (1, 2, 3), (3, 4, 5), (11, 12, 13)
-"""Days of data: as the model's own, one that has drifted, and one whose scores the gate blocks."""
+"""Days of data: as the model's own, one that a retraining is for, and one whose scores the gate blocks, too."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from pipeline_builder.cli import (  # noqa: F401 - they add their commands
     service,
     staging,
     tools,
+    validating,
     watching,
 )
 from pipeline_builder.cli.boundary import run

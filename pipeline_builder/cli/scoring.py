@@ -83,7 +83,7 @@ def backfill(
     """Score the logical dates that haven't been yet, several at once.
 
     It runs what is deployed. A date that fails stops no other. Repeated, also after a kill, it goes on where it was: no
-    date is scored twice. Nobody is asked to train anew because of a date of the past.
+    date is scored twice. Where dates ask for a model to be trained anew, that is asked for once, as by a run.
 
     \b
     Example: pipeline-builder backfill --pipeline scoring --from 2026-11-01 --to 2026-11-29
@@ -102,7 +102,7 @@ def backfill(
     dates = dates_between(first, last, hourly=hourly, now=datetime.now(timezone.utc))
     work = Backfill(
         target=one.target, composed=one.composed, lock=one.lock, pipeline=one.deployed(), given=given,
-        changed=changed, force=force,
+        changed=changed, force=force, closed=one.closed,
     )  # fmt: skip
     before = work.find_done(dates)
     missing = [date for date in dates if date not in before]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import click
@@ -70,6 +72,7 @@ def stage_command(session: Session, *, as_json: bool, name: str, timeout: float 
     from pipeline_builder.service.stage import render_exports
     from pipeline_builder.workspace import JUNIT, REPORT
 
+    session = session.of("") if session.several else session
     # Where buildspec.yml looks, whichever pipeline it is about.
     build, shown = session.workspace.build, session.workspace.shared
     for stale in (shown / _EXPORTS, shown / JUNIT, build / JUNIT):
@@ -111,6 +114,7 @@ def _begin(session: Session, setting: Setting, service: _CodePipeline, name: str
     match name:
         case "build":
             _note_polled(session)
+            _look_at_landing(session)
             return stage.run_build(session, setting)
         case "train" | "score":
             return _train(session, setting, timeout)
@@ -126,9 +130,40 @@ def _conclude(session: Session, setting: Setting, service: _CodePipeline, name: 
     from pipeline_builder.service import scoring, stage
 
     if name == "publish":
-        return scoring.run_publish(session, setting)
+        staged = scoring.run_publish(session, setting)
+        _count(session, setting, staged)
+        return staged
     run = stage.run_promote if name == "promote" else stage.run_reject
     return run(session, setting, service)
+
+
+def _count(session: Session, setting: Setting, staged: Staged) -> None:
+    """Count the day for the alarm on late ones; what can't be counted is published all the same."""
+    from pipeline_builder.aws.client import Aws
+    from pipeline_builder.aws.metrics import count_published
+    from pipeline_builder.service.counting import is_counted
+
+    if session.workspace.target != "aws" or not setting.pipeline or staged.record is None:
+        return
+    if not is_counted(staged.record, datetime.now(timezone.utc)):
+        return
+    try:
+        count_published(Aws(session.workspace.region), setting.pipeline)
+    except OutsideFailure as error:
+        for problem in error.problems:
+            session.warn(replace(problem, warning=True))
+
+
+def _look_at_landing(session: Session) -> None:
+    """Warn of buckets whose data is to start this pipeline, and that tell nobody of it."""
+    trigger = session.manifest.entry.trigger
+    if session.workspace.target != "aws" or not trigger.data:
+        return
+    from pipeline_builder.aws.client import Aws
+    from pipeline_builder.aws.landing import find_silent
+
+    buckets = dict.fromkeys((address.split("/")[2] for address in trigger.data), session.manifest.entry.at("trigger"))
+    session.warn_of(find_silent(Aws(session.workspace.region), buckets))
 
 
 def _note_polled(session: Session) -> None:

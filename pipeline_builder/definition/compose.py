@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline_builder.conf.conf import ModelConf
-from pipeline_builder.conf.files import read_confs
+from pipeline_builder.conf.files import NO_FILES, read_confs
 from pipeline_builder.conf.graph import Graph, read_graph
 from pipeline_builder.conf.naming import clashes
 from pipeline_builder.conf.sdk import MadeSteps
@@ -70,6 +70,35 @@ def compose(
     return compose_confs(
         confs, manifest, lock, root=root, values=values, tags=tags, passed=passed, before=problems, ask=ask, build=build
     )
+
+
+def compose_each(
+    manifest: Manifest,
+    lock: Lock,
+    *,
+    root: Path,
+    values: Mapping[str, str],
+    tags: Mapping[str, str] | None = None,
+    ask: ImageAsker = ask_nobody,
+    build: FactoryBuilder = build_nothing,
+) -> tuple[Composed, ...]:
+    """Compose every pipeline of the manifest, but for those that use models and have no file yet.
+
+    Raises:
+        OutsideFailure, InputProblems: as `compose` does, of all of them.
+    """
+    composed: list[Composed] = []
+    problems: dict[Problem, None] = {}
+    for entry in manifest.pipelines:
+        one = manifest.narrowed(entry.name)
+        try:
+            composed.append(compose(one, lock, root=root, values=values, tags=tags, ask=ask, build=build))
+        except InputProblems as error:
+            left_out = entry.is_inference and all(problem.id == NO_FILES for problem in error.problems)
+            problems |= {} if left_out else dict.fromkeys(error.problems)
+    if problems:
+        raise InputProblems(*problems)
+    return tuple(composed)
 
 
 def compose_confs(

@@ -45,7 +45,9 @@ def look_for_data(known: Known, store: ObjectStore, before: Landed | None, now: 
     if now - since < minutes * 60:
         new = before.since is None
         words = (
-            f"{known.handle}: {_count(came)} came; it starts when no more than {minutes} min have passed" if new else ""
+            f"{known.handle}: {_count(came)} came; it starts in {minutes} min, with all that comes until then"
+            if new
+            else ""
         )
         return Arrived(changed=Changed(words=words), landed=Landed(prefixes=trigger.data, seen=kept, since=since))
     return Arrived(changed=Changed(due=_due(known, came)), landed=Landed(prefixes=trigger.data, seen=found))
@@ -71,7 +73,7 @@ def _due(known: Known, came: Sequence[str]) -> Due:
 
 def _count(came: Sequence[str]) -> str:
     first = inert_line(came[0], 200)
-    return f"'{first}'" if len(came) == 1 else f"{len(came):,} objects, the first '{first}',"
+    return f"'{first}'" if len(came) == 1 else f"{len(came):,} objects (the first '{first}')"
 
 
 def _several(dates: Sequence[str]) -> str:

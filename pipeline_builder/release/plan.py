@@ -7,12 +7,10 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Literal
 
 from pipeline_builder.dag.outline import by_name, flat_steps
 from pipeline_builder.descriptions import JSON, CachePrediction, DeployedPipeline
-from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.inert import inert_line, inert_text
 
 ChangeKind = Literal["added", "changed", "removed"]
@@ -275,31 +273,3 @@ def plan_json(plan: Plan) -> JSON:
     """Return the plan as JSON."""
     found = {"format": 1, "changed": plan.changed, **asdict(plan)}
     return found if plan.uses else {key: value for key, value in found.items() if key != "uses"}
-
-
-def load_plan(path: Path) -> Plan:
-    """Read a plan that was written as JSON.
-
-    Raises:
-        InputProblems: PB424 where the file isn't one.
-    """
-    try:
-        data = json.loads(path.read_text("utf-8"))
-        return Plan(
-            pipeline=str(data["pipeline"]),
-            base_sha256=str(data["base_sha256"]),
-            base_version=int(data["base_version"]),
-            new_sha256=str(data["new_sha256"]),
-            changes=(),
-            predictions=(),
-            unsafe=tuple(str(reason) for reason in data.get("unsafe", ())),
-        )
-    except OSError as error:
-        raise InputProblems(_no_plan(path, error.strerror or "it cannot be read")) from error
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise InputProblems(_no_plan(path, "it is not a plan")) from error
-
-
-def _no_plan(path: Path, why: str) -> Problem:
-    hint = "make one with 'pipeline-builder plan --out plan.json'"
-    return Problem(id="PB424", message=f"cannot take the plan '{path}': {why}", hint=hint)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pipeline_builder.definition.policy.groups import identity
@@ -50,8 +50,10 @@ class Used:
         return f"'{self.group}' version {self.version}{f', {why}' if why else ''}"
 
 
-def resolve_models(definition: Definition, target: Target) -> Mapping[str, Used]:
+def resolve_models(definition: Definition, target: Target, held: Mapping[str, int] | None = None) -> Mapping[str, Used]:
     """Return what each parameter of a model package is, as the registry has it now.
+
+    `held` are the versions of groups that stand for champions and stages, as long as they are approved.
 
     Raises:
         InputProblems: PB963 for a group that isn't there, PB964 for one without an approved version, PB965 for a
@@ -65,7 +67,7 @@ def resolve_models(definition: Definition, target: Target) -> Mapping[str, Used]
     for name, use in definition.models.items():
         key = (use.group, use.version, use.stage)
         if key not in chosen:
-            chosen[key] = _choose(use, target)
+            chosen[key] = _held(use, target, (held or {}).get(use.group, 0)) or _choose(use, target)
         package = chosen[key]
         used = _used(use, package) if isinstance(package, ModelPackage) else package
         if isinstance(used, Used):
@@ -78,6 +80,27 @@ def resolve_models(definition: Definition, target: Target) -> Mapping[str, Used]
     return found
 
 
+def check_started(definition: Definition, parameters: Mapping[str, str], target: Target) -> None:
+    """Refuse to go on with what was started with model packages that mustn't be used by now.
+
+    Raises:
+        InputProblems: PB965 for each that isn't approved any more.
+        PlanRefused: PB461, PB462 where the bytes of one aren't those that were approved.
+    """
+    uses = {
+        parameters[name]: use for name, use in definition.models.items() if use.what == "package" and name in parameters
+    }
+    described = {arn: target.registry.describe_package(arn) for arn in uses}
+    refused = [
+        _unapproved(uses[arn], package)
+        for arn, package in described.items()
+        if package.status is not ApprovalStatus.APPROVED
+    ]
+    if refused:
+        raise InputProblems(*refused)
+    refuse_moved(tuple(uses), target)
+
+
 def date_parameters(definition: Definition, date: str) -> Mapping[str, str]:
     """Return what each parameter of the logical date is, `2026-11-29` or `2026-11-29T13`."""
     values = date_values(date) if definition.dates else {}
@@ -87,6 +110,14 @@ def date_parameters(definition: Definition, date: str) -> Mapping[str, str]:
 def describe_used(used: Iterable[Used]) -> Iterator[str]:
     """Yield a line for each model: which version is used, and what can't be told of it."""
     yield from dict.fromkeys(f"{one.use.unit}: {one.words}" for one in used)
+
+
+def _held(use: ModelUse, target: Target, version: int) -> ModelPackage | None:
+    """Return the version that stands for the champion; None where there is none, or it isn't approved any more."""
+    if not version or use.version is not None:
+        return None
+    found = _choose(replace(use, version=version, stage=""), target)
+    return found if isinstance(found, ModelPackage) else None
 
 
 def _choose(use: ModelUse, target: Target) -> ModelPackage | Problem:
@@ -142,10 +173,13 @@ def _numbered(use: ModelUse, listed: tuple[ModelPackage, ...]) -> ModelPackage |
         known = ", ".join(str(package.version) for package in listed[:_MOST_SHOWN])
         message = f"the model package group '{use.group}' has no version {use.version}"
         hint = f"its newest are: {known}" if known else "it has none yet: run the training pipeline"
-    else:
-        message = f"version {use.version} of '{use.group}' is {found.status.value}, and only approved ones are used"
-        hint = "approve it first, or name another version"
-    return Problem(id="PB965", message=message, place=use.place, hint=hint)
+        return Problem(id="PB965", message=message, place=use.place, hint=hint)
+    return _unapproved(use, found)
+
+
+def _unapproved(use: ModelUse, package: ModelPackage) -> Problem:
+    message = f"version {package.version} of '{use.group}' is {package.status.value}, and only approved ones are used"
+    return Problem(id="PB965", message=message, place=use.place, hint="approve it first, or name another version")
 
 
 def _staged(use: ModelUse, listed: tuple[ModelPackage, ...], approved: list[ModelPackage]) -> ModelPackage | Problem:

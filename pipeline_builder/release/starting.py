@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pipeline_builder.errors import InputProblems, OutsideFailure, PlanRefused, Problem
 from pipeline_builder.release.parameters import check_given, data_fingerprints, start_parameters
 
 if TYPE_CHECKING:
     from pipeline_builder.definition.composed import Composed
+    from pipeline_builder.descriptions import Execution
     from pipeline_builder.manifest.lock import Lock
     from pipeline_builder.release.resolving import Used
     from pipeline_builder.target import Target
+
+_DENIED = "PB704"
 
 
 @dataclass(kw_only=True)
 class Starting:
     """`given` are values of pipeline parameters, `date` is the logical date of an inference run, now where it is empty;
-    `say` gets a line about each model that is used.
+    `held` are the versions of groups that are used instead of champions, `say` gets a line about each model that is
+    used.
     """
 
     composed: Composed
@@ -29,6 +34,7 @@ class Starting:
     given: Mapping[str, str]
     date: str
     say: Callable[[str], None]
+    held: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -69,7 +75,31 @@ class Starting:
             return {}
         from pipeline_builder.release.resolving import resolve_models
 
-        return resolve_models(definition, self.target)
+        return resolve_models(definition, self.target, self.held)
+
+    def find_unusable(self) -> tuple[Problem, ...]:
+        """Return why the models that a run would use can't be; a warning where they may only have to be made first."""
+        from pipeline_builder.release.resolving import NOT_READY
+
+        try:
+            self.models  # noqa: B018 - for what is wrong with them
+        except (InputProblems, PlanRefused, OutsideFailure) as error:
+            may = {*NOT_READY, _DENIED}
+            return tuple(replace(problem, warning=problem.id in may) for problem in error.problems)
+        return ()
+
+    def use_again(self, execution: Execution) -> None:
+        """Refuse to go on with an execution whose model packages aren't approved any more, or aren't what was approved.
+
+        Raises:
+            InputProblems: PB965.
+            PlanRefused: PB461, PB462.
+        """
+        if self.composed.definition.models:
+            from pipeline_builder.release.resolving import check_started
+
+            known = self.target.pipelines.describe_execution(execution.arn) or execution  # a listing tells less
+            check_started(self.composed.definition, known.parameters, self.target)
 
     @cached_property
     def uses(self) -> tuple[str, ...]:

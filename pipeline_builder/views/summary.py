@@ -113,7 +113,7 @@ def history_json(executions: Sequence[Execution], approvals: Sequence[ApprovalCh
 
 def render_evidence(record: RunRecord) -> str:
     """Return what an approver must see: the metrics beside the champion's, and the commits."""
-    lines: list[str] = []
+    lines = [inert_line(f"started by {record.trigger}")] if record.trigger else []
     for package in record.packages:
         lines.append(f"{inert_line(package.group)} version {package.version} ({package.status}, {_against(package)})")
         lines += _metric_lines(package)

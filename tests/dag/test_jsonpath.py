@@ -11,7 +11,7 @@ import yaml
 
 from pipeline_builder.dag.jsonpath import FilterError, is_row_path, parse_filter
 from pipeline_builder.definition import rules
-from pipeline_builder.engine.inside.selecting import SelectError, pick, select
+from pipeline_builder.engine.inside.selecting import SelectError, picker, select
 
 RECORD = {
     "id": 7,
@@ -119,5 +119,5 @@ def test_columns() -> None:
     for text, expected in (("$", row), ("$[1]", [b"b"]), ("$[0,-1]", [b"a", b"c"]), ("$[0,2:]", [b"a", b"c"])):
         path = parse_filter(text)
         assert is_row_path(path)
-        assert pick(path, row) == expected
+        assert list(picker(path)(row)) == expected
     assert not any(is_row_path(parse_filter(text)) for text in ("$.a", "$['a']", "$[0].a", "$[0][1]"))

@@ -19,7 +19,7 @@ from pipeline_builder.engine.settings import LocalSettings
 from pipeline_builder.engine.state.package_details import PackageChange, change_package
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.release.resolving import Used, date_parameters, resolve_models
+from pipeline_builder.release.resolving import Used, check_started, date_parameters, resolve_models
 from pipeline_builder.target import Target
 from tests.definition.scoring import MOUNTED, TRANSFORMED
 from tests.security.policing import compose_all, read_manifest
@@ -192,6 +192,16 @@ def test_only_one_artifact_can_be_mounted(tmp_path: Path, here: Target) -> None:
     assert used(definition(tmp_path, conf=mounted), here).value == "s3://b/m.tar.gz"
     register(here, "Approved", containers=(CONTAINER, {**CONTAINER, "ModelDataUrl": "s3://b/n.tar.gz"}))
     assert "PB941 version 2 of 'churn' has 2 artifacts" in refusal(definition(tmp_path / "two", conf=mounted), here)
+
+
+def test_what_was_started_goes_on_with_what_is_still_approved(tmp_path: Path, target: Target) -> None:
+    asked = definition(tmp_path)
+    (one,) = register(target, "Approved")
+    started = {"ModelPackage-churn": one.arn}
+    check_started(asked, started, target)
+    target.registry.set_approval(one.arn, ApprovalStatus.REJECTED, description="", metadata={}, by="ada")
+    with pytest.raises(InputProblems, match="PB965 version 1 of 'churn' is Rejected, and only approved"):
+        check_started(asked, started, target)
 
 
 def test_the_parts_of_a_date(tmp_path: Path) -> None:

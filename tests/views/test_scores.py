@@ -63,7 +63,10 @@ def test_what_is_printed_at_the_end_of_a_run() -> None:
 def test_lines_of_the_stages() -> None:
     record = scored(score(SHIFTED), score(None, model="b", status="blocked", published_to=""))
     assert gate_line(record).startswith("churn 2026-11-29 100 rows, 2 of 3 columns beyond a bound, plan most; b 2026")
-    assert publish_line(record, changed=True) == "2026-11-29 churn published s3://b/scores/dt=2026-11-29/run=abc/; b blocked"
+    assert (
+        publish_line(record, changed=True)
+        == "2026-11-29 churn published s3://b/scores/dt=2026-11-29/run=abc/; b blocked"
+    )
     many = scored(*[score(None, model=f"m{index}") for index in range(9)])
     assert publish_line(many, changed=False).endswith("; and 5 more models; nothing changed")
 

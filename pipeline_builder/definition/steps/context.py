@@ -19,6 +19,11 @@ from pipeline_builder.errors import InputProblems, Problem
 
 Mapped = dict[str, JSON]
 DEFAULT_CHANNEL = "train"
+# The files of a baseline by the members of DriftCheckBaselines that have their addresses.
+DATA_QUALITY: Mapping[str, str] = {"Statistics": "statistics.json", "Constraints": "constraints.json"}
+MODEL_QUALITY: Mapping[str, str] = {
+    "Statistics": "quality_statistics.json", "Constraints": "quality_constraints.json",
+}  # fmt: skip
 WATCHING = {"Baseline": "baseline", "Monitor": "monitor"}
 """The one output of the steps that watch data, by their class."""
 # Below the pipeline's name in its bucket: code and lists of files by their hashes, definitions, evidence; and what

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pipeline_builder.conf.graph import Step
 from pipeline_builder.conf.monitoring import (
@@ -16,6 +16,8 @@ from pipeline_builder.conf.monitoring import (
 )
 from pipeline_builder.definition.steps.commands import BASE
 from pipeline_builder.definition.steps.context import (
+    DATA_QUALITY,
+    MODEL_QUALITY,
     Chained,
     Context,
     Mapped,
@@ -35,9 +37,6 @@ from pipeline_builder.errors import InputProblems, Problem
 
 BASELINE, MONITOR = "baseline", "monitor"
 REPORT = "monitor.json"
-# The files of a baseline by the members of DriftCheckBaselines and ModelMetrics that have their addresses.
-_DATA_QUALITY = {"Statistics": "statistics.json", "Constraints": "constraints.json"}
-_MODEL_QUALITY = {"Statistics": "quality_statistics.json", "Constraints": "quality_constraints.json"}
 
 
 def compose_baseline(context: Context, step: Step) -> Mapped:
@@ -158,9 +157,9 @@ def baseline_members(context: Context, step: Step, checked: Mapped) -> Mapped:
     (baseline,) = made
     job = baseline.job
     assert isinstance(job, BaselineSection)
-    found: Mapped = {"ModelDataQuality": _sources(baseline, _DATA_QUALITY)}
+    found: Mapped = {"ModelDataQuality": _sources(baseline, DATA_QUALITY)}
     if _of_roles(context, baseline, job)[PREDICTIONS]:
-        found["ModelQuality"] = _sources(baseline, _MODEL_QUALITY)
+        found["ModelQuality"] = _sources(baseline, MODEL_QUALITY)
     if twice := sorted(found.keys() & checked.keys()):
         message = f"step '{baseline.name}' makes the baseline '{twice[0]}', and so does a check of '{step.unit.name}'"
         hint = "a package is registered with one: give the QualityCheck step 'supplied_baseline_…', or take one out"
@@ -168,7 +167,7 @@ def baseline_members(context: Context, step: Step, checked: Mapped) -> Mapped:
     return found
 
 
-def _sources(baseline: Step, files: dict[str, str]) -> Mapped:
+def _sources(baseline: Step, files: Mapping[str, str]) -> Mapped:
     folder = output_uri(baseline.name, BASELINE)
     return {
         member: {"ContentType": "application/json", "S3Uri": join("/", folder, name)} for member, name in files.items()

@@ -18,7 +18,7 @@ from pipeline_builder.engine.inside.assembling import assembler
 from pipeline_builder.engine.inside.exchange import read_answers, write_answer
 from pipeline_builder.engine.inside.job import here, tell
 from pipeline_builder.engine.inside.patience import ask, within
-from pipeline_builder.engine.inside.records import cut, requests
+from pipeline_builder.engine.inside.records import RecordError, cut, requests
 from pipeline_builder.engine.inside.rows import RowError
 
 if TYPE_CHECKING:
@@ -53,11 +53,11 @@ class File(NamedTuple):
 
 
 class Work(NamedTuple):
-    """A request, how many records of the file are in it, and where their content is of use, these."""
+    """A request, how many records of the file are in it, and where they are joined, these."""
 
     asked: Asked
     number: int
-    records: list[bytes]
+    given: bytes
 
 
 def run_files(container: Container, spec: Spec) -> int:
@@ -83,37 +83,63 @@ def _is_there(file: File, spec: Spec) -> bool:
     return spec["first"] or here(file.given).is_file()
 
 
+class _FailedError(Exception):
+    """A request of so many records can't be answered, and why."""
+
+    def __init__(self, number: int, why: BaseException) -> None:
+        super().__init__(number)
+        self.number, self.why = number, why
+
+
 def _transform(file: File, spec: Spec, container: Container) -> bool:
     """Write the answers for one file; what is written appears whole or not at all. Return whether it did."""
     output = here(file.target if spec["last"] else file.passed)
     output.parent.mkdir(parents=True, exist_ok=True)
     part = output.with_name(output.name + ".part")
-    first, is_last = 1, spec["last"]
+    before, last, is_last = 0, 0, spec["last"]
     assemble = assembler(spec)
     try:
         with ExitStack() as stack:
             result = stack.enter_context(part.open("wb"))
             answers = stack.enter_context(closing(_answers(_works(file, spec, stack), spec, container)))
             for done, answered in answers:
+                last = before + done.number
                 if is_last:
-                    result.write(assemble(done.records, answered))
+                    result.write(assemble(done.given, answered))
                 else:
                     write_answer(result, answered, done.number)
-                first += done.number
+                before = last
     except (Exception, SystemExit) as error:  # noqa: BLE001 - user code may raise anything; the log gets all of it
-        if isinstance(error, (RowError, ServerError)):
-            tell(str(error))
-        else:
-            import traceback
-
-            traceback.print_exc()
-        where = "as a whole" if spec["split"] == "None" else f"at record {first}"
-        tell(f"the transform of '{file.source}' failed {where}")
+        _tell_failure(file, spec, error, before, last)
         if part.exists():
             part.unlink()
         return False
     part.replace(output)
     return True
+
+
+def _tell_failure(file: File, spec: Spec, error: BaseException, before: int, last: int) -> None:
+    """Say why the transform of a file fails, and at which of its records, of which so many are written."""
+    if isinstance(error, _FailedError):
+        last, error = before + error.number, error.why
+    if isinstance(error, (RowError, ServerError)):
+        tell(str(error))
+    else:
+        import traceback
+
+        traceback.print_exception(type(error), error, error.__traceback__)
+    tell(f"the transform of '{file.source}' failed {_where(error, spec, before + 1, last)}")
+
+
+def _where(error: BaseException, spec: Spec, first: int, last: int) -> str:
+    """Return at which record, or in which request, something has failed."""
+    if spec["split"] == "None":
+        return "as a whole"
+    if isinstance(error, RecordError):
+        return f"at record {error.number:,}"
+    if isinstance(error, RowError) and error.row is not None and spec["join"]:
+        return f"at record {first + error.row:,}"
+    return f"in the records {first:,} to {last:,}" if last > first else f"at record {first:,}"
 
 
 def _works(file: File, spec: Spec, stack: ExitStack) -> Iterator[Work]:
@@ -122,13 +148,13 @@ def _works(file: File, spec: Spec, stack: ExitStack) -> Iterator[Work]:
     if spec["first"]:
         stream = stack.enter_context(_opened(here(file.source), spec))
         kind = spec["content_type"]
-        for body, records in requests(stream, spec):
-            yield Work(Asked(body, kind, accept), len(records), records)
+        for body, count, given in requests(stream, spec):
+            yield Work(Asked(body, kind, accept), count, given)
         return
     joins = spec["last"] and spec["join"]
     records_of = cut(stack.enter_context(_opened(here(file.source), spec)), spec, sys.maxsize) if joins else iter(())
     for answered, count in read_answers(stack.enter_context(here(file.given).open("rb"))):
-        yield Work(Asked(answered.body, answered.content_type, accept), count, list(islice(records_of, count)))
+        yield Work(Asked(answered.body, answered.content_type, accept), count, b"".join(islice(records_of, count)))
 
 
 def _opened(path: Path, spec: Spec) -> IO[bytes]:
@@ -141,7 +167,11 @@ def _answers(works: Iterable[Work], spec: Spec, container: Container) -> Generat
     if not container.concurrent:
         with within(container.answer, spec["timeout"]) as answer:
             for work in works:
-                yield work, ask(answer, work.asked, retries=retries)
+                try:
+                    found = ask(answer, work.asked, retries=retries)
+                except (Exception, SystemExit) as error:
+                    raise _FailedError(work.number, error) from error
+                yield work, found
         return
     from concurrent.futures import ThreadPoolExecutor  # heavy, and most ask one after the other
 
@@ -150,7 +180,13 @@ def _answers(works: Iterable[Work], spec: Spec, container: Container) -> Generat
         for work in works:
             running.append((work, pool.submit(ask, container.answer, work.asked, retries=retries)))
             if len(running) >= many:
-                done, found = running.pop(0)
-                yield done, found.result()
-        for done, found in running:
-            yield done, found.result()
+                yield _result(*running.pop(0))
+        for done in running:
+            yield _result(*done)
+
+
+def _result(work: Work, running: Any) -> tuple[Work, Answered]:
+    try:
+        return work, running.result()
+    except (Exception, SystemExit) as error:
+        raise _FailedError(work.number, error) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import sys
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
@@ -15,39 +16,109 @@ if TYPE_CHECKING:
 
 MEGABYTE = 1024 * 1024
 _RECORDIO = 0xCED7230A
+_EMPTY = re.compile(rb"^[ \t\r\f\v]*\n", re.MULTILINE)
+_BEGINNINGS = (b"\n\n", b"\n ", b"\n\t", b"\n\r", b"\n\f", b"\n\v")
 _WHOLE, _LAST = 0, 3  # of a record's parts: the flag says whether it is the first, in the middle, the last, or all
 
 
 class Request(NamedTuple):
-    """A request's body, and the records of the file that it is made of, as they were."""
+    """A request's body, how many records are in it, and these as they are in the file, where they are joined."""
 
     body: bytes
-    records: list[bytes]
+    number: int
+    given: bytes
+
+
+class RecordError(rows.RowError):
+    """A record that can't be sent; `number` is its own in the file, from 1."""
+
+    def __init__(self, number: int, message: str) -> None:
+        super().__init__(message)
+        self.number = number
 
 
 def requests(stream: IO[bytes], spec: Spec) -> Iterator[Request]:
     """Yield the requests of a file; a record of a line keeps its end.
 
-    MultiRecord puts as many records into a request as its limit allows. ValueError where one record alone is larger.
+    MultiRecord puts as many records into a request as its limit allows.
+
+    Raises:
+        RecordError: one record alone is larger, or a filter doesn't fit it.
+        ValueError: the file is of another format.
     """
     limit = spec["max_payload_mb"] * MEGABYTE or sys.maxsize
-    most = float("inf") if spec["strategy"] == "MultiRecord" else 1
-    sent: list[bytes] = []
-    records: list[bytes] = []
+    is_many = spec["strategy"] == "MultiRecord"
+    if is_many and spec["split"] == "Line" and not spec["input_filter"]:
+        return blocks(stream, limit, is_joined=bool(spec["join"]))
+    singles = _singles(stream, spec, limit)
+    return _batches(singles, limit) if is_many else singles
+
+
+def blocks(stream: IO[bytes], limit: int, *, is_joined: bool) -> Iterator[Request]:
+    """Yield requests of lines that are sent as they are; of millions of lines none is looked at by itself."""
+    before, held, more = 0, b"", True
+    while more or held:
+        if more:
+            size = len(held)
+            held += stream.read(limit + 1 - size)
+            more = len(held) > size
+            held = _without_empty(held, ended=not more) if is_joined else held
+            if more and len(held) <= limit:
+                continue
+        size = len(held) if len(held) <= limit else held.rfind(b"\n", 0, limit) + 1
+        if held and not size:
+            raise _too_large(before + 1, limit)
+        body, held = held[:size], held[size:]
+        if body:
+            count = body.count(b"\n") + (body[-1:] != b"\n")
+            before += count
+            yield Request(body, count, body if is_joined else b"")
+
+
+def _without_empty(lines: bytes, *, ended: bool) -> bytes:
+    """Leave out empty lines, which are no rows; the last one may go on unless the file has ended."""
+    if not lines[:1].isspace() and not any(pair in lines for pair in _BEGINNINGS):
+        return lines  # which is fast to find out
+    last = lines.rfind(b"\n") + 1
+    return _EMPTY.sub(b"", lines[:last]) + (lines[last:] if not ended or lines[last:].strip() else b"")
+
+
+def _batches(singles: Iterator[Request], limit: int) -> Iterator[Request]:
+    """Yield requests of as many records as fit in one."""
+    found: list[Request] = []
     size = 0
-    body_of = _bodies(spec)
-    for record in cut(stream, spec, limit):
-        body = body_of(record) if body_of else record
-        if len(body) > limit:
-            raise ValueError(f"a record is larger than MaxPayloadInMB, {spec['max_payload_mb']} MB")
-        if records and (len(records) >= most or size + len(body) > limit):
-            yield Request(b"".join(sent), records)
-            sent, records, size = [], [], 0
-        sent.append(body)
-        records.append(record)
-        size += len(body)
-    if records:
-        yield Request(b"".join(sent), records)
+    for one in singles:
+        if found and size + len(one.body) > limit:
+            yield _together(found)
+            found, size = [], 0
+        found.append(one)
+        size += len(one.body)
+    if found:
+        yield _together(found)
+
+
+def _together(found: list[Request]) -> Request:
+    return Request(b"".join([one.body for one in found]), len(found), b"".join([one.given for one in found]))
+
+
+def _singles(stream: IO[bytes], spec: Spec, limit: int) -> Iterator[Request]:
+    """Yield each record of a file as a request of its own."""
+    number, body_of = 0, _bodies(spec)
+    try:
+        for record in cut(stream, spec, limit):
+            body = body_of(record) if body_of else record
+            if len(body) > limit:
+                raise _too_large(number + 1, limit)
+            yield Request(body, 1, record)
+            number += 1
+    except RecordError:
+        raise
+    except ValueError as error:
+        raise RecordError(number + 1, str(error)) from error
+
+
+def _too_large(number: int, limit: int) -> RecordError:
+    return RecordError(number, f"a record is larger than MaxPayloadInMB, {limit // MEGABYTE} MB")
 
 
 def cut(stream: IO[bytes], spec: Spec, limit: int) -> Iterator[bytes]:
@@ -74,15 +145,20 @@ def _bodies(spec: Spec) -> Callable[[bytes], bytes] | None:
     path, kind = spec["input_filter"], rows.kind_of(spec["content_type"])
     if not path:
         return None
-    whole = kind == rows.JSON_TYPE and spec["split"] == "None"
+    change = _said_of_filter(rows.filter_of(kind, path))
+    if kind == rows.JSON_TYPE and spec["split"] == "None":
+        return change
+    return rows.on_line(change) if spec["split"] == "Line" else lambda record: rows.on_lines(change, record)
 
-    def picked(record: bytes) -> bytes:
-        with rows.said_of("InputFilter"):
-            if whole:
-                return rows.filtered(kind, record, path)
-            return rows.on_lines(lambda line: rows.filtered(kind, line, path), record)
 
-    return picked
+def _said_of_filter(change: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+    def changed(row: bytes) -> bytes:
+        try:
+            return change(row)
+        except ValueError as error:
+            raise rows.RowError(f"InputFilter: {error}") from error
+
+    return changed
 
 
 def _content(record: bytes, split: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pandas as pd
@@ -35,16 +36,16 @@ class Answers:
         for path in table.files(folder):
             try:
                 for part in table.parts(path):
-                    self.see(part)
+                    self.see(part, os.path.basename(path))
             except UnusableError as error:
                 if strict:
                     raise
                 self.unread.append(str(error))
         return self
 
-    def see(self, part: Any) -> None:
-        """Take in rows."""
-        values = part[self._name(part)]
+    def see(self, part: Any, file: str = "") -> None:
+        """Take in rows, of a file that is named where they haven't got the column."""
+        values = part[self._name(part, file)]
         self.rows += len(part)
         self.column.add(values)
         if self.kept:
@@ -52,14 +53,15 @@ class Answers:
             if self.key and self.key in part.columns:
                 self.keys.append(part[self.key].map(category).reset_index(drop=True))
 
-    def _name(self, part: Any) -> str:
+    def _name(self, part: Any, file: str) -> str:
         names = [str(name) for name in part.columns]
         if self.asked in names:
             return self.asked
         if self.asked.lstrip("-").isdigit() and -len(names) <= int(self.asked) < len(names):
             return names[int(self.asked)]
         if self.asked and len(names) > 1:
-            raise UnusableError(f"there is no column '{self.asked}', there are: {', '.join(names[:20])}")
+            there = ", ".join(names[:20])
+            raise UnusableError(f"'{file or 'the data'}' has no column '{self.asked}', it has: {there[:300]}")
         return next((name for name in _NAMES if name in names), names[-1]) if not self.asked else names[-1]
 
     @property

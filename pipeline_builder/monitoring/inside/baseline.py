@@ -37,7 +37,7 @@ def main() -> None:
     found = list(profile.columns.values())
     keep = settings.get("keep_values", True)
     output = folder("", "output")
-    files.write(output, files.STATISTICS, files.statistics(found, profile.rows, keep_values=keep))
+    files.write(output, files.STATISTICS, files.statistics(found, profile.rows, keep_values=keep, left_out=left_out))
     files.write(output, files.CONSTRAINTS, files.constraints(found, settings))
     print(f"baseline of {len(found)} columns and {profile.rows} rows")
     _quality(settings, truth if wants else None, output)

@@ -19,6 +19,8 @@ _MOST_KEPT = 4_000_000
 _MOST_CATEGORIES = 10_000
 _LEAST_CATEGORIES = 100
 _LEAST_SKETCH = 100
+# More values than these, most of which are there once, are no categories.
+_IDENTITIES = 50
 
 
 class Column:
@@ -49,6 +51,12 @@ class Column:
         if not self.present:
             return UNKNOWN
         return NUMERICAL if self.numbers + self.infinite >= _NUMBERS * self.present else CATEGORICAL
+
+    @property
+    def has_categories(self) -> bool:
+        """Whether its values are such that come again: identities of rows are none, nor are more than are counted."""
+        count = len(self.categories)
+        return self.is_complete and not (count > _IDENTITIES and count * 2 > self.present)
 
     @property
     def deviation(self) -> float:

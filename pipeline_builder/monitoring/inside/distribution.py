@@ -56,7 +56,7 @@ def of_column(column: Column, kind: str = "") -> Distribution:
     if column.numbers:
         found.least, found.most = column.least, column.most
         found.mean, found.deviation = column.mean, column.deviation
-    found.categories, found.is_complete = dict(column.categories), column.is_complete
+    found.categories, found.is_complete = dict(column.categories), column.has_categories
     return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -26,10 +27,14 @@ _LEAST_ROWS = 10
 _MOST_DOMAIN = 100
 
 
-def statistics(columns: list[Column], rows: int, *, keep_values: bool) -> dict[str, Any]:
-    """Return `statistics.json`: with `keep_values` a sketch of each column has values of single rows in it."""
+def statistics(columns: list[Column], rows: int, *, keep_values: bool, left_out: Iterable[str] = ()) -> dict[str, Any]:
+    """Return `statistics.json`: with `keep_values` a sketch of each column has values of single rows in it.
+
+    `left_out` are the columns that nobody looks at, so that no later look takes them for new ones.
+    """
     features = [_feature(column, keep_values=keep_values) for column in columns]
-    return {"version": 0, "dataset": {"item_count": rows}, "features": features}
+    about = {"item_count": rows, **({"left_out": sorted(left_out)} if left_out else {})}
+    return {"version": 0, "dataset": about, "features": features}
 
 
 def _feature(column: Column, *, keep_values: bool) -> dict[str, Any]:
@@ -42,7 +47,7 @@ def _feature(column: Column, *, keep_values: bool) -> dict[str, Any]:
             common["num_infinite"] = column.infinite
         found["numerical_statistics"] = _numerical(column, common, keep_values=keep_values)
     elif column.type == CATEGORICAL:
-        counts = column.categories.items()
+        counts = column.categories.items() if column.has_categories else ()
         buckets = [
             {"value": name, "count": count}
             for name, count in sorted(counts, key=lambda item: (-item[1], item[0]))
@@ -50,7 +55,7 @@ def _feature(column: Column, *, keep_values: bool) -> dict[str, Any]:
         ]
         found["string_statistics"] = {
             "common": common,
-            "distinct_count": len(column.categories) if column.is_complete else column.present,
+            "distinct_count": len(column.categories) or column.present,
             "distribution": {"categorical": {"buckets": buckets}},
         }
     return found
@@ -87,14 +92,28 @@ def _buckets(column: Column) -> list[dict[str, Any]]:
 
 
 def _quantile_buckets(column: Column) -> list[dict[str, Any]]:
-    """A hundred of about as many rows each: all that is kept where no values are."""
-    weighted = column.sketch.weighted()
-    inner = quantiles(weighted, np.arange(1, _FINE_BUCKETS) / _FINE_BUCKETS)
-    edges = np.unique([column.least, *inner, column.most])
-    if len(edges) == 1:
-        return [_bucket(edges[0], edges[0], weighted[1].sum())]
-    counts, _ = np.histogram(np.clip(weighted[0], edges[0], edges[-1]), bins=edges, weights=weighted[1])
-    return [_bucket(edges[at], edges[at + 1], counts[at]) for at in range(len(edges) - 1)]
+    """A hundred of about as many rows each: all that is kept where no values are.
+
+    A value that has a whole bucket's rows, or that is one of few, is a bucket of its own.
+    """
+    values, weights = column.sketch.weighted()
+    inner = quantiles((values, weights), np.arange(1, _FINE_BUCKETS) / _FINE_BUCKETS)
+    distinct, counts = np.unique(inner, return_counts=True)
+    often = distinct[counts > 1]
+    edges = np.unique([column.least, *distinct, column.most])
+    found = []
+    for at, edge in enumerate(edges):
+        if edge in often:
+            found.append(_bucket(edge, edge, weights[values == edge].sum()))
+        if at + 1 < len(edges):
+            high = edges[at + 1]
+            within = (values > edge if edge in often else values >= edge) & (values < high)
+            if high == edges[-1] and high not in often:
+                within |= values == high
+            found.append(_bucket(edge, high, weights[within].sum()))
+    if len(edges) == 1 and not found:
+        found.append(_bucket(edges[0], edges[0], weights.sum()))
+    return [bucket for bucket in found if bucket["count"]]
 
 
 def _bucket(low: Any, high: Any, count: Any) -> dict[str, Any]:
@@ -112,7 +131,7 @@ def constraints(columns: list[Column], settings: dict[str, Any]) -> dict[str, An
         }
         if column.type == NUMERICAL:
             found["num_constraints"] = {"is_non_negative": column.numbers > 0 and column.least >= 0}
-        elif column.type == CATEGORICAL and column.is_complete and len(column.categories) <= _MOST_DOMAIN:
+        elif column.type == CATEGORICAL and column.has_categories and len(column.categories) <= _MOST_DOMAIN:
             rows = 0 if settings.get("keep_values", True) else _LEAST_ROWS
             found["string_constraints"] = {"domains": sorted(k for k, n in column.categories.items() if n >= rows)}
         features.append(found)
@@ -128,8 +147,8 @@ def constraints(columns: list[Column], settings: dict[str, Any]) -> dict[str, An
     return {"version": 0, "features": features, "monitoring_config": config}
 
 
-def read_statistics(folder: str, name: str = STATISTICS) -> dict[str, Distribution]:
-    """Return the baseline's columns by name.
+def read_statistics(folder: str, name: str = STATISTICS) -> tuple[dict[str, Distribution], frozenset[str]]:
+    """Return the baseline's columns by name, and the names of those that it left out.
 
     Raises:
         UnusableError: there is none, or it can't be read.
@@ -139,11 +158,12 @@ def read_statistics(folder: str, name: str = STATISTICS) -> dict[str, Distributi
         with open(path, encoding="utf-8") as file:
             found = json.load(file)
         features = [read_feature(feature) for feature in found["features"]]
+        left_out = frozenset(map(str, (found.get("dataset") or {}).get("left_out") or ()))
     except FileNotFoundError:
         raise UnusableError(f"the model's baseline has no {name}: train it anew with a Baseline step") from None
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         raise UnusableError(f"the model's baseline can't be read: {name}: {error!r}"[:300]) from None
-    return {feature.name: feature for feature in features}
+    return {feature.name: feature for feature in features}, left_out
 
 
 def write(folder: str, name: str, content: dict[str, Any]) -> None:

@@ -57,7 +57,7 @@ class Header:
         if any(is_number(field) or not field for field in first) or len({*first}) < len(first):
             return False
         if not others:
-            return bool(self.known)
+            return bool(self.known) or len(first) > 1
         width = len(first)
         columns = [[row[at].strip() for row in others if len(row) == width] for at in range(width)]
         if any(is_number(field) for column in columns for field in column):

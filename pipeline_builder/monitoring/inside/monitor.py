@@ -28,7 +28,7 @@ REPORT = "monitor.json"
 def main() -> None:
     """Read, compare, and write."""
     settings = read_settings()
-    report = Monitoring(settings, files.read_statistics(folder("baseline"))).report()
+    report = Monitoring(settings, *files.read_statistics(folder("baseline"))).report()
     files.write(folder("", "output"), REPORT, report)
     print(f"{report['rows']['input']} rows, {len(report['violations'])} violations")
 
@@ -36,11 +36,14 @@ def main() -> None:
 class Monitoring:
     """One look at a day: `settings` are the conf's, `baseline` the model's columns."""
 
-    def __init__(self, settings: dict[str, Any], baseline: dict[str, Distribution]) -> None:
+    def __init__(
+        self, settings: dict[str, Any], baseline: dict[str, Distribution], left_out: frozenset[str] = frozenset()
+    ) -> None:
         self.settings = settings
         self.key = settings.get("key") or ""
         self.label = settings.get("label") or ""
-        self.left_out = frozenset((*(settings.get("ignore") or ()), *filter(None, (self.key, self.label))))
+        own = (*(settings.get("ignore") or ()), *filter(None, (self.key, self.label)))
+        self.left_out = left_out | frozenset(own)
         self.baseline = {name: found for name, found in baseline.items() if name not in self.left_out}
         self.bounds = Bounds(settings)
         self.violations: list[dict[str, Any]] = []

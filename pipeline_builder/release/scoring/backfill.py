@@ -55,11 +55,16 @@ class WorkedDay:
         return self.status in ("published", "scored")
 
 
+def _as_it_is(record: RunRecord) -> RunRecord:
+    return record
+
+
 @dataclass(frozen=True, kw_only=True)
 class Backfill:
     """What dates are worked off with: the deployed pipeline, what is checked out, and values that were given.
 
     With `changed` a date whose data, models or definition are others is worked off again, with `force` every one.
+    `closed` is told of each judged record, whose scores may ask for a retraining.
     """
 
     target: Target
@@ -69,6 +74,7 @@ class Backfill:
     given: Mapping[str, str] = field(default_factory=dict)
     changed: bool = False
     force: bool = False
+    closed: Callable[[RunRecord], RunRecord] = _as_it_is
     ended: threading.Event = field(default_factory=threading.Event)
     going: dict[str, str] = field(default_factory=dict)
 
@@ -143,7 +149,7 @@ class Backfill:
             execution, self.target, self.composed, self.lock,
             planned=self.pipeline, reused=begun.origin == "unchanged", date=date,
         )  # fmt: skip
-        delivered = deliver(record, self.composed, self.target)
+        delivered = deliver(self.closed(record), self.composed, self.target)
         return _day_of(delivered.record, date, delivered.failures)
 
     def stop(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from pipeline_builder.release.scoring.retraining import Announcer, Asked, answer_requests, ask_retraining
@@ -19,11 +19,12 @@ def close_loop(
     say: Callable[[str], None],
     announce: Announcer | None = None,
     unchanged: Collection[str] = (),
+    handles: Callable[[], Mapping[str, str]] = dict,
 ) -> RunRecord:
     """Return the record of a judged run with what it has asked for or answered, which is noted where others read it.
 
     `announce` tells the service, where there is one; `unchanged` are the groups whose models were left out of a run
-    because nothing that they are made of has changed.
+    because nothing that they are made of has changed; `handles` has the name of each pipeline by its handle.
     """
     if record.kind == "training":
         answered, lines = answer_requests(record, target, unchanged=unchanged)
@@ -34,7 +35,7 @@ def close_loop(
     for one in asked:
         say(one.words)
         if one.new:
-            say(_next_step(one, announced=announce is not None))
+            say(_next_step(one, handles(), announced=announce is not None))
     words = {one.model: one.words for one in asked}
     scores = tuple(
         score.model_copy(update={"retraining": words[score.model]}) if score.model in words else score
@@ -43,11 +44,11 @@ def close_loop(
     return record.model_copy(update={"scores": scores})
 
 
-def _next_step(asked: Asked, *, announced: bool) -> str:
+def _next_step(asked: Asked, handles: Mapping[str, str], *, announced: bool) -> str:
     if announced:
         return "the service starts its training pipeline"
-    pipeline = asked.request.pipeline if asked.request else ""
-    return (
-        f"run 'pipeline-builder up' for the pipeline '{pipeline}' (--pipeline names it by its handle); where a "
-        "'pipeline-builder watch' runs, it does that"
-    )
+    name = asked.request.pipeline if asked.request else ""
+    handle = next((handle for handle, pipeline in handles.items() if pipeline == name), "")
+    if not handle:
+        return f"run the pipeline '{name}', which is none of this manifest"
+    return f"run 'pipeline-builder up --pipeline {handle}'; where a 'pipeline-builder watch' runs, it does that"

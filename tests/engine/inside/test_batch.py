@@ -153,3 +153,27 @@ def test_time_is_over() -> None:
     assert over.value.status == 504
     time.sleep(0.06)  # nothing rings any more
     assert signal.getsignal(signal.SIGALRM) == before
+
+
+@pytest.mark.parametrize(
+    ("told", "where"),
+    [
+        ({}, "in the records 1 to 3"),
+        ({"strategy": "SingleRecord"}, "at record 2"),
+        ({"split": "None"}, "as a whole"),
+        ({"input_filter": [["item", 1]]}, "at record 2"),
+        ({"join": True, "output_filter": [["item", 2]]}, "at record 2"),
+        ({"output_filter": [["item", 1]]}, "in the records 1 to 3"),  # rows of an answer need not be its records
+    ],
+)
+def test_a_failure_names_its_records(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], told: dict[str, Any], where: str
+) -> None:
+    def answer(asked: Asked) -> Answered:
+        if b"bad" in asked.body and not told.keys() & {"join", "output_filter"}:
+            raise ValueError("no number")
+        return Answered(asked.body, "text/csv")
+
+    kinds = {"content_type": "text/csv", "retries": 0}
+    assert run(tmp_path, Container(answer), {"a": "1,2\nbad\n3,4\n"}, **kinds, **told) == 1
+    assert f"a' failed {where}\n" in capfd.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import struct
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from pipeline_builder.engine.inside.answers import Answered
 from pipeline_builder.engine.inside.assembling import assembler
 from pipeline_builder.engine.inside.batch import DEFAULTS, settled
-from pipeline_builder.engine.inside.records import requests
+from pipeline_builder.engine.inside.records import RecordError, blocks, requests
 from pipeline_builder.engine.inside.rows import fields_of
 
 MAGIC = 0xCED7230A
@@ -99,7 +100,7 @@ def test_fields_are_written_as_they_were() -> None:
 
 
 def assembled(records: list[bytes], answer: bytes, kind: str = "text/csv", **given: Any) -> bytes:
-    return assembler(spec(content_type=kind, **given))(records, Answered(answer, kind))
+    return assembler(spec(content_type=kind, **given))(b"".join(records), Answered(answer, kind))
 
 
 def test_answers_as_they_came() -> None:
@@ -126,9 +127,9 @@ def test_an_answer_of_another_type_than_was_asked_for() -> None:
     kinds = spec(content_type="application/jsonlines", **told)
     assemble = assembler(kinds)
     for _ in range(2):
-        assert assemble([b"1\n"], Answered(b"2", "application/octet-stream")) == b"2"
+        assert assemble(b"1\n", Answered(b"2", "application/octet-stream")) == b"2"
     with pytest.raises(ValueError, match="can't be filtered or joined"):
-        assembler({**kinds, "content_type": "image/png"})([b"1\n"], Answered(b"2", "image/png"))
+        assembler({**kinds, "content_type": "image/png"})(b"1\n", Answered(b"2", "image/png"))
 
 
 def test_the_service_takes_what_nobody_has_said() -> None:
@@ -136,3 +137,36 @@ def test_the_service_takes_what_nobody_has_said() -> None:
     asked = {"BatchStrategy": "SINGLE_RECORD", "MaxPayloadInMB": 3, "MaxConcurrentTransforms": 8}
     found = settled(asked, {**DEFAULTS, "max_payload_mb": 0})
     assert [found[key] for key in ("strategy", "max_payload_mb", "max_concurrent")] == ["SingleRecord", 0, 8]
+
+
+def by_lines(content: bytes, limit: int, *, joined: bool) -> list[bytes]:
+    """Return requests as a loop over the lines makes them."""
+    found = [b""]
+    for line in io.BytesIO(content):
+        if joined and not line.strip():
+            continue
+        if len(found[-1]) + len(line) > limit:
+            found.append(b"")
+        found[-1] += line
+    return [body for body in found if body]
+
+
+def test_blocks_of_lines_are_what_a_loop_over_the_lines_makes() -> None:
+    chosen = random.Random(17)
+    parts = [b"1,2", b"\n", b"\n", b"\r\n", b" ", b"\t\n", b'"a\nb"', "ä".encode(), b"x" * 7]
+    for _ in range(3000):
+        content = b"".join(chosen.choices(parts, k=chosen.randrange(30)))
+        longest = max((len(line) for line in content.splitlines(keepends=True)), default=1)
+        limit, joined = longest + chosen.randrange(20), chosen.random() < 0.5
+        found = list(blocks(io.BytesIO(content), limit, is_joined=joined))
+        assert [one.body for one in found] == by_lines(content, limit, joined=joined), (content, limit)
+        assert [one.number for one in found] == [len(list(io.BytesIO(one.body))) for one in found]
+        assert [one.given for one in found] == [one.body if joined else b"" for one in found]
+
+
+@pytest.mark.parametrize("told", [{}, {"join": True}, {"strategy": "SingleRecord"}, {"input_filter": [["item", 0]]}])
+def test_a_record_that_is_too_large_is_named(told: dict[str, Any]) -> None:
+    large = b"x" * (1 << 20)
+    with pytest.raises(RecordError, match="a record is larger than MaxPayloadInMB, 1 MB") as error:
+        bodies(b"1\n2\n" + large + b"\n3\n", split="Line", content_type="text/csv", max_payload_mb=1, **told)
+    assert error.value.number == 3
