@@ -15,6 +15,7 @@ from pipeline_builder.errors import Problem
 
 if TYPE_CHECKING:
     from pipeline_builder.descriptions import Execution
+    from pipeline_builder.release.scoring.requests import Request
     from pipeline_builder.session import Session
     from pipeline_builder.views.days import Day
 
@@ -105,7 +106,7 @@ def history(session: Session, *, as_json: bool, audited: bool) -> None:
 
     With --audit: who has decided what, when and why, and all that it was decided by, oldest first. On AWS it is the
     last decision about each version; CloudTrail has those before. Of an inference pipeline also its days: rows, worst
-    drift, and what became of them.
+    drift, and what became of them; where there is one, also the retrainings that scores have asked for.
 
     \b
     Example: pipeline-builder history --audit > decisions.jsonl
@@ -131,7 +132,24 @@ def history(session: Session, *, as_json: bool, audited: bool) -> None:
                   for name, found in days.items() for day in days_json(found)]  # fmt: skip
         result = {**result, "days": listed}
         text = "\n\n".join(filter(None, (*map(render_days, days.values()), text)))
+    if asked := _asked(session):
+        from pipeline_builder.views.asked import render_requests, requests_json
+
+        result = {**result, "retraining": requests_json(asked)}
+        text = f"{text}\n{render_requests(asked)}"
     show(result, as_json=as_json, text=text)
+
+
+def _asked(session: Session) -> tuple[Request, ...]:
+    """Return the requests for retraining that were made; who only looks at runs may have no manifest."""
+    from pipeline_builder.errors import InputProblems
+    from pipeline_builder.views.asked import noted_requests
+
+    try:
+        names = session.names if session.manifest.infers else {}
+    except InputProblems:
+        return ()
+    return noted_requests(session.target, dict.fromkeys(names.values()))
 
 
 def _days(session: Session) -> dict[str, tuple[Day, ...]]:
