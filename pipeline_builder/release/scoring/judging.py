@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pipeline_builder.inert import inert_line
 from pipeline_builder.release.evidence import Evidence, ScoreBoundEvidence, ScoreEvidence, StepEvidence
 from pipeline_builder.release.record import RunRecord, ScoreRecord, ScoreStatus, VerdictRecord
-from pipeline_builder.release.scoring.findings import DRIFT, SHAPE, Findings, read_findings
+from pipeline_builder.release.scoring.findings import DRIFT, SHAPE, Findings, Violation, read_findings
 from pipeline_builder.release.scoring.rows import few_rows
 
 WARN, BLOCK, RETRAIN = "warn", "block", "retrain"
 _FINE = frozenset(["Succeeded", "Skipped"])
 _MOST_COLUMNS = 5
+_MOST_CAUSES = 2
+"""What of the causes of a retraining is said in words; all of them are in the report, and in the request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +103,17 @@ def _verdict(model: str, found: list[_Found]) -> ScoreVerdict:
         actions=() if failed else actions,
         reasons=tuple(item.words for item in said),
         causes=() if failed else tuple(sorted({cause for item in asking for cause in item.about})),
-        words="" if failed else "; ".join(item.words for item in asking),
+        words="" if failed else _in_words(asking),
     )
+
+
+def _in_words(asking: list[_Found]) -> str:
+    """Return the worst of what asks for a training anew, one word for each column, and how many more there are."""
+    first: dict[tuple[str, ...], str] = {}
+    for item in asking:
+        first.setdefault(item.about, item.words)
+    left = len(first) - _MOST_CAUSES
+    return "; ".join([*list(first.values())[:_MOST_CAUSES], *([f"and {left} more"] if left > 0 else [])])
 
 
 def _looked(evidence: Evidence, score: ScoreEvidence) -> Iterator[_Found]:
@@ -146,7 +157,7 @@ def _is_fine(step: StepEvidence, evidence: Evidence) -> bool:
 
 
 def _violated(findings: Findings, score: ScoreEvidence) -> Iterator[_Found]:
-    for violation in findings.violations:
+    for violation in sorted(findings.violations, key=_mildness):
         actions = score.on_drift if violation.kind == DRIFT else score.on_violation
         if violation.kind in SHAPE:
             actions = tuple(dict.fromkeys((BLOCK, *actions)))
@@ -154,6 +165,12 @@ def _violated(findings: Findings, score: ScoreEvidence) -> Iterator[_Found]:
         yield _Found(words=str(violation), actions=actions or (WARN,), about=about)
     if not findings.violations:
         yield _Found(words="monitoring has found nothing")
+
+
+def _mildness(violation: Violation) -> tuple[bool, float]:
+    """Sort drift behind all else, and the worst of it first."""
+    times = violation.value / violation.bound if violation.value is not None and violation.bound else 0.0
+    return violation.kind == DRIFT, -times if violation.kind == DRIFT else 0.0
 
 
 def _bounded(findings: Findings, bound: ScoreBoundEvidence) -> Iterator[_Found]:
