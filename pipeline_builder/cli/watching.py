@@ -84,8 +84,9 @@ def watch(
     """Wait for pushes: run the whole job whenever a repository's revision moves.
 
     Looks at the remotes of all repositories of the manifest, and at the manifest itself. What moves while a job runs is
-    taken together into the next one. Exit codes with --once: that of the run, 0 where nothing moved or another watch is
-    at it.
+    taken together into the next one. Data and approvals start the pipelines whose 'trigger' says so, and scores that
+    ask for a training the one that trains. Exit codes with --once: that of the first run that didn't go well, 0 where
+    nothing moved or another watch is at it.
 
     As the service on AWS calls it (--once --target aws, and SMP_CODEPIPELINE is set), it looks at the repositories with
     the trigger 'poll' only, and starts that CodePipeline.

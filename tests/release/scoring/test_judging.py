@@ -154,6 +154,6 @@ def test_the_worst_is_said_first_and_of_a_cause_the_worst_two_columns() -> None:
     order = [reason.partition(":")[0] for reason in verdict.reasons]
     assert order == ["schema of 'new'", *(f"drift of '{name}'" for name in ("wild", "bad", "mild", "calm", "wild"))]
     assert verdict.words == (
-        "drift of 'wild': psi is 1.5, allowed is 0.2; drift of 'bad': psi is 0.8, allowed is 0.2; and 2 more"
+        "drift of 'wild': psi is 1.5, allowed is 0.2; drift of 'bad': psi is 0.8, allowed is 0.2 and 3 more"
     )
     assert verdict.causes == ("drift bad", "drift calm", "drift mild", "drift wild")
