@@ -219,7 +219,7 @@ def _whole_job(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> tuple[int, di
     if not session.several:
         return _job_of(session, wishes)
     found = Answers(as_json=wishes.as_json)
-    for one in prepare(session, found):
+    for one in prepare(session, found, apart=True):
         found.take(one, partial(_answer_of, wishes=wishes))
     return next(iter(found.codes), ExitCode.OK), {"pipelines": found.results}, ""
 
