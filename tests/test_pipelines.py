@@ -100,6 +100,10 @@ def test_what_has_run_is_looked_up_in_both_or_in_the_named_one(ran: Scoring) -> 
     assert "churn-training version 1" in history
     assert "churn-scoring version 1" in history
     assert "churn-training version" not in ran.call("history", "--pipeline", "scoring").out
+    days = json.loads(ran.call("history", "--json").out)["days"]
+    assert [(day["pipeline"], day["model"], day["date"], day["status"]) for day in days] == [
+        ("scoring", "churn", TODAY, "published")
+    ]
 
 
 def test_decisions_are_about_the_pipeline_that_has_the_models(ran: Scoring) -> None:
@@ -212,6 +216,19 @@ def test_a_step_goes_to_the_pipeline_that_has_it_and_a_parameter_too(ran: Scorin
     assert (nobodys.code, nobodys.err.count("'epoch'")) == (1, 1)
 
 
+def test_the_suggested_policy_allows_what_any_pipeline_asks_for(checked_out: Scoring) -> None:
+    manifest = checked_out.root / "model_repos.yaml"
+    manifest.write_text(f"{MANIFEST}policy: {{images: ['example.com/other:*']}}\n")
+    refused = checked_out.call("validate")
+    assert refused.code == 1
+    assert {"conf/conf.yaml", "conf/inference.yaml"} <= {line.partition(":")[2].partition(":")[0]
+                                                         for line in refused.err.splitlines()}  # fmt: skip
+    suggested = checked_out.call("policy", "--suggest")
+    assert suggested.code == 0, suggested.err
+    manifest.write_text(f"{MANIFEST}{suggested.out}")
+    assert checked_out.call("validate").code == 0
+
+
 def test_plans_of_several_pipelines_bind_each(ran: Scoring) -> None:
     assert ran.call("plan", "--out", "plans.json").code == 0
     assert [*json.loads((ran.root / "plans.json").read_text())["pipelines"]] == ["training", "scoring"]
@@ -237,3 +254,21 @@ def test_a_state_of_one_pipeline_goes_on_when_a_second_comes(tmp_path: Path) -> 
     both = json.loads(after.out)["pipelines"]
     assert (both["training"]["execution"], both["training"]["reused"]) == (execution, True)
     assert both["scoring"]["status"] == "Succeeded"
+
+
+def test_a_watch_runs_all_for_a_push_and_a_broken_one_doesnt_keep_the_other(ran: Scoring) -> None:
+    before = ran.record("training")["execution"]
+    ran.change(("max: 5", "max: 4"))
+    watched = ran.run("watch", "--once", "--json", "--approve")
+    (line,) = map(json.loads, watched.out.splitlines())
+    assert (watched.code, line["code"], [*line["pipelines"]]) == (0, 0, ["training", "scoring"]), watched.err
+    assert {one["code"] for one in line["pipelines"].values()} == {0}
+    assert ran.record("training")["execution"] == before
+    ran.change(("max: 4", "max: 3"))
+    only = json.loads(ran.run("watch", "--once", "--json", "--pipeline", "training").out)
+    assert (only["code"], only["execution"]) == (0, before)
+    ran.change(("source_directory: scripts", "source_directory: nowhere"))
+    broken = ran.run("watch", "--once", "--json")
+    assert (broken.code, json.loads(broken.out)["code"]) == (1, 1)
+    both = json.loads(broken.out)["pipelines"]
+    assert (both["training"]["code"], both["scoring"]["problems"][0]["id"]) == (0, "PB305")

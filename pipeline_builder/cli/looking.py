@@ -117,7 +117,8 @@ def history(session: Session, *, as_json: bool, audited: bool) -> None:
         from pipeline_builder.release.audit import audit
 
         local = session.target.name == "local"
-        groups = () if local else [group for one in session.each for group in one.composed.definition.groups]
+        making = [one for one in session.each if not (local or one.manifest.entry.is_inference)]
+        groups = [group for one in making for group in one.composed.definition.groups]
         for line in audit(session.target, groups):
             show_line(line)
         return
