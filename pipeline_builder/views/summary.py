@@ -18,6 +18,8 @@ _MOST_METRICS = 12
 _NEXT = "'pipeline-builder retry {}' does it again as it was, 'pipeline-builder up' with what has changed since"
 _FAILURE_LINES = 20
 _MOST_REASONS = 20
+_MOST_REASONS_OF_SCORES = 2
+"""The violations stand above them already."""
 
 
 def render_status(execution: Execution, steps: Sequence[StepState]) -> str:
@@ -190,8 +192,9 @@ def failure_problems(record: RunRecord) -> tuple[Problem, ...]:
     if record.status != "Succeeded":
         return (Problem(id="PB500", message=f"the execution {_id(record)} is {record.status}"),)
     if record.verdict and not record.verdict.passed:
-        left = len(record.verdict.reasons) - _MOST_REASONS
-        reasons = "; ".join(record.verdict.reasons[:_MOST_REASONS]) + (f"; and {left:,} more" if left > 0 else "")
+        most = _MOST_REASONS_OF_SCORES if record.scores else _MOST_REASONS
+        left = len(record.verdict.reasons) - most
+        reasons = "; ".join(record.verdict.reasons[:most]) + (f"; and {left:,} more" if left > 0 else "")
         return (Problem(id="PB431", message=inert_line(f"the gate blocks this run: {reasons}")),)
     return ()
 
