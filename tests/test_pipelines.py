@@ -264,6 +264,9 @@ def test_a_watch_runs_all_for_a_push_and_a_broken_one_doesnt_keep_the_other(ran:
     assert (watched.code, line["code"], [*line["pipelines"]]) == (0, 0, ["training", "scoring"]), watched.err
     assert {one["code"] for one in line["pipelines"].values()} == {0}
     assert ran.record("training")["execution"] == before
+    ran.change(("max: 4", "max: 3"))
+    only = json.loads(ran.run("watch", "--once", "--json", "--pipeline", "training").out)
+    assert (only["code"], only["execution"]) == (0, before)
     ran.change(("source_directory: scripts", "source_directory: nowhere"))
     broken = ran.run("watch", "--once", "--json")
     assert (broken.code, json.loads(broken.out)["code"]) == (1, 1)

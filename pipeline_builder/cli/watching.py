@@ -150,7 +150,8 @@ def _make_watch(session: Session, wishes: _Wishes, *, interval: float, retry_fai
 
     def load() -> Loaded:
         fresh = reopen_session()
-        return Loaded(workspace=fresh.workspace, manifest=fresh.manifest)
+        only = fresh.manifest.entry.name if fresh.named else ""
+        return Loaded(workspace=fresh.workspace, manifest=fresh.manifest, only=only)
 
     root = session.workspace.root
     given: Path | None = click.get_current_context().params["env_file"]
@@ -215,6 +216,7 @@ def _whole_job(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> tuple[int, di
 
     session = Session(loaded.workspace, say=say, warn=_warn, manifest=loaded.manifest)
     session.given = wishes.given
+    session = session.of(loaded.only) if loaded.only else session
     session.checkout(locked=False, at=lock_of(inputs))
     if not session.several:
         return _job_of(session, wishes)
