@@ -226,7 +226,9 @@ class ModelPackage:
     """A version of a model package group.
 
     `metrics_uri` is ModelQuality's statistics; empty where there is none. `reports` are the addresses of all reports of
-    its ModelMetrics by their names there, such as `ModelQuality.Statistics`.
+    its ModelMetrics by their names there, such as `ModelQuality.Statistics`; `baselines` those of its
+    DriftCheckBaselines, such as `ModelDataQuality.Statistics`. `stage` and `stage_status` are those of its
+    ModelLifeCycle, empty where it has none.
     """
 
     arn: str
@@ -243,6 +245,9 @@ class ModelPackage:
     execution: str = ""
     containers: tuple[Container, ...] = ()
     reports: Mapping[str, str] = field(default_factory=dict)
+    baselines: Mapping[str, str] = field(default_factory=dict)
+    stage: str = ""
+    stage_status: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,7 +44,8 @@ class Opened:
     """A workspace with what is in it, which is read when it is first asked for, and once.
 
     `warn` gets the warnings about it; a `manifest` that is given stands for the file's. `before` is how the checkouts
-    were, where somebody has looked before anything of them was read, `after` how they were when all of it was.
+    were, where somebody has looked before anything of them was read, `after` how they were when all of it was. `first`
+    is the one with which this shares a target, as they are of pipelines of one manifest.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Opened:
         self.warn = warn
         self.before: Tree | None = None
         self.after: Tree | None = None
+        self.first: Opened | None = None
         if manifest is not None:
             self.manifest = manifest
 
@@ -89,7 +91,7 @@ class Opened:
         if self.workspace.target != "aws" or told or service.execution_role != "per-repository":
             return values
         account, region = (values.get(name, "").strip() for name in ("SMP_ACCOUNTID", "SMP_REGION"))
-        return {**values, "SMP_JOBROLES": made_roles(service.name, account=account, region=region)}
+        return {**values, "SMP_JOBROLES": made_roles(self.manifest.service_name, account=account, region=region)}
 
     @cached_property
     def composed(self) -> Composed:
@@ -100,7 +102,8 @@ class Opened:
         composed = recalled.find(partial(self._compose, self.values)) if recalled else None
         if composed is None:
             composed = self._compose_and_keep(recalled) if recalled else self._compose(self.values)
-        self.lock = keep_images(self.workspace.lock_path, lock, composed.images)
+        more = len(self.manifest.pipelines) > 1
+        self.lock = keep_images(self.workspace.lock_path, lock, composed.images, more=more)
         self.warn_of(sort_problems(composed.warnings))
         return composed
 
@@ -123,7 +126,7 @@ class Opened:
                 source = recalled.values.get("SMP_SOURCE_DIR_PATH", "")
                 return record_of(composed, self.workspace.root / self.manifest.training_dir, entries, source)
 
-            if composed.images == self.lock.images:
+            if composed.images.items() <= self.lock.images.items():
                 recalled.keep(composed, note)
                 self.after = recalled.after
         return composed
@@ -131,7 +134,7 @@ class Opened:
     def _renew(self, recalled: Recalled) -> tuple[Composed, Record] | None:
         """Compose what has changed since the last time; None where the whole is to be composed."""
         again = partial(self._compose, self.values)
-        if not (changed := recalled.find_changed(again)):
+        if not (changed := recalled.find_changed(again)) or any(self.clashes(recalled.values)):
             return None
         from pipeline_builder.definition.narrowed import Inputs
         from pipeline_builder.definition.renewed import renew
@@ -159,6 +162,12 @@ class Opened:
         if renewed:
             passed.save()
         return renewed
+
+    def clashes(self, values: Mapping[str, str]) -> Iterable[Problem]:
+        """Return what several pipelines of the manifest have both, and may not."""
+        from pipeline_builder.conf.naming import clashes
+
+        return clashes(self.manifest, root=self.workspace.root, values=values)
 
     def _compose(self, values: Mapping[str, str]) -> Composed:
         from pipeline_builder.definition.compose import compose
@@ -209,15 +218,15 @@ class Opened:
         return {repo.name: self.manifest.policy.rules(repo.name, self.workspace.values) for repo in self.manifest.repos}
 
     def suggest_policy(self) -> Suggestion:
-        """Return a policy that allows what today's confs ask for."""
-        from pipeline_builder.definition.compose import compose
+        """Return a policy that allows what today's confs ask for, those of all pipelines."""
+        from pipeline_builder.definition.compose import compose_each
         from pipeline_builder.definition.factories import build_none_allowed
         from pipeline_builder.definition.policy.suggestion import suggest
 
         root, values, tags = self.workspace.root, self.workspace.values, self.workspace.tags
         return suggest(
             self.manifest,
-            lambda manifest: compose(
+            lambda manifest: compose_each(
                 manifest, self.lock, root=root, values=values, tags=tags, ask=self._ask, build=build_none_allowed
             ),
         )
@@ -230,10 +239,10 @@ class Opened:
         workspace = self.workspace
         begin_state(workspace.state)
         settings = local_settings(workspace.root, self.manifest, workspace.jobs)
-        hidden = (workspace.state, workspace.build, *settings.hidden, *settings.mounts.values())
+        hidden = (workspace.state, workspace.shared, *settings.hidden, *settings.mounts.values())
         room = Room(folder=workspace.state / "factories", hidden=hidden, report=say_aside)
         maker = Maker(
-            room=room, environments=workspace.state / "envs", kept=self.kept, handed=workspace.build, say=say_aside
+            room=room, environments=workspace.state / "envs", kept=self.kept, handed=workspace.shared, say=say_aside
         )
         return maker(asking)
 
@@ -257,6 +266,8 @@ class Opened:
 
     @cached_property
     def target(self) -> Target:
+        if self.first and self.first.workspace.stubs == self.workspace.stubs:
+            return self.first.target
         # Only this machine has settings in the manifest; who only uses models on AWS has none.
         target = open_target(self.workspace, self.manifest if self.workspace.target == "local" else None)
         self.warn_of(Problem(id="PB590", message=warning, warning=True) for warning in target.warnings)
@@ -273,7 +284,16 @@ class Opened:
         from pipeline_builder.release.runs import Runs
 
         path = self.workspace.build / RUN
-        return Runs(target=self.target, path=path, composed=lambda: self.composed.definition.pipeline)
+        return Runs(
+            target=self.target,
+            path=path,
+            composed=lambda: self.composed.definition.pipeline,
+            names=self.pipelines_of_runs,
+        )
+
+    def pipelines_of_runs(self) -> tuple[str, ...] | None:
+        """Return the names of the pipelines whose executions are meant; None where those of all are that there are."""
+        return None
 
 
 def callers_names(workspace: Workspace) -> tuple[str, ...]:

@@ -9,9 +9,9 @@ here does one stage's output become the next one's input, and only here is it sa
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,21 +22,24 @@ from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.here import find_unrunnable_here
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.history import load_histories, write_histories
-from pipeline_builder.opened import Opened, callers_names
+from pipeline_builder.opened import callers_names
 from pipeline_builder.release.deployed import find_deployed, note_applied
 from pipeline_builder.release.executions import stop
+from pipeline_builder.release.machines import machine_prices
 from pipeline_builder.release.outcome import with_stages
 from pipeline_builder.release.overview import nodes_of
 from pipeline_builder.release.ownership import owns_all
-from pipeline_builder.release.parameters import check_given, data_fingerprints, find_moved, start_parameters
+from pipeline_builder.release.parameters import find_moved
 from pipeline_builder.release.planning import find_done, make_plan
 from pipeline_builder.release.record import RunRecord, write_record
 from pipeline_builder.release.run import Start, describe_start, find_open, go_on, resume, retry, start
+from pipeline_builder.release.starting import Starting
 from pipeline_builder.release.unsigned import settle_unsigned
 from pipeline_builder.release.verdict import judge_execution
+from pipeline_builder.several import Several
 from pipeline_builder.views import lines
 from pipeline_builder.views.following import Eyes, follow_shown
-from pipeline_builder.views.reported import write_report
+from pipeline_builder.views.reported import days_before, write_report
 from pipeline_builder.workspace import (
     APPLIED,
     AUTHORS,
@@ -45,9 +48,9 @@ from pipeline_builder.workspace import (
     JUNIT,
     REPORT,
     RUN,
-    Workspace,
     begin_state,
     load_workspace_lock,
+    open_announcer,
     open_keys,
 )
 
@@ -56,7 +59,6 @@ if TYPE_CHECKING:
     from pipeline_builder.definition.composed import Composed
     from pipeline_builder.descriptions import Execution, Selection
     from pipeline_builder.manifest.lock import Lock
-    from pipeline_builder.manifest.manifest import Manifest
     from pipeline_builder.release.apply import Applied
     from pipeline_builder.release.decisions import Decisions
     from pipeline_builder.release.narrowing import Wanted
@@ -66,46 +68,20 @@ if TYPE_CHECKING:
     from pipeline_builder.release.whole import Left
 
 
-class Session(Opened):
-    """One command's way through the stages.
+class Session(Several):
+    """One command's way through the stages."""
 
-    `say` gets a line for people, `warn` a warning; `given` are values of pipeline parameters.
-    """
-
-    def __init__(
-        self,
-        workspace: Workspace,
-        *,
-        say: Callable[[str], None],
-        warn: Callable[[Problem], None],
-        manifest: Manifest | None = None,
-    ) -> None:
-        super().__init__(workspace, warn=warn, manifest=manifest)
-        self.say = say
-        self.given: Mapping[str, str] = {}
-        self.seconds: dict[str, float] = {}
-        self.begun: Start | None = None
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[list[str]]:
-        """Time a stage, and say in one line what it did: the words that the body puts into the list."""
-        started = time.monotonic()
-        words: list[str] = []
-        yield words
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
-        self.say(lines.stage_line(name, " ".join(words), self.seconds[name]))
+    @cached_property
+    def starting(self) -> Starting:
+        """What an execution starts with, each looked up once in a command."""
+        return Starting(
+            composed=self.composed, target=self.target, lock=self.lock, given=self.given, date=self.date, say=self.say,
+            held=self.held,
+        )  # fmt: skip
 
     @property
     def parameters(self) -> dict[str, str]:
-        """What an execution starts with; PB505, PB231 to PB245 for a given one that mustn't be given."""
-        definition = self.composed.definition
-        check_given(self.given, definition.own_parameters, lambda: self.composed.policed)
-        return start_parameters(definition, self.lock, self.fingerprints) | dict(self.given)
-
-    @cached_property
-    def fingerprints(self) -> Mapping[str, str]:
-        """Those of the data, which is looked at once in a command."""
-        return data_fingerprints(self.composed.definition, self.target.store)
+        return self.starting.parameters
 
     # --- to what is deployed
 
@@ -125,11 +101,11 @@ class Session(Opened):
                 locked=load_workspace_lock(workspace) if locked else at,
                 environment=workspace.environment,
                 keys=open_keys(workspace),
-                histories=load_histories(workspace.build / AUTHORS) if manifest.four_eyes else None,
+                histories=load_histories(workspace.shared / AUTHORS) if manifest.four_eyes else None,
                 jobs=workspace.parallel or 8,
             )
             if manifest.four_eyes:
-                write_histories(workspace.build / AUTHORS, done.histories)
+                write_histories(workspace.shared / AUTHORS, done.histories)
             lock_checkout(workspace.lock_path, done.lock, workspace.environment)
             self.warn_of(done.warnings)
             words.append(lines.checkout_line(done))
@@ -145,7 +121,7 @@ class Session(Opened):
         """Look whether the target has what the definition needs; return the warnings, or raise every finding."""
         with self.stage("preflight") as words:
             composed = self.composed
-            found = self.target.preflight(composed.definition.content)
+            found = (*self.target.preflight(composed.definition.content), *self.starting.find_unusable())
             found = self._placed(found)
             if any(not problem.warning for problem in found):
                 raise InputProblems(*found)
@@ -169,7 +145,8 @@ class Session(Opened):
         with self.stage("build") as words:
             definition, folder = self.composed.definition, self.workspace.build
             changed = write_file(folder / DEFINITION, definition.content)
-            new = write_bundles(folder / BUNDLES, definition.bundles.values())
+            needed = self.workspace.needed_by_others(self.manifest)
+            new = write_bundles(self.workspace.shared / BUNDLES, definition.bundles.values(), needed=needed)
             words.append(lines.build_line(definition, changed=changed, new=new))
         return folder / DEFINITION
 
@@ -179,6 +156,7 @@ class Session(Opened):
             definition, pipelines = self.composed.definition, self.target.pipelines
             deployed = pipelines.describe_pipeline(definition.pipeline)
             plan = make_plan(definition, deployed, pipelines, self.parameters, before=self.runs.pipeline(), whole=whole)
+            plan = replace(plan, uses=self.starting.uses)
             words.append(lines.plan_line(plan))
         return plan
 
@@ -225,12 +203,15 @@ class Session(Opened):
         from pipeline_builder.release.whole import leave_whole
 
         definition, pipelines = self.composed.definition, self.target.pipelines
+        if definition.kind == "inference":  # each of its models is of this date
+            return None
         if plan.unchanged_since or find_open(pipelines, plan.pipeline, definition.content, self.parameters):
             return None
         nodes = nodes_of(self.composed)
         left = leave_whole(pipelines, plan.pipeline, definition.content, nodes, plan.predictions)
         if left:
             self.say(f"select    {left.words}")
+            self.left_whole = frozenset(definition.groups)
         return left
 
     def begin(
@@ -267,23 +248,38 @@ class Session(Opened):
         return self._follow(self._again(own, pipeline), eyes, planned=pipeline)
 
     def _again(self, own: Execution, pipeline: DeployedPipeline) -> Callable[[], Start]:
-        if moved := find_moved(own, self.fingerprints):
+        if moved := find_moved(own, self.starting.fingerprints):
             self.warn(moved)
+        self.starting.use_again(own)
         return partial(go_on, self.target.pipelines, own, pipeline, note=self._note)
 
     def resume(self, name: str, eyes: Eyes, *, mine: bool = False) -> RunRecord:
         """Follow an execution to its end, the only one that goes on or the last where none is named, and judge it."""
-        begun = resume(self.runs.running(name), mine=mine)
+        begun = resume(self.dated(self.runs.running(name)), mine=mine)
         return self._follow(lambda: begun, eyes)
 
     def retry(self, name: str, eyes: Eyes) -> RunRecord:
         """Go on with a failed or stopped execution where it was, and judge it as a run."""
-        return self._follow(partial(retry, self.target.pipelines, self.runs.failed(name), note=self._note), eyes)
+        failed = self.dated(self.runs.failed(name))
+        self.starting.use_again(failed)
+        return self._follow(partial(retry, self.target.pipelines, failed, note=self._note), eyes)
+
+    def dated(self, execution: Execution) -> Execution:
+        """Let this be about the logical date that an execution of before is of, where its parameters tell it."""
+        if self.composed.definition.dates:
+            from pipeline_builder.release.scoring.collecting import date_of
+
+            known = self.target.pipelines.describe_execution(execution.arn) or execution
+            self.date = date_of(self.composed.definition.dates, known.parameters) or self.date
+            self.__dict__.pop("starting", None)
+        return execution
 
     def _begin(self, pipeline: DeployedPipeline, *, rerun: bool, selection: Selection | None, cause: str = "") -> Start:
+        parameters = self.parameters
+        self.starting.check_inputs()
         try:
             return start(
-                self.target.pipelines, pipeline, self.parameters,
+                self.target.pipelines, pipeline, parameters,
                 rerun=rerun, selection=selection, cause=cause, note=self._note,
             )  # fmt: skip
         except InputProblems as error:  # a target knows the definition only, and no conf
@@ -305,24 +301,81 @@ class Session(Opened):
 
     def _follow(self, begin: Callable[[], Start], eyes: Eyes, *, planned: DeployedPipeline | None = None) -> RunRecord:
         """Follow what `begin` gives to its end, and judge it by what was planned, or by what is deployed."""
-        with self.stage("run") as words:
-            self._note(begun := begin())
-            self.say(f"          {describe_start(begun)}")
-            nodes = () if begun.ended else nodes_of(self.composed)
-            execution = follow_shown(self.target, begun, nodes, eyes)
-            words.append(f"execution {execution.id} {execution.status.value}")
-        return self.judge(execution, planned=planned or self.deployed(), reused=begun.origin == "unchanged")
+        with self._held():
+            with self.stage("run") as words:
+                self._note(begun := begin())
+                self.say(f"          {describe_start(begun)}")
+                nodes = () if begun.ended else nodes_of(self.composed)
+                execution = follow_shown(self.target, begun, nodes, eyes)
+                words.append(f"execution {execution.id} {execution.status.value}")
+            return self.judge(execution, planned=planned or self.deployed(), reused=begun.origin == "unchanged")
 
     def judge(self, execution: Execution, *, planned: DeployedPipeline, reused: bool) -> RunRecord:
         """Collect the evidence of an execution, let the gate decide, and write the record."""
         with self.stage("gate") as words:
             record = judge_execution(
-                execution, self.target, self.composed, self.lock, planned=planned, reused=reused, kept=self.kept
-            )
+                execution, self.target, self.composed, self.lock,
+                planned=planned, reused=reused, kept=self.kept, date=self.starting.asked_date,
+            )  # fmt: skip
             record, unsigned = settle_unsigned(with_stages(record, self.seconds), self.target)
             words.append(lines.gate_line(record))
         self.warn_of(unsigned)
+        record = self.closed(record)
         self.write_record(record)
+        return record
+
+    def closed(self, record: RunRecord) -> RunRecord:
+        """Return the record of a judged run with what it asks of the training pipeline, or has answered."""
+        if not self.manifest.infers:
+            return record
+        from pipeline_builder.release.scoring.loop import close_loop
+
+        return close_loop(
+            record,
+            self.target,
+            say=lambda words: self.say(f"{'retrain':<9} {words}"),
+            announce=open_announcer(self.workspace),
+            unchanged=self.left_whole,
+            handles=lambda: self.names,
+        )
+
+    def _held(self, date: str = "") -> AbstractContextManager[None]:
+        """Hold the logical date of an inference run, so that nobody else works on it; PB975 where somebody does."""
+        definition = self.composed.definition
+        if definition.kind == "training":
+            return nullcontext()
+        from pipeline_builder.release.scoring.holding import hold_day
+
+        return hold_day(self.target, definition.pipeline, date or self.starting.logical_date)
+
+    def scored(self, name: str) -> RunRecord:
+        """Return the record of an inference run that was judged, the last one where none is named."""
+        from pipeline_builder.release.scoring.collecting import recall_scores
+
+        record = self.runs.record(name)
+        if record.scores:
+            return record
+        execution = self.dated(self.runs.find(record.execution))
+        return recall_scores(record, self.target) or self.judge(execution, planned=self.deployed(), reused=True)
+
+    def publish(self, record: RunRecord, *, force: bool = False) -> RunRecord:
+        """Publish what an inference run has scored and the gate has passed, and note its date in the ledger.
+
+        Raises:
+            PipelineBuilderError: what kept a model's scores from it; the others are published by then.
+        """
+        if record.kind == "training":
+            return record
+        from pipeline_builder.release.scoring.delivery import deliver
+
+        with self._held(record.date), self.stage("publish") as words:
+            delivered = deliver(record, self.composed, self.target, force=force)
+            record = with_stages(delivered.record, self.seconds)
+            words.append(lines.publish_line(record, changed=delivered.changed))
+        self.write_record(record)
+        if delivered.failures:
+            self.report(record)
+            raise delivered.failures[0]
         return record
 
     def stop(self, name: str) -> Execution:
@@ -358,7 +411,9 @@ class Session(Opened):
             runs=self.runs,
             composed=lambda: self.composed,
             say=self.say,
-            histories=lambda: load_histories(self.workspace.build / AUTHORS) if self.manifest.four_eyes else None,
+            histories=lambda: load_histories(self.workspace.shared / AUTHORS) if self.manifest.four_eyes else None,
+            each=lambda: tuple(one.decisions for one in self.each),
+            owner=lambda pipeline: self.owner(pipeline).decisions,
         )
 
     def names_of_caller(self) -> tuple[str, ...]:
@@ -381,6 +436,11 @@ class Session(Opened):
         for line in decided.words:
             self.say(f"          {line}")
         self.write_record(decided.record)
+        if self.manifest.infers:
+            from pipeline_builder.release.scoring.retraining import settle_requests
+
+            for line in settle_requests(record.pipeline, self.target):
+                self.say(f"{'retrain':<9} {line}")
         return decided
 
     def write_record(self, record: RunRecord) -> None:
@@ -394,6 +454,7 @@ class Session(Opened):
         """Write the report for people, unless it is there already."""
         with self.stage("report") as words:
             path = self.workspace.build / REPORT
-            write_report(path, record, self.kept)
+            prices = machine_prices(self.workspace.values)
+            write_report(path, record, self.kept, days_before(record, self.target), prices)
             words.append(os.path.relpath(path))
         return path

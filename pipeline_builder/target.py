@@ -208,6 +208,12 @@ class Media(enum.Enum):
     YAML = "application/yaml"
 
 
+class Readable(Protocol):
+    """What can be read in parts."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
 class ObjectStore(Protocol):
     """Objects under `s3://bucket/key`."""
 
@@ -223,12 +229,38 @@ class ObjectStore(Protocol):
         """Return the content of a small object, a document; KeyError where there is none, PB529 where it is large."""
         ...
 
+    def read(self, uri: str) -> tuple[bytes, str] | None:
+        """Return the content of a small object, with its mark for `put_if`; None where there is none."""
+        ...
+
+    def put_if(self, uri: str, content: bytes, media: Media = Media.BYTES, *, mark: str) -> bool:
+        """Write an object if the one that is there still has this mark, an empty one if none is there.
+
+        Tell whether it was written: of two writers with one mark only one is told so.
+        """
+        ...
+
     def fetch(self, uri: str, path: Path) -> None:
         """Write the content of an object of any size to a file, whole or not at all; KeyError where there is none."""
         ...
 
+    def reading(self, uri: str) -> AbstractContextManager[Readable]:
+        """Open an object of any size to be read in parts; KeyError where there is none."""
+        ...
+
+    def copy(self, source: str, to: str) -> StoredObject:
+        """Copy an object of any size to another address, whole or not at all, where it is bytes; return what is there.
+
+        KeyError where there is none. The bytes don't pass through this process where the store can do it by itself.
+        """
+        ...
+
     def stamps(self, uris: Iterable[str]) -> dict[str, str]:
         """Return what changes with each of the objects that are there, without reading them."""
+        ...
+
+    def entries(self, prefix: str) -> dict[str, str]:
+        """Return the address of each object that begins with a prefix, sorted, with what changes when it does."""
         ...
 
     def look(self, uri: str) -> StoredObject | None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pipeline_builder.checkout.keys import Keys
     from pipeline_builder.engine.settings import LocalSettings
     from pipeline_builder.manifest.lock import Lock
+    from pipeline_builder.release.scoring.retraining import Announcer
     from pipeline_builder.target import SecretReader, Target
 
 LOCK = "model_repos.lock.yaml"
@@ -34,6 +35,7 @@ APPLIED = "applied.json"
 REPORT = "report.html"
 JUNIT = "junit.xml"
 BUNDLES = "bundles"
+PIPELINES = "pipelines"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,8 @@ class Workspace:
     `environment` is the process's own, `values` what placeholders may name: framework file first, then env file, then
     the environment; `tags` go on every job. `jobs` run at once on this machine; `parallel` is what was asked for, which
     AWS takes for an execution's steps, None where nothing was. `stubs` are the files with the results of steps that
-    this machine is not to run.
+    this machine is not to run. `pipeline` is the handle of the manifest's pipeline, empty for the main one; `build` is
+    that one's folder.
     """
 
     manifest_path: Path
@@ -57,6 +60,7 @@ class Workspace:
     parallel: int | None = None
     require_isolation: bool = False
     stubs: Mapping[str, Path] = field(default_factory=dict)
+    pipeline: str = ""
 
     @property
     def root(self) -> Path:
@@ -73,8 +77,24 @@ class Workspace:
         return self.values.get("SMP_REGION", "")
 
     @property
+    def shared(self) -> Path:
+        """The build folder of what all pipelines share: lock, authors, bundles; it is that of the main one, too."""
+        return self.build.parents[1] if self.pipeline else self.build
+
+    @property
     def lock_path(self) -> Path:
-        return self.build / LOCK
+        return self.shared / LOCK
+
+    def narrowed(self, pipeline: str) -> Workspace:
+        """Return the workspace of the pipeline of that handle, empty for the main one."""
+        build = self.shared / PIPELINES / pipeline if pipeline else self.shared
+        return replace(self, pipeline=pipeline, build=build)
+
+    def needed_by_others(self, manifest: Manifest) -> tuple[bytes, ...]:
+        """Return the definitions that were built of the manifest's other pipelines."""
+        handles = [manifest.narrowed(entry.name).narrowed_to for entry in manifest.pipelines]
+        paths = [self.narrowed(handle).build / DEFINITION for handle in handles if handle != self.pipeline]
+        return tuple(path.read_bytes() for path in paths if path.is_file())
 
 
 def load_values(
@@ -121,10 +141,10 @@ def begin_state(state: Path) -> None:
 
 
 def load_manifest(workspace: Workspace) -> Manifest:
-    """Read the manifest.
+    """Read the manifest, for the workspace's pipeline.
 
     Raises:
-        InputProblems: PB100 to PB107.
+        InputProblems: PB100 to PB107, PB954 where it doesn't have that pipeline.
     """
     path = workspace.manifest_path
     label = os.path.relpath(path)
@@ -133,7 +153,7 @@ def load_manifest(workspace: Workspace) -> Manifest:
         message = f"the manifest '{label}' {what}"
         hint = "go to the folder of model_repos.yaml, or name the file with --manifest"
         raise InputProblems(Problem(id="PB100", message=message, hint=hint))
-    return build_manifest(load_yaml(path, label, "PB100", placed=True))
+    return build_manifest(load_yaml(path, label, "PB100", placed=True)).narrowed(workspace.pipeline)
 
 
 def load_workspace_lock(workspace: Workspace) -> Lock:
@@ -162,7 +182,7 @@ def open_target(workspace: Workspace, manifest: Manifest | None) -> Target:
     from pipeline_builder.manifest.secrets import give_secrets
 
     settings = local_settings(workspace.root, manifest, workspace.jobs)
-    hidden = (workspace.build, *settings.hidden)
+    hidden = (workspace.shared, *settings.hidden)
     stubs = load_stubs(workspace.stubs)
     settings = replace(settings, hidden=hidden, require_isolation=workspace.require_isolation, stubs=stubs)
     # Who only uses models has no manifest, and hands no secrets to anybody.
@@ -186,6 +206,17 @@ def _open_local(state: Path, settings: LocalSettings, *, aws: bool) -> Target:
     assert isinstance(target.pipelines, LocalPipelines)
     beside.engine = target.pipelines.engine
     return target
+
+
+def open_announcer(workspace: Workspace) -> Announcer | None:
+    """Return what tells the service of a request for retraining; None where this is no build of a service."""
+    if workspace.target != "aws" or not workspace.values.get("SMP_CODEPIPELINE"):
+        return None
+    from pipeline_builder.aws.client import Aws
+    from pipeline_builder.aws.events import put_retraining
+
+    aws = Aws(workspace.region)
+    return lambda detail: put_retraining(aws, detail)
 
 
 def say_aside(text: str) -> None:

@@ -34,8 +34,10 @@ from pipeline_builder.conf import (
     conf,
     containers,
     distributed,
+    inference,
     machines,
     parameters,
+    publishing,
     registration,
     sections,
     tracking,
@@ -47,16 +49,19 @@ from pipeline_builder.documents.schema import Section, spellings
 from pipeline_builder.engine.document.members import load_members
 from pipeline_builder.explanations import Explanation, load_explanations
 from pipeline_builder.manifest import (
+    credentials,
     framework,
+    hosts,
     images,
     limits,
     local,
-    manifest,
     notifications,
+    pipelines,
     policy,
     service,
     surroundings,
 )
+from pipeline_builder.manifest import sections as written
 from pipeline_builder.serve.operations import served_operations
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -127,13 +132,26 @@ def points_table() -> str:
 def section(name: str) -> type[Section]:
     """Return the section of that name; where two modules have one, the module's name stands before it."""
     more = (calls, comparisons, containers, checks, analytics, tuning, machines, distributed, tracking, parameters)
-    of_conf = (conf, sections, channels, attempts, registration, *more)
-    modules: dict[str, tuple[ModuleType, ...]] = {"conf": of_conf, "manifest": (manifest, images)}
+    of_conf = (conf, sections, channels, attempts, registration, inference, publishing, *more)
+    modules: dict[str, tuple[ModuleType, ...]] = {"conf": of_conf, "manifest": (written, pipelines, images)}
     *prefix, plain = name.split(" ")
     candidates = (
         modules[prefix[0]]
         if prefix
-        else (*of_conf, manifest, limits, local, service, notifications, surroundings, framework, policy)
+        else (
+            *of_conf,
+            written,
+            pipelines,
+            hosts,
+            credentials,
+            limits,
+            local,
+            service,
+            notifications,
+            surroundings,
+            framework,
+            policy,
+        )
     )
     found: type[Section] = next(getattr(module, plain) for module in candidates if hasattr(module, plain))
     return found
@@ -191,7 +209,7 @@ def cell(text: str) -> str:
 
 def command_lines() -> Iterator[str]:
     """Yield a table of commands with what each takes besides the options of all."""
-    common = {"manifest", "target", "state", "build_dir", "env_file", "as_json", "jobs"}
+    common = {"manifest", "target", "state", "build_dir", "env_file", "as_json", "jobs", "pipeline"}
     yield "| command | arguments and options of its own |"
     yield "| --- | --- |"
     for name in command_line.list_commands(click.Context(command_line)):
@@ -294,7 +312,8 @@ def serve_page() -> str:
 def schemas() -> dict[Path, str]:
     """Return the JSON Schemas, for editors and of the acceptance's report, by where they are."""
     models: dict[str, type[BaseModel]] = {
-        "conf": conf.ConfFile, "manifest": manifest.ManifestSection, "acceptance": Report,
+        "conf": conf.ConfFile, "inference": inference.InferenceFile, "manifest": written.ManifestSection,
+        "acceptance": Report,
     }  # fmt: skip
     return {
         DOCS / "schemas" / f"{name}.schema.json": json.dumps(model.model_json_schema(by_alias=True), indent=1) + "\n"

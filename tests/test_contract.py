@@ -10,6 +10,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ import pytest
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.connect import AwsSettings, open_aws_target
 from pipeline_builder.aws.polling import Clock
+from pipeline_builder.aws.store import S3Store
 from pipeline_builder.canonical import canonical
 from pipeline_builder.dag.caching import FIRST, PARAMETER, VARIABLE
 from pipeline_builder.descriptions import ApprovalStatus, Execution, ExecutionStatus, Selection, StepState, StepStatus
@@ -29,7 +31,7 @@ from pipeline_builder.release.outcome import collect
 from pipeline_builder.release.parameters import cached_parameters
 from pipeline_builder.release.run import find_unchanged, follow, go_on, start
 from pipeline_builder.release.selection import select_steps
-from pipeline_builder.target import Target
+from pipeline_builder.target import Media, Target
 from tests.engine import definitions
 from tests.engine.definitions import (
     CACHED,
@@ -540,6 +542,37 @@ def test_an_object_is_what_was_put(target: Target, tmp_path: Path) -> None:
     assert target.store.missing(()) == ()
 
 
+def test_of_two_writers_with_one_mark_one_writes(target: Target) -> None:
+    store, uri = target.store, "s3://local/once.json"
+    assert store.read(uri) is None
+    assert [store.put_if(uri, b"1", mark=""), store.put_if(uri, b"2", mark="")] == [True, False]
+    found = store.read(uri)
+    assert found
+    assert found[0] == b"1"
+    assert [store.put_if(uri, b"3", mark=found[1]), store.put_if(uri, b"4", mark=found[1])] == [True, False]
+    assert store.get(uri) == b"3"
+    assert not store.put_if("s3://local/none.json", b"", mark=found[1])
+    with ThreadPoolExecutor(8) as pool:
+        written = [*pool.map(lambda n: store.put_if("s3://local/race", str(n).encode(), mark=""), range(8))]
+        assert written.count(True) == 1
+        assert store.get("s3://local/race") == str(written.index(True)).encode()
+        mark = (store.read("s3://local/race") or (b"", ""))[1]
+        again = [*pool.map(lambda n: store.put_if("s3://local/race", f"again {n}".encode(), mark=mark), range(8))]
+    assert again.count(True) == 1
+
+
+def test_entries_are_the_objects_below_a_prefix_with_what_changes(target: Target) -> None:
+    for name in ("b/1", "a/1", "ab", "c"):
+        target.store.put(f"s3://local/{name}", b"1")
+    first = target.store.entries("s3://local/a")
+    assert [*first] == ["s3://local/a/1", "s3://local/ab"]
+    assert target.store.entries("s3://local/a") == first
+    target.store.put("s3://local/ab", b"22")
+    second = target.store.entries("s3://local/a")
+    assert [uri for uri in second if second[uri] != first[uri]] == ["s3://local/ab"]
+    assert target.store.entries("s3://local/none/") == {}
+
+
 def test_a_large_object_is_a_file_on_both_ends(target: Target, tmp_path: Path) -> None:
     content = b"0123456789abcdef" * (20 << 16)  # more than one part
     (tmp_path / "file").write_bytes(content)
@@ -555,6 +588,39 @@ def test_a_large_object_is_a_file_on_both_ends(target: Target, tmp_path: Path) -
     (tmp_path / "file").write_bytes(b"smaller")
     target.store.put("s3://local/large", tmp_path / "file")
     assert target.store.get("s3://local/large") == b"smaller"
+
+
+def test_an_object_is_copied(target: Target, tmp_path: Path) -> None:
+    content = b"0123456789abcdef" * (8 << 16)
+    (tmp_path / "file").write_bytes(content)
+    target.store.put("s3://local/from/large", tmp_path / "file", Media.HTML)
+    target.store.put("s3://local/to/large", b"older")
+    made = target.store.copy("s3://local/from/large", "s3://local/to/large")
+    assert made.size == len(content)
+    assert made == target.store.look("s3://local/to/large")
+    target.store.put("s3://local/from/large", b"another")
+    with target.store.reading("s3://local/to/large") as body:
+        assert body.read(20) + body.read(1 << 30) == content
+    with pytest.raises(KeyError):
+        target.store.copy("s3://local/from/none", "s3://local/to/none")
+    with pytest.raises(KeyError), target.store.reading("s3://local/to/none"):
+        pass
+
+
+def test_s3_copies_a_large_object_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = bytes(range(256)) * (41 << 10)
+    with serving(tmp_path) as served:
+        served.s3.create_bucket(Bucket="local")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", served.url)
+        aws = Aws("us-east-1", session=boto3.session.Session(**served.keys))
+        aws.most_copied = 5 << 20
+        store = S3Store(aws)
+        store.put("s3://local/from", content)
+        made = store.copy("s3://local/from", "s3://local/to/it")
+        assert (made.size, made.etag.rsplit("-", 1)[-1]) == (len(content), "3")
+        store.fetch("s3://local/to/it", tmp_path / "back")
+        assert (tmp_path / "back").read_bytes() == content
+        aws.client("s3").close()
 
 
 def test_an_address_that_is_none(target: Target) -> None:

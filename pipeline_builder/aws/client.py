@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _ATTEMPTS = 8
 _PARTS = 4
 """Parts of a large upload at once; they are read from the file as they are sent."""
+_PART_COPIED = 512 << 20
+"""Bytes of a part of a large copy: of ten thousand an object has five terabytes."""
 _CREDENTIALS = (
     "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException",
     "SignatureDoesNotMatch", "InvalidAccessKeyId", "IncompleteSignature", "InvalidSignatureException",
@@ -85,6 +87,8 @@ class Aws:
         self._session = session
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
+        self.most_copied = 5 << 30
+        """Bytes that S3 copies in one go (CopyObject: up to 5 GB)."""
         self.calls: dict[str, int] = {}
         """How often each operation was called, for the benchmarks."""
 
@@ -135,6 +139,25 @@ class Aws:
         config = TransferConfig(max_concurrency=_PARTS, preferred_transfer_client="classic")  # the same everywhere
         with translated("s3", "put_object"), create_transfer_manager(client, config) as transfer:
             transfer.upload(str(file), bucket, key, extra_args=options).result()
+
+    def copy(self, source: tuple[str, str], to: tuple[str, str], options: dict[str, str]) -> None:
+        """Let S3 copy an object (bucket, key) of any size, a large one in parts, all or none; it raises as `call` does.
+
+        The parts are of one object: each is asked for by the ETag that the first look has seen.
+        """
+        from boto3.s3.transfer import TransferConfig, create_transfer_manager
+
+        client = self.client("s3")
+        self.calls["copy_object"] = self.calls.get("copy_object", 0) + 1
+        config = TransferConfig(
+            multipart_threshold=self.most_copied,
+            multipart_chunksize=min(self.most_copied, _PART_COPIED),
+            max_concurrency=_PARTS,
+            preferred_transfer_client="classic",
+        )
+        about = {"Bucket": source[0], "Key": source[1]}
+        with translated("s3", "copy_object"), create_transfer_manager(client, config) as transfer:
+            transfer.copy(about, *to, extra_args=options).result()
 
     def pages(self, service: str, operation: str, **arguments: Any) -> Iterator[dict[str, Any]]:
         """Yield the pages of a listing."""

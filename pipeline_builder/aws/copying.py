@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.aws.client import Aws, NotFoundError
 from pipeline_builder.aws.facts import token
-from pipeline_builder.dag.packages import COPIED_FROM, containers_of, reports_of
+from pipeline_builder.dag.packages import COPIED_FROM, baselines_of, containers_of, reports_of
 from pipeline_builder.errors import PlanRefused, Problem
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _serves(package: dict[str, Any]) -> object:
         *(package.get("AdditionalInferenceSpecifications") or ()),
     )
     environments = [c.get("Environment") or {} for s in specifications for c in s.get("Containers") or ()]
-    return containers_of(package), environments, reports_of(package)
+    return containers_of(package), environments, reports_of(package), baselines_of(package)
 
 
 def _create(there: Aws, package: dict[str, Any], group: str, description: str, client_token: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline_builder.aws.client import Aws, NotFoundError
 from pipeline_builder.aws.copying import copy_package
-from pipeline_builder.dag.packages import QUALITY, containers_of, reports_of
+from pipeline_builder.dag.packages import QUALITY, baselines_of, containers_of, reports_of, stage_of
 from pipeline_builder.descriptions import ApprovalChange, ApprovalStatus, ModelPackage
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.target import GROUP_OWNER, decided_meanwhile
@@ -75,12 +75,15 @@ class SageMakerRegistry:
         )  # fmt: skip
         for page in pages:
             for item in page["ModelPackageSummaryList"]:
+                stage, stage_status = stage_of(item)
                 yield ModelPackage(
                     arn=item["ModelPackageArn"],
                     group=group,
                     version=int(item.get("ModelPackageVersion") or 0),
                     status=ApprovalStatus(item.get("ModelApprovalStatus") or ApprovalStatus.PENDING.value),
                     created=item.get("CreationTime"),
+                    stage=stage,
+                    stage_status=stage_status,
                 )
 
     def describe_package(self, arn: str) -> ModelPackage:
@@ -153,6 +156,7 @@ def _word(package: ModelPackage) -> tuple[ApprovalStatus, str]:
 
 def _package(found: Mapping[str, Any]) -> ModelPackage:
     containers, reports = containers_of(found), reports_of(found)
+    stage, stage_status = stage_of(found)
     provenance = {
         key: value for key, value in (found.get("MetadataProperties") or {}).items() if isinstance(value, str)
     }
@@ -170,4 +174,7 @@ def _package(found: Mapping[str, Any]) -> ModelPackage:
         modified=found.get("LastModifiedTime"),
         containers=containers,
         reports=reports,
+        baselines=baselines_of(found),
+        stage=stage,
+        stage_status=stage_status,
     )

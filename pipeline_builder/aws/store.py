@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline_builder.aws.client import Aws, NotFoundError, translated
+from pipeline_builder.aws.client import Aws, ChangedError, NotFoundError, translated
 from pipeline_builder.descriptions import StoredObject
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.streams import Readable, copy, read_small, replacing
@@ -38,11 +38,14 @@ class S3Store:
         wanted = {*uris}
         folders = dict.fromkeys(_folder(uri) for uri in sorted(wanted))
         found = ((f"s3://{bucket}/{item['Key']}", item) for bucket, key in folders for item in self._items(bucket, key))
-        return {
-            uri: f"{item['ETag']}:{item['Size']}:{item['LastModified'].isoformat()}"
-            for uri, item in found
-            if uri in wanted
-        }
+        return {uri: _stamp(item) for uri, item in found if uri in wanted}
+
+    def entries(self, prefix: str) -> dict[str, str]:
+        """Return ETag, size and time of each object whose address begins with the prefix."""
+        bucket, _, key = prefix.removeprefix("s3://").partition("/")
+        if not prefix.startswith("s3://") or not bucket:
+            split(prefix)  # which says what is wrong with it
+        return {f"s3://{bucket}/{item['Key']}": _stamp(item) for item in self._items(bucket, key)}
 
     def _items(self, bucket: str, prefix: str) -> Iterator[Mapping[str, Any]]:
         try:
@@ -109,10 +112,58 @@ class S3Store:
         with self._opened(uri) as body:
             return read_small(body, uri)
 
+    def read(self, uri: str) -> tuple[bytes, str] | None:
+        """Return the content of a small object and its ETag; None where there is none."""
+        bucket, key = split(uri)
+        try:
+            found = self._aws.call("s3", "get_object", Bucket=bucket, Key=key)
+        except NotFoundError:
+            return None
+        with closing(found["Body"]) as body, translated("s3", "get_object"):
+            return read_small(body, uri), str(found["ETag"])
+
+    def put_if(self, uri: str, content: bytes, media: Media = Media.BYTES, *, mark: str) -> bool:
+        """Write an object if the one that is there has this ETag, or if there is none; tell whether it was written."""
+        bucket, key = split(uri)
+        condition = {"IfMatch": mark} if mark else {"IfNoneMatch": "*"}
+        options = {"ChecksumAlgorithm": "SHA256", "ContentType": media.value, **self._encryption, **condition}
+        try:
+            self._aws.call("s3", "put_object", Bucket=bucket, Key=key, Body=content, **options)
+        except ChangedError:
+            return False
+        except NotFoundError as error:
+            if mark:  # S3 says so of a condition on an object that is gone
+                return False
+            raise _no_bucket(bucket) from error
+        return True
+
     def fetch(self, uri: str, path: Path) -> None:
         """Write an object's content, of any size, to a file; KeyError where there is none."""
         with self._opened(uri) as body, replacing(path) as file:
             copy(body, file)
+
+    @contextmanager
+    def reading(self, uri: str) -> Iterator[Readable]:
+        """Open an object to be read in parts; KeyError where there is none."""
+        with self._opened(uri) as body:
+            yield body
+
+    def copy(self, source: str, to: str) -> StoredObject:
+        """Let S3 copy an object, with neither its tags nor what it says of itself; KeyError where there is none."""
+        options = {
+            "MetadataDirective": "REPLACE", "ContentType": Media.BYTES.value, "TaggingDirective": "REPLACE",
+            "ChecksumAlgorithm": "SHA256", **self._encryption,
+        }  # fmt: skip
+        try:
+            self._aws.copy(split(source), split(to), options)
+        except NotFoundError as error:
+            if self.look(source) is None:
+                raise KeyError(source) from error
+            raise _no_bucket(split(to)[0]) from error
+        found = self.look(to)
+        if found is None:
+            raise KeyError(to)
+        return found
 
     @contextmanager
     def _opened(self, uri: str) -> Iterator[Readable]:
@@ -123,6 +174,10 @@ class S3Store:
             raise KeyError(uri) from error
         with closing(body), translated("s3", "get_object"):
             yield body
+
+
+def _stamp(item: Mapping[str, Any]) -> str:
+    return f"{item['ETag']}:{item['Size']}:{item['LastModified'].isoformat()}"
 
 
 def _no_bucket(bucket: str) -> InputProblems:

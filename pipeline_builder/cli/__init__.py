@@ -12,9 +12,11 @@ from pipeline_builder.cli import (  # noqa: F401 - they add their commands
     rendering,
     running,
     scaffolding,
+    scoring,
     service,
     staging,
     tools,
+    validating,
     watching,
 )
 from pipeline_builder.cli.boundary import run

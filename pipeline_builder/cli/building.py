@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import json
 import os
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from pipeline_builder.cli.dates import date_option
 from pipeline_builder.cli.group import main
-from pipeline_builder.cli.known import Found, Known
 from pipeline_builder.cli.options import (
     FILE,
-    Asked,
     common,
-    located,
-    open_session,
     parameters_option,
-    stubs_option,
-    target_is_given,
 )
-from pipeline_builder.cli.output import coloured, problems_json, show
-from pipeline_builder.errors import ExitCode, InputProblems, OutsideFailure, Problem
-from pipeline_builder.machine.collector import without_collector
+from pipeline_builder.cli.output import coloured, show
+from pipeline_builder.cli.pipelines import Answer, answer_each
+from pipeline_builder.errors import ExitCode, InputProblems
 
 if TYPE_CHECKING:
-    from pipeline_builder.definition.composed import Composed
-    from pipeline_builder.opened import Opened
+    from pipeline_builder.descriptions import JSON
+    from pipeline_builder.release.plan import Plan
     from pipeline_builder.session import Session
 
 
@@ -59,89 +53,6 @@ def checkout(session: Session, *, as_json: bool, locked: bool) -> None:
         for r, folder in zip(done.lock.repos, done.repos, strict=True)
     ]
     show({"repos": repos}, as_json=as_json, text="\n".join(f"{r['name']}  {r['commit']}" for r in repos))
-
-
-@main.command()
-@located
-@stubs_option
-def validate(asked: Asked, *, as_json: bool) -> None:
-    """Check everything; all problems at once.
-
-    Offline, but for --target aws: there it also looks at credentials, role, bucket, key, images and quotas.
-    Steps that only AWS runs are a warning, and with --target local, where they need a --stub, a problem.
-
-    \b
-    Example: pipeline-builder validate --json
-    """
-    started = time.monotonic()
-    known = Known(asked)
-    if found := known.find():
-        found.repeat(time.monotonic() - started)
-    elif asked.target == "aws":
-        found = _check_on_aws(open_session(asked))
-    else:
-        with without_collector():  # what is imported and read stays to the end, too
-            found = _check_here(known)
-            known.keep(found)
-    show(found.result, as_json=as_json, text=found.text)
-
-
-def _check_here(known: Known) -> Found:
-    """Check everything for this machine; warnings have been said by then."""
-    from pipeline_builder.views.lines import validate_line
-
-    opened = known.open()
-    started = time.monotonic()
-    composed = opened.composed
-    line = validate_line(composed)
-    known.say_line(line, time.monotonic() - started)
-    return _found(composed, [*composed.warnings, *_not_here(opened)], line=line, said=known.said)
-
-
-def _check_on_aws(session: Session) -> Found:
-    composed = session.validate()
-    return _found(composed, [*composed.warnings, *_on_aws(session)])
-
-
-def _found(
-    composed: Composed, warnings: Sequence[Problem], *, line: str = "", said: Sequence[str | None] = ()
-) -> Found:
-    steps = [name for name, owner in composed.definition.owners.items() if name == owner]
-    return Found(
-        result={**problems_json(warnings), "steps": steps},
-        text=f"valid: pipeline '{composed.definition.pipeline}' with {len(steps)} steps",
-        line=line,
-        said=said,
-    )
-
-
-def _on_aws(session: Session) -> tuple[Problem, ...]:
-    """Return the warnings about the account, and about the Region that the manifest's service goes to."""
-    from pipeline_builder.service.render import regional
-
-    found = regional(session)
-    try:
-        checked = session.preflight()
-    except (InputProblems, OutsideFailure) as error:
-        raise type(error)(*found, *error.problems) from error
-    if any(not problem.warning for problem in found):
-        raise InputProblems(*found)
-    session.warn_of(found)
-    return (*found, *checked)
-
-
-def _not_here(opened: Opened) -> tuple[Problem, ...]:
-    """Return a warning for each step that this machine can't run; where it was asked for, they are problems."""
-    from dataclasses import replace
-
-    from pipeline_builder.here import find_unrunnable_here
-
-    found = find_unrunnable_here(opened.composed, opened.workspace.stubs, opened.kept)
-    if found and (target_is_given() or any(problem.id != "PB501" for problem in found)):
-        raise InputProblems(*found)
-    warnings = tuple(replace(problem, warning=True) for problem in found)
-    opened.warn_of(warnings)
-    return warnings
 
 
 @main.command()
@@ -184,12 +95,19 @@ def graph(session: Session, *, as_json: bool, form: str) -> None:
     from pipeline_builder.views import drawing
     from pipeline_builder.views.parameters import render_parameters
 
-    nodes = nodes_of(session.composed)
-    as_json = as_json or form == "json"
     draw = {"mermaid": drawing.render_mermaid, "dot": drawing.render_dot, "svg": drawing.render_image}
-    text = draw[form](nodes) if form in draw else drawing.render_text(nodes)
-    listed = render_parameters(parameters_of(session.composed)) if form == "text" else ""
-    show([asdict(node) for node in nodes], as_json=as_json, text=f"{text}{listed}")
+    if session.several and form in draw:
+        names = ", ".join(entry.name for entry in session.manifest.pipelines)
+        raise click.UsageError(f"a drawing is of one pipeline: name it with --pipeline ({names})")
+
+    def drawn(one: Session) -> Answer:
+        nodes = nodes_of(one.composed)
+        text = draw[form](nodes) if form in draw else drawing.render_text(nodes)
+        listed = render_parameters(parameters_of(one.composed)) if form == "text" else ""
+        title = f"{one.manifest.entry.name}: {one.composed.definition.pipeline}\n" if session.several else ""
+        return Answer(result=[asdict(node) for node in nodes], text=f"{title}{text}{listed}")
+
+    answer_each(session, drawn, as_json=as_json or form == "json")
 
 
 @main.command()
@@ -200,15 +118,20 @@ def build(session: Session, *, as_json: bool) -> None:
     \b
     Example: pipeline-builder build && cat build/pipeline_definition.json
     """
-    path = session.build()
-    definition = session.composed.definition
-    bundles = {uri: list(bundle.files) for uri, bundle in definition.bundles.items()}
-    result = {"definition": str(path), "sha256": definition.sha256, "bundles": bundles}
-    show(result, as_json=as_json, text=f"{definition.sha256}  {os.path.relpath(path)}")
+
+    def built(one: Session) -> Answer:
+        path = one.build()
+        definition = one.composed.definition
+        bundles = {uri: list(bundle.files) for uri, bundle in definition.bundles.items()}
+        result = {"definition": str(path), "sha256": definition.sha256, "bundles": bundles}
+        return Answer(result=result, text=f"{definition.sha256}  {os.path.relpath(path)}")
+
+    answer_each(session, built, as_json=as_json)
 
 
 @main.command()
 @common
+@date_option
 @click.option("--out", type=click.Path(path_type=Path), help="Also write the plan as JSON, for 'apply PLAN'.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 where there are changes.")
 @click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
@@ -232,13 +155,18 @@ def plan(
 
     session.given = given
     as_json = as_json or form == "json"
-    planned = session.plan(whole=as_json or out is not None)
-    if out:
-        write_file(out.absolute(), (json.dumps(plan_json(planned), indent=2) + "\n").encode())
-    text = render_markdown(planned) if form == "markdown" else coloured(render_plan(planned))
-    show(plan_json(planned), as_json=as_json, text=text)
-    if detailed_exitcode and planned.changed:
-        raise click.exceptions.Exit(ExitCode.USAGE)
+    plans: dict[str, JSON] = {}
+
+    def planned(one: Session) -> Answer:
+        plan = one.plan(whole=as_json or out is not None)
+        found = plans[one.manifest.entry.name] = plan_json(plan)
+        if out:
+            whole = {"pipelines": plans} if session.several else found
+            write_file(out.absolute(), (json.dumps(whole, indent=2) + "\n").encode())
+        text = render_markdown(plan) if form == "markdown" else coloured(render_plan(plan))
+        return Answer(result=found, text=text, code=ExitCode.USAGE if detailed_exitcode and plan.changed else 0)
+
+    answer_each(session, planned, as_json=as_json)
 
 
 @main.command()
@@ -253,10 +181,24 @@ def apply(session: Session, *, as_json: bool, plan_file: Path | None, force: boo
     \b
     Example: pipeline-builder apply plan.json
     """
-    from pipeline_builder.release.plan import load_plan
+    from pipeline_builder.release.plan_files import load_plans
 
-    session.build()
-    applied = session.apply(load_plan(plan_file) if plan_file else session.plan(), force=force)
-    deployed = applied.pipeline
-    result = {"pipeline": deployed.arn, "version": deployed.version, "changed": applied.changed}
-    show(result, as_json=as_json, text=f"{deployed.arn} version {deployed.version}")
+    plans = {plan.pipeline: plan for plan in load_plans(plan_file)} if plan_file else None
+
+    def applied(one: Session) -> Answer:
+        one.build()
+        done = one.apply(plan_of(one, plans) if plans is not None else one.plan(), force=force)
+        deployed = done.pipeline
+        result = {"pipeline": deployed.arn, "version": deployed.version, "changed": done.changed}
+        return Answer(result=result, text=f"{deployed.arn} version {deployed.version}")
+
+    def chosen(sessions: tuple[Session, ...]) -> tuple[Session, ...]:
+        bound = tuple(one for one in sessions if plans is None or one.composed.definition.pipeline in plans)
+        return bound or sessions[:1]  # whose problem it is
+
+    answer_each(session, applied, as_json=as_json, chosen=chosen)
+
+
+def plan_of(one: Session, plans: Mapping[str, Plan]) -> Plan:
+    """Return the plan of the pipeline, or else another, which is refused as one of another definition."""
+    return plans.get(one.composed.definition.pipeline) or next(iter(plans.values()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,8 @@ import click
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import accept_stubs_option, common, stubs_accepted
 from pipeline_builder.cli.output import login_name, say, show, terminal
-from pipeline_builder.errors import PipelineBuilderError, render_problem
+from pipeline_builder.cli.pipelines import Answer
+from pipeline_builder.errors import PipelineBuilderError
 
 if TYPE_CHECKING:
     from pipeline_builder.release.promote import Decided, Decision
@@ -98,11 +100,12 @@ def _decide(
         models, run = (), only
     failure: PipelineBuilderError | None = None
     for one in session.decisions.to_decide(models, run, again=decision.again):
-        decided = session.decide(one.record, decision, one.models)
+        owner = session.owner(one.record.pipeline)
+        decided = owner.decide(one.record, decision, one.models)
         failure = failure or decided.failure
         if role:
-            _copy(session, decided.record, one.models, role)
-        show_decided(session, decided.record, as_json=as_json)
+            _copy(owner, decided.record, one.models, role)
+        show_decided(owner, decided.record, as_json=as_json)
     if failure:
         raise failure
 
@@ -229,23 +232,32 @@ def show_decided(session: Session, record: RunRecord, *, as_json: bool) -> None:
     show(json.loads(record.model_dump_json()), as_json=as_json, text=render_result(record, os.path.relpath(report)))
 
 
-def conclude(session: Session, record: RunRecord, *, as_json: bool) -> None:
-    """Write the report of a run, and print what the run came to."""
-    show_run(record, session.report(record), as_json=as_json)
+def conclude(session: Session, record: RunRecord, *, as_json: bool) -> Answer:
+    """Publish what an inference run has scored, write the report of a run, and return what the run came to."""
+    record = session.publish(record)
+    return answer_of(record, session.report(record), as_json=as_json)
 
 
 def show_run(record: RunRecord, report: Path, *, as_json: bool, ends: bool = True) -> None:
     """Print the result of a run and where its report is.
 
-    What failed in it, or was blocked, `ends` the command with exit code 5, also where other models wait; with 4 where
-    this machine is to blame.
+    What failed in it, or was blocked, `ends` the command.
+    """
+    answer = answer_of(record, report, as_json=as_json)
+    (answer if ends else replace(answer, code=0)).show(as_json=as_json)
+
+
+def answer_of(record: RunRecord, report: Path, *, as_json: bool) -> Answer:
+    """Return the result of a run and where its report is.
+
+    What failed in it, or was blocked, is exit code 5, also where other models wait; 4 where this machine is to blame.
     """
     from pipeline_builder.views.summary import failure_code, failure_problems, render_result
 
-    found = json.loads(record.model_dump_json()) if as_json else None
-    show(found, as_json=as_json, text=render_result(record, os.path.relpath(report)))
-    problems = failure_problems(record)
-    for problem in problems:
-        say(render_problem(problem))
-    if problems and ends:
-        raise click.exceptions.Exit(failure_code(record))
+    problems = tuple(failure_problems(record))
+    return Answer(
+        result=json.loads(record.model_dump_json()) if as_json else None,
+        text=render_result(record, os.path.relpath(report)),
+        problems=problems,
+        code=failure_code(record) if problems else 0,
+    )

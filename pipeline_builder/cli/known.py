@@ -26,21 +26,22 @@ _LOCK = "model_repos.lock.yaml"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a check has found: its result for machines and for people, the words of its line, and all that was said on
-    the way, with None where that line was.
+    """What a check has found: its result for machines and for people, the words of its lines, and all that was said on
+    the way, with None where the next of these lines was.
     """
 
     result: Any
     text: str
-    line: str
-    said: Sequence[str | None]
+    lines: Sequence[str] = ()
+    said: Sequence[str | None] = ()
 
     def repeat(self, seconds: float) -> None:
         """Say all of it again; `seconds` are those that it has taken now."""
         from pipeline_builder.views.lines import stage_line
 
+        lines = iter(self.lines)
         for text in self.said:
-            say(stage_line("validate", self.line, seconds) if text is None else text)
+            say(stage_line("validate", next(lines), seconds) if text is None else text)
 
 
 class Known:
@@ -59,7 +60,7 @@ class Known:
         self._environment = Noted(dict(os.environ))
         self._key = self._key_now()
         self._tree: Tree | None = None
-        self._opened: Opened | None = None
+        self._opened: tuple[Opened, ...] = ()
 
     def find(self) -> Found | None:
         """Return what was found before; None where nothing was, or where something is another since."""
@@ -74,16 +75,31 @@ class Known:
             self._kept.put(_KIND, self._key, {**entry, "fresh": {}})
         return Found(**entry["found"])
 
-    def open(self) -> Opened:
-        """Return what is in the workspace, of which all is noted that it reads and says; there is no session to it."""
+    def open(self) -> tuple[Opened, ...]:
+        """Return what is in the workspace, of which all is noted that it reads and says; there is no session to it.
+
+        That is one for each pipeline, or that of the one which was asked for.
+        """
         from pipeline_builder.here import looks_elsewhere
         from pipeline_builder.opened import Opened
 
-        opened = Opened(open_workspace(self.asked, self._environment), warn=self._warn)
-        if self._key and not looks_elsewhere(opened.manifest):
-            self._opened = opened
-            self._tree = opened.before = self._tree or look_at_tree(_folder(opened))
-        return opened
+        main = Opened(open_workspace(self.asked, self._environment), warn=self._warn)
+        names = [self.asked.pipeline] if self.asked.pipeline else [one.name for one in main.manifest.pipelines]
+        found = []
+        for narrowed in map(main.manifest.narrowed, names):
+            workspace = main.workspace.narrowed(narrowed.narrowed_to)
+            found.append(Opened(workspace, warn=self._warn, manifest=narrowed))
+        if self._key and not looks_elsewhere(main.manifest):
+            self._opened = tuple(found)
+            self._tree = self._tree or look_at_tree(_folder(main))
+            for one in found:
+                one.before = self._tree
+        return tuple(found)
+
+    def say(self, text: str) -> None:
+        """Say something, and note that it was said."""
+        self.said.append(text)
+        say(text)
 
     def say_line(self, line: str, seconds: float) -> None:
         """Say what was done, and note where it was said."""
@@ -94,9 +110,10 @@ class Known:
 
     def keep(self, found: Found) -> None:
         """Keep what was found, if all that it was made of is still as it was before."""
-        opened, noted, before = self._opened, self._environment, self._tree
-        if opened is None or before is None or noted.whole or self._key != self._key_now():
+        noted, before = self._environment, self._tree
+        if not self._opened or before is None or noted.whole or self._key != self._key_now():
             return
+        opened = self._opened[-1]
         after = opened.after or look_at_tree(_folder(opened))
         if after is None or after.stamp != before.stamp or not are_as_they_were(_folder(opened), before.fresh):
             return
@@ -108,16 +125,14 @@ class Known:
             "fresh": dict(before.fresh),
             "names": sorted(noted.names),
             "values": digest_of(os.environ, noted.names),
-            "found": {"result": found.result, "text": found.text, "line": found.line, "said": found.said},
+            "found": {"result": found.result, "text": found.text, "lines": found.lines, "said": found.said},
         }
         with suppress(OSError):
             begin_state(self.asked.state)
             self._kept.put(_KIND, self._key, entry)
 
     def _warn(self, problem: Problem) -> None:
-        text = render_problem(problem)
-        self.said.append(text)
-        say(text)
+        self.say(render_problem(problem))
 
     def _key_now(self) -> str:
         """Return a digest of what is asked and of the files that are read whole; empty where nothing can be kept."""

@@ -10,9 +10,11 @@ import click
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import common
 from pipeline_builder.cli.output import say, show, show_line
+from pipeline_builder.cli.pipelines import Answer, look_at_each, owner_of
 from pipeline_builder.errors import Problem
 
 if TYPE_CHECKING:
+    from pipeline_builder.descriptions import Execution
     from pipeline_builder.session import Session
 
 
@@ -25,8 +27,16 @@ def report(session: Session, *, as_json: bool, execution: str) -> None:
     \b
     Example: pipeline-builder report && xdg-open build/report.html
     """
-    path = session.report(session.runs.record(execution))
-    show({"report": str(path)}, as_json=as_json, text=os.path.relpath(path))
+
+    def reported(one: Session, name: str = "") -> Answer:
+        path = one.report(one.runs.record(name))
+        return Answer(result={"report": str(path)}, text=os.path.relpath(path))
+
+    if execution:
+        owner, name = owner_of(session, session.runs.find, execution)
+        reported(owner, name).show(as_json=as_json)
+        return
+    look_at_each(session, reported, as_json=as_json)
 
 
 @main.command()
@@ -40,9 +50,15 @@ def status(session: Session, *, as_json: bool, execution: str) -> None:
     """
     from pipeline_builder.views.summary import execution_json, render_status
 
-    found = session.runs.find(execution)
-    steps = session.target.pipelines.list_steps(found.arn)
-    show(execution_json(found, steps), as_json=as_json, text=render_status(found, steps))
+    def seen(one: Session) -> Answer:
+        found = one.runs.find(execution)
+        steps = one.target.pipelines.list_steps(found.arn)
+        return Answer(result=execution_json(found, steps), text=render_status(found, steps))
+
+    if execution:
+        seen(session).show(as_json=as_json)
+        return
+    look_at_each(session, seen, as_json=as_json)
 
 
 @main.command()
@@ -58,7 +74,7 @@ def logs(session: Session, *, as_json: bool, step: str, execution: str) -> None:
     from pipeline_builder.documents.schema import did_you_mean
     from pipeline_builder.errors import InputProblems
 
-    found = session.runs.find(execution)
+    found = session.runs.find(execution) if execution else _newest_with(session, step)
     names = [state.name for state in session.target.pipelines.list_steps(found.arn)]
     if step not in names:
         message = f"the execution {found.id} has no step '{step}'"
@@ -69,6 +85,17 @@ def logs(session: Session, *, as_json: bool, step: str, execution: str) -> None:
     show({"execution": found.arn, "step": step, "log": text}, as_json=as_json, text=text)
 
 
+def _newest_with(session: Session, step: str) -> Execution:
+    """Return the newest execution, of several pipelines the newest of one that has the step."""
+    newest = session.runs.find()
+    if not session.several:
+        return newest
+    seen = sorted((found[0] for one in session.each if (found := one.runs.listed())), key=lambda e: e.started)
+    service = session.target.pipelines
+    having = (e for e in reversed(seen) if any(state.name == step for state in service.list_steps(e.arn)))
+    return next(having, newest)
+
+
 @main.command()
 @common
 @click.option("--audit", "audited", is_flag=True, help="Every decision with its evidence, one JSON object a line.")
@@ -76,7 +103,8 @@ def history(session: Session, *, as_json: bool, audited: bool) -> None:
     """List runs and promotions, newest first.
 
     With --audit: who has decided what, when and why, and all that it was decided by, oldest first. On AWS it is the
-    last decision about each version; CloudTrail has those before.
+    last decision about each version; CloudTrail has those before. Of an inference pipeline also its days: rows, worst
+    drift, and what became of them.
 
     \b
     Example: pipeline-builder history --audit > decisions.jsonl
@@ -86,13 +114,21 @@ def history(session: Session, *, as_json: bool, audited: bool) -> None:
     if audited:
         from pipeline_builder.release.audit import audit
 
-        groups = () if session.target.name == "local" else session.composed.definition.groups
+        local = session.target.name == "local"
+        groups = () if local else [group for one in session.each for group in one.composed.definition.groups]
         for line in audit(session.target, groups):
             show_line(line)
         return
     executions = session.runs.listed()
     approvals = session.target.registry.list_approvals()
-    show(history_json(executions, approvals), as_json=as_json, text=render_history(executions, approvals))
+    result, text = history_json(executions, approvals), render_history(executions, approvals)
+    if session.manifest.entry.is_inference:
+        from pipeline_builder.views.daily import days_json, render_days
+        from pipeline_builder.views.reported import noted_days
+
+        days = noted_days(session.target, session.composed.definition.pipeline)
+        result, text = {**result, "days": days_json(days)}, "\n\n".join(filter(None, (render_days(days), text)))
+    show(result, as_json=as_json, text=text)
 
 
 @main.command()

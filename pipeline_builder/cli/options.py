@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from pipeline_builder.cli.dates import given_date
 from pipeline_builder.cli.output import say
 from pipeline_builder.errors import Problem, render_problem
 
@@ -37,6 +38,7 @@ class Asked:
     env_file: Path | None
     target: str
     jobs: int | None
+    pipeline: str = ""
 
     @property
     def framework(self) -> Path:
@@ -65,10 +67,11 @@ def located(command: Command) -> Command:
         build_dir: Path | None,
         env_file: Path | None,
         jobs: int | None,
+        pipeline: str,
         **arguments: Any,
     ) -> Any:
         places = {"manifest": manifest, "state": state, "build": build_dir, "env_file": env_file}
-        return command(asked=_asked(places, target, jobs), **arguments)
+        return command(asked=_asked(places, target, jobs, pipeline), **arguments)
 
     options = (
         click.option("--manifest", type=FILE, envvar="SMP_MANIFEST", default="model_repos.yaml", show_default=True),
@@ -83,6 +86,13 @@ def located(command: Command) -> Command:
             type=click.IntRange(1, 256),
             help="Jobs that run at once; on AWS: steps; of a checkout: repositories.",
         ),
+        click.option(
+            "--pipeline",
+            envvar="SMP_PIPELINE",
+            default="",
+            metavar="NAME",
+            help="Only this pipeline of the manifest; default: all that have what they need.",
+        ),
         click.option("--json", "as_json", is_flag=True, help="The result as JSON, for machines."),
     )
     for option in reversed(options):
@@ -90,7 +100,7 @@ def located(command: Command) -> Command:
     return with_places  # type: ignore[return-value] # likewise
 
 
-def _asked(places: Mapping[str, Path | None], target: str, jobs: int | None) -> Asked:
+def _asked(places: Mapping[str, Path | None], target: str, jobs: int | None, pipeline: str = "") -> Asked:
     """Return what was asked for; `places` are the paths that were given, by option."""
     manifest = (places["manifest"] or Path("model_repos.yaml")).absolute()
     default = manifest.parent / ".env"
@@ -101,6 +111,7 @@ def _asked(places: Mapping[str, Path | None], target: str, jobs: int | None) -> 
         env_file=places["env_file"] or (default if default.is_file() else None),
         target=target,
         jobs=jobs,
+        pipeline=pipeline,
     )
 
 
@@ -192,16 +203,18 @@ def given_stubs() -> Mapping[str, Path]:
     return asked or _files_of(tuple(os.environ.get("SMP_STUBS", "").split()))
 
 
-def make_session(places: Mapping[str, Path | None], target: str, jobs: int | None) -> Session:
+def make_session(places: Mapping[str, Path | None], target: str, jobs: int | None, pipeline: str = "") -> Session:
     """Return the session of a command; `places` are the paths that were given, by option."""
-    return open_session(_asked(places, target, jobs))
+    return open_session(_asked(places, target, jobs, pipeline))
 
 
 def open_session(asked: Asked) -> Session:
-    """Return the session of a command."""
+    """Return the session of a command: of the pipeline that was asked for, or else of the main one."""
     from pipeline_builder.session import Session
 
-    return Session(open_workspace(asked), say=say, warn=lambda problem: say(render_problem(problem)))
+    session = Session(open_workspace(asked), say=say, warn=lambda problem: say(render_problem(problem)))
+    session.date = given_date()
+    return session.of(asked.pipeline) if asked.pipeline else session
 
 
 def open_workspace(asked: Asked, environment: Mapping[str, str] | None = None) -> Workspace:
@@ -235,7 +248,7 @@ def reopen_session() -> Session:
     """Make the session of the command that runs anew: its files may have changed since."""
     given = click.get_current_context().params
     places = {name: given[name] for name in ("manifest", "state", "env_file")} | {"build": given["build_dir"]}
-    return make_session(places, given["target"], given["jobs"])
+    return make_session(places, given["target"], given["jobs"], given["pipeline"])
 
 
 def _parameters(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:

@@ -76,7 +76,8 @@ def rehearse(
     Of this shell's environment builds get PATH, HOME, the user's name, letters and time zone, proxies, certificates
     and the settings of pip and uv, and no keys: what else they need is named with --env. Without a terminal and an
     answer it stops at an approval, and --resume goes on; so it does after a failure or an interruption. Where a state
-    machine waits for the run, it is played too, by an interpreter that is brought the first time.
+    machine waits for the run, it is played too, by an interpreter that is brought the first time. Of several
+    pipelines --pipeline names the one that is played, without it the main one.
 
     \b
     Example: pipeline-builder rehearse --variable REPOSITORY=churn --approve --comment "a rehearsal"
@@ -93,7 +94,8 @@ def rehearse(
         if resume is not None:
             folder, record = playing.resume(at, "" if resume == _LAST else resume, whole=all_actions)
         else:
-            folder, record = playing.begin(at, rendered or _render(session), variables)
+            pipeline = session.manifest.service_name if session.manifest.narrowed_to else ""
+            folder, record = playing.begin(at, rendered or _render(session), variables, pipeline)
     except KeyboardInterrupt:
         # Not what other commands say: the same command would begin another one.
         say("interrupted; 'pipeline-builder rehearse --resume' goes on")
@@ -153,7 +155,7 @@ def _render(session: Session) -> Path:
         say("the manifest doesn't say where AWS finds this repository: something is made up for the rehearsal")
     if not _is_locked(rendering):
         rendering.checkout(locked=False)
-    folder = session.workspace.build / "rehearsal"
+    folder = session.workspace.shared / "rehearsal"
     write_rendered(render(rendering, now=datetime.now(timezone.utc), checked=False), folder)
     return folder
 

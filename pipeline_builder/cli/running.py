@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from pipeline_builder.cli.dates import date_option
 from pipeline_builder.cli.deciding import ask_decisions, conclude
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import (
@@ -19,9 +22,11 @@ from pipeline_builder.cli.options import (
     timeout_option,
 )
 from pipeline_builder.cli.output import eyes, show
+from pipeline_builder.cli.pipelines import Answer, answer_each, failed_of, owner_of
 from pipeline_builder.machine.deadline import TimeIsUpError, time_limit
 
 if TYPE_CHECKING:
+    from pipeline_builder.release.narrowing import Wanted
     from pipeline_builder.release.record import RunRecord
     from pipeline_builder.session import Session
 
@@ -58,6 +63,7 @@ def build_and_run(session: Session, *, force: bool, rerun: bool, timeout: float 
 
 @main.command()
 @common
+@date_option
 @isolation_option
 @click.option("--locked", is_flag=True, help="Take exactly the commits of the lock.")
 @click.option("--rerun", is_flag=True, help="Run anew, even where nothing changed; nothing comes from the step cache.")
@@ -90,12 +96,16 @@ def up(
     """
     session.given = given
     session.checkout(locked=locked)
-    record = build_and_run(session, force=force, rerun=rerun, timeout=timeout)
-    decided = ask_decisions(session, record, answer, comment)
-    if decided.failure:
-        session.report(decided.record)
-        raise decided.failure
-    conclude(session, decided.record, as_json=as_json)
+
+    def whole_job(one: Session) -> Answer:
+        record = build_and_run(one, force=force, rerun=rerun, timeout=timeout)
+        decided = ask_decisions(one, record, answer, comment)
+        if decided.failure:
+            one.report(decided.record)
+            raise decided.failure
+        return conclude(one, decided.record, as_json=as_json)
+
+    answer_each(session, whole_job, as_json=as_json)
 
 
 _LAST = "last"
@@ -110,6 +120,7 @@ def _lock_or_last(_: click.Context, __: click.Parameter, given: str | None) -> s
 
 @main.command("run")
 @common
+@date_option
 @isolation_option
 @click.option("--rerun", is_flag=True, help="Run anew, even where nothing changed; nothing comes from the step cache.")
 @click.option("--no-wait", is_flag=True, help="Start only; a later run follows the same execution (AWS).")
@@ -164,26 +175,45 @@ def run_command(
         raise click.UsageError("--no-wait and --leave are for --target aws: here this command itself runs the jobs")
     if resume is not None:
         name = "" if resume == _LAST else resume
-        record = in_time(session, timeout, lambda: session.resume(name, eyes()), leave=leave)
-        conclude(session, record, as_json=as_json)
+        owner, name = owner_of(session, session.runs.running, name)
+        record = in_time(owner, timeout, lambda: owner.resume(name, eyes()), leave=leave)
+        conclude(owner, record, as_json=as_json).show(as_json=as_json)
         return
     if bool(names) + bool(groups) + bool(since) > 1:
         raise click.UsageError("give one of --select, --group and --changed-since")
     wanted = Wanted(steps=names, groups=groups, since=since)
-    selection = session.select(wanted).selection if wanted else None
-    if selection and not selection.steps:
-        show({"execution": None}, as_json=as_json, text="nothing to run")
-        return
-    if no_wait:
-        started = session.begin(session.deployed(), rerun=rerun, selection=selection).execution
-        show({"execution": started.arn}, as_json=as_json, text=started.arn)
-        return
+    own: dict[str, Wanted] = {}
 
-    def run() -> RunRecord:
-        return session.run(session.deployed(), eyes(), rerun=rerun, selection=selection)
+    def chosen(sessions: tuple[Session, ...]) -> tuple[Session, ...]:
+        own.update(wanted_of_each(sessions, wanted))
+        return tuple(one for one in sessions if one.manifest.entry.name in own)
 
-    record = in_time(session, timeout, run, leave=leave)
-    conclude(session, record, as_json=as_json)
+    def run(one: Session) -> Answer:
+        asked = own.get(one.manifest.entry.name, wanted)
+        selection = one.select(asked).selection if asked else None
+        if selection and not selection.steps:
+            return Answer(result={"execution": None}, text="nothing to run")
+        if no_wait:
+            started = one.begin(one.deployed(), rerun=rerun, selection=selection).execution
+            return Answer(result={"execution": started.arn}, text=started.arn)
+        do = partial(one.run, one.deployed(), eyes(), rerun=rerun, selection=selection)
+        return conclude(one, in_time(one, timeout, do, leave=leave), as_json=as_json)
+
+    answer_each(session, run, as_json=as_json, chosen=chosen)
+
+
+def wanted_of_each(sessions: tuple[Session, ...], wanted: Wanted) -> dict[str, Wanted]:
+    """Return what of the wish is about each pipeline, by its handle; what is about none is the first one's problem."""
+    steps = {one.manifest.entry.name: one.composed.definition.repositories for one in sessions}
+    known = frozenset[str]().union(*steps.values())
+    found: dict[str, Wanted] = {}
+    for one in sessions:
+        own = steps[name := one.manifest.entry.name]
+        mine = tuple(step for step in wanted.steps if step in own or (step not in known and not found))
+        repos = {repo.name for repo in one.manifest.repos if set(repo.groups) & set(wanted.groups)}
+        if not wanted or wanted.since or mine or repos & set(own.values()):
+            found[name] = replace(wanted, steps=mine)
+    return found or {one.manifest.entry.name: wanted for one in sessions[:1]}
 
 
 @main.command()
@@ -198,8 +228,9 @@ def retry(session: Session, *, as_json: bool, execution: str) -> None:
     \b
     Example: pipeline-builder retry
     """
-    record = session.retry(execution, eyes())
-    conclude(session, record, as_json=as_json)
+    owner, name = owner_of(session, partial(failed_of, session), execution)
+    record = owner.retry(name, eyes())
+    conclude(owner, record, as_json=as_json).show(as_json=as_json)
 
 
 @main.command()

@@ -18,6 +18,7 @@ from pipeline_builder.errors import PlanRefused, Problem
 
 if TYPE_CHECKING:
     from pipeline_builder.aws.client import Aws
+    from pipeline_builder.errors import Place
     from pipeline_builder.manifest.manifest import Manifest
     from pipeline_builder.service.deploy import Deployed, Manner, Watch
     from pipeline_builder.service.destroy import Demolition, DestroyManner
@@ -43,6 +44,7 @@ def deploy(session: Session, *, as_json: bool, dry_run: bool, yes: bool, force: 
     """
     from pipeline_builder.aws.client import Aws
     from pipeline_builder.aws.identity import check_caller
+    from pipeline_builder.aws.landing import find_silent
     from pipeline_builder.aws.stacks import Stacks
     from pipeline_builder.opened import Opened
     from pipeline_builder.service.deploy import ServiceTexts
@@ -61,12 +63,21 @@ def deploy(session: Session, *, as_json: bool, dry_run: bool, yes: bool, force: 
         parameters=rendered.parameters,
         tags=model.tags,
     )
+    session.warn_of(find_silent(aws, _landing(opened.manifest, model.artifact_bucket)))
     with session.stage("deploy") as words:
         manner = _manner(yes=yes, dry_run=dry_run, force=force, as_json=as_json)
         done = deploy_service(texts, Stacks(aws), manner)
         words.append(_outcome(done, dry_run=dry_run))
     left = () if dry_run else _left_to_do(aws, rendered, done)
     show(_deployed_json(done, left), as_json=as_json, text=_deployed_text(done, left))
+
+
+def _landing(manifest: Manifest, own: str) -> dict[str, Place | None]:
+    """Return the buckets whose data is to start a pipeline, but for the service's own, which its template tells."""
+    found: dict[str, Place | None] = {}
+    for entry in manifest.pipelines:
+        found |= dict.fromkeys((address.split("/")[2] for address in entry.trigger.data), entry.at("trigger"))
+    return {bucket: place for bucket, place in found.items() if bucket != own}
 
 
 @main.command()
@@ -133,7 +144,7 @@ def _decided(manifest: Manifest, workspace: Workspace) -> Manifest:
     from pipeline_builder.aws.client import Aws
     from pipeline_builder.aws.identity import check_caller
     from pipeline_builder.aws.stacks import Stacks
-    from pipeline_builder.service.render import aws_values
+    from pipeline_builder.service.account import aws_values
     from pipeline_builder.service.unwritten import decide, describe_decided, is_written
 
     if is_written(manifest):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import click
@@ -20,21 +22,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline_builder.descriptions import JSON, Approval
-    from pipeline_builder.service.stage import Setting, Staged
+    from pipeline_builder.service.setting import Setting
+    from pipeline_builder.service.stage import Staged
     from pipeline_builder.session import Session
 
 _EXPORTS = "stage.env"
 _ACTION = "Approve"
 # Minutes: a build of CodePipeline ends after eight hours, and says why before.
 _MOST_FOLLOWED = 450.0
+_STAGES = ("build", "train", "start", "judge", "score", "publish", "promote", "reject", "watch")
+_JUDGING = ("train", "judge", "score", "publish")
 
 
 @main.command("stage")
 @common
 @isolation_option
-@click.argument(
-    "name", type=click.Choice(["build", "train", "start", "judge", "promote", "reject", "watch"]), envvar="STAGE"
-)
+@click.argument("name", type=click.Choice(_STAGES), envvar="STAGE")
 @click.option(
     "--timeout",
     type=Duration(),
@@ -50,12 +53,14 @@ def stage_command(session: Session, *, as_json: bool, name: str, timeout: float 
     train    run, gate, report
     start    begin the run and leave it going on
     judge    gate and report of what start has begun
+    score    of an inference pipeline: run, gate, report
+    publish  publish what score has judged, and note its day
     promote  promote what was approved in CodePipeline
     reject   reject what was rejected there
     watch    look at the repositories that are polled, start CodePipeline for what moved
 
     What it hands on stands in build/stage.env, as lines for a shell. SMP_TRIGGER, SMP_REPOSITORY, SMP_COMMIT,
-    SMP_GROUPS and SMP_CACHE say what it was started for.
+    SMP_GROUPS, SMP_CACHE, SMP_DATE and SMP_CAUSE say what it was started for, SMP_PIPELINE which pipeline.
 
     \b
     Example: pipeline-builder stage build && pipeline-builder stage train && cat build/stage.env
@@ -63,35 +68,42 @@ def stage_command(session: Session, *, as_json: bool, name: str, timeout: float 
     from pipeline_builder.machine.streams import write_file
     from pipeline_builder.release.junit import render_junit_problems
     from pipeline_builder.release.promote import waiting
+    from pipeline_builder.service.scoring import publishable
     from pipeline_builder.service.stage import render_exports
     from pipeline_builder.workspace import JUNIT, REPORT
 
-    build = session.workspace.build
-    for stale in (build / _EXPORTS, build / JUNIT):
+    session = session.of("") if session.several else session
+    # Where buildspec.yml looks, whichever pipeline it is about.
+    build, shown = session.workspace.build, session.workspace.shared
+    for stale in (shown / _EXPORTS, shown / JUNIT, build / JUNIT):
         stale.unlink(missing_ok=True)
     try:
         staged = _do(session, name, timeout)
     except PipelineBuilderError as error:
-        write_file(build / JUNIT, render_junit_problems(name, error.problems).encode())
-        write_file(build / _EXPORTS, render_exports(_failed(error.problems)).encode())
+        write_file(shown / JUNIT, render_junit_problems(name, error.problems).encode())
+        write_file(shown / _EXPORTS, render_exports(_failed(error.problems)).encode())
         raise
-    write_file(build / _EXPORTS, render_exports(staged.exports).encode())
-    if not (build / JUNIT).is_file():  # a stage that runs nothing has none of a run, and CodeBuild's report wants one
-        write_file(build / JUNIT, render_junit_problems(name, ()).encode())
-    if staged.record and name in ("train", "judge"):
-        show_run(staged.record, build / REPORT, as_json=as_json, ends=not waiting(staged.record))
+    write_file(shown / _EXPORTS, render_exports(staged.exports).encode())
+    # A stage that runs nothing has none of a run, and CodeBuild's report wants one.
+    found = (build / JUNIT).read_bytes() if (build / JUNIT).is_file() else render_junit_problems(name, ()).encode()
+    write_file(shown / JUNIT, found)
+    if staged.record and name in _JUDGING:
+        # What waits for a person, or for the next stage, keeps this one from failing.
+        waits = waiting(staged.record) or (name != "publish" and publishable(staged.record))
+        show_run(staged.record, build / REPORT, as_json=as_json, ends=not waits)
         return
     text = "\n".join(f"{variable}={value}" for variable, value in staged.exports.items())
     show(dict(staged.exports), as_json=as_json, text=text or f"{name}: nothing to hand on")
 
 
 def _do(session: Session, name: str, timeout: float | None) -> Staged:
-    from pipeline_builder.service import stage
+    from pipeline_builder.service.setting import read_setting
 
     if name == "watch":
         return _watch(session)
     service = _CodePipeline(session)
-    setting = stage.read_setting(os.environ, service)
+    setting = read_setting(os.environ, service)
+    session.date = setting.date or session.date
     say(f"stage {name}, started by {setting.words}")
     return _begin(session, setting, service, name, timeout)
 
@@ -102,17 +114,56 @@ def _begin(session: Session, setting: Setting, service: _CodePipeline, name: str
     match name:
         case "build":
             _note_polled(session)
+            _look_at_landing(session)
             return stage.run_build(session, setting)
-        case "train":
+        case "train" | "score":
             return _train(session, setting, timeout)
         case "start":
             return train.run_start(session, setting, service, timeout)
         case "judge":
             return _judge(session, setting, service, timeout)
-        case "promote":
-            return stage.run_promote(session, setting, service)
         case _:
-            return stage.run_reject(session, setting, service)
+            return _conclude(session, setting, service, name)
+
+
+def _conclude(session: Session, setting: Setting, service: _CodePipeline, name: str) -> Staged:
+    from pipeline_builder.service import scoring, stage
+
+    if name == "publish":
+        staged = scoring.run_publish(session, setting)
+        _count(session, setting, staged)
+        return staged
+    run = stage.run_promote if name == "promote" else stage.run_reject
+    return run(session, setting, service)
+
+
+def _count(session: Session, setting: Setting, staged: Staged) -> None:
+    """Count the day for the alarm on late ones; what can't be counted is published all the same."""
+    from pipeline_builder.aws.client import Aws
+    from pipeline_builder.aws.metrics import count_published
+    from pipeline_builder.service.counting import is_counted
+
+    if session.workspace.target != "aws" or not setting.pipeline or staged.record is None:
+        return
+    if not is_counted(staged.record, datetime.now(timezone.utc)):
+        return
+    try:
+        count_published(Aws(session.workspace.region), setting.pipeline)
+    except OutsideFailure as error:
+        for problem in error.problems:
+            session.warn(replace(problem, warning=True))
+
+
+def _look_at_landing(session: Session) -> None:
+    """Warn of buckets whose data is to start this pipeline, and that tell nobody of it."""
+    trigger = session.manifest.entry.trigger
+    if session.workspace.target != "aws" or not trigger.data:
+        return
+    from pipeline_builder.aws.client import Aws
+    from pipeline_builder.aws.landing import find_silent
+
+    buckets = dict.fromkeys((address.split("/")[2] for address in trigger.data), session.manifest.entry.at("trigger"))
+    session.warn_of(find_silent(Aws(session.workspace.region), buckets))
 
 
 def _note_polled(session: Session) -> None:

@@ -80,7 +80,7 @@ def serve(*, port: int, state: Path, manifest: Path | None, jobs: int | None, an
 
 
 @main.command()
-@click.argument("which", type=click.Choice(["manifest", "conf"]), default="conf")
+@click.argument("which", type=click.Choice(["manifest", "conf", "inference"]), default="conf")
 def schema(which: str) -> None:
     """Print a JSON Schema for editors.
 
@@ -88,10 +88,13 @@ def schema(which: str) -> None:
     Example: pipeline-builder schema manifest > manifest.schema.json
     """
     from pipeline_builder.conf.conf import ConfFile
-    from pipeline_builder.manifest.manifest import ManifestSection
+    from pipeline_builder.conf.inference import InferenceFile
+    from pipeline_builder.manifest.sections import ManifestSection
 
-    model = ManifestSection if which == "manifest" else ConfFile
-    show(model.model_json_schema(by_alias=True), as_json=True, text="")
+    models: dict[str, type[ConfFile | ManifestSection]] = {
+        "manifest": ManifestSection, "conf": ConfFile, "inference": InferenceFile,
+    }  # fmt: skip
+    show(models[which].model_json_schema(by_alias=True), as_json=True, text="")
 
 
 @main.command()

@@ -7,10 +7,12 @@ import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
+from pipeline_builder.cli.besides import Done, make_around
 from pipeline_builder.cli.boundary import show_failure
 from pipeline_builder.cli.deciding import ask_decisions
 from pipeline_builder.cli.group import main
@@ -23,6 +25,7 @@ from pipeline_builder.cli.options import (
     timeout_option,
 )
 from pipeline_builder.cli.output import json_text, problems_json, say, show, show_all, show_line
+from pipeline_builder.cli.pipelines import Answer, Answers, prepare
 from pipeline_builder.cli.running import build_and_run
 from pipeline_builder.errors import ExitCode, PipelineBuilderError, PlanRefused, Problem, render_problem
 from pipeline_builder.machine.collector import collect_all
@@ -33,7 +36,8 @@ if TYPE_CHECKING:
 
     from pipeline_builder.checkout.heads import Inputs
     from pipeline_builder.gitops.poll import Polled
-    from pipeline_builder.gitops.watch import Loaded, Ran, Watch
+    from pipeline_builder.gitops.surroundings import Loaded, Ran
+    from pipeline_builder.gitops.watch import Watch
     from pipeline_builder.session import Session
 
 
@@ -139,7 +143,8 @@ def _poll(session: Session, *, as_json: bool) -> int:
 
 
 def _make_watch(session: Session, wishes: _Wishes, *, interval: float, retry_failed: bool) -> Watch:
-    from pipeline_builder.gitops.watch import Loaded, Surroundings, Watch
+    from pipeline_builder.gitops.surroundings import Loaded, Surroundings
+    from pipeline_builder.gitops.watch import Watch
     from pipeline_builder.manifest.framework import FILE as FRAMEWORK
 
     def load() -> Loaded:
@@ -155,6 +160,7 @@ def _make_watch(session: Session, wishes: _Wishes, *, interval: float, retry_fai
         run=lambda loaded, inputs: _run(loaded, inputs, wishes),
         say=_say,
         report=_report,
+        besides=make_around(lambda one: Done(*_job_of(one, wishes)), wishes.given, as_json=wishes.as_json),
     )
     return Watch(around, state=session.workspace.state, interval=interval, retry_failed=retry_failed)
 
@@ -187,7 +193,7 @@ def _loop(watch: Watch) -> int:
 
 def _run(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> Ran:
     """Do the whole job for these commits; however it ends, the watch goes on."""
-    from pipeline_builder.gitops.watch import Ran
+    from pipeline_builder.gitops.surroundings import Ran
 
     text = ""
     try:
@@ -205,19 +211,37 @@ def _whole_job(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> tuple[int, di
     """Return the exit code, and what is said of the run as JSON and as text."""
     from pipeline_builder.checkout.heads import lock_of
     from pipeline_builder.session import Session
-    from pipeline_builder.views.summary import failure_code, failure_problems, render_result
 
     session = Session(loaded.workspace, say=say, warn=_warn, manifest=loaded.manifest)
     session.given = wishes.given
     session.checkout(locked=False, at=lock_of(inputs))
+    if not session.several:
+        return _job_of(session, wishes)
+    found = Answers(as_json=wishes.as_json)
+    for one in prepare(session, found):
+        found.take(one, partial(_answer_of, wishes=wishes))
+    return next(iter(found.codes), ExitCode.OK), {"pipelines": found.results}, ""
+
+
+def _answer_of(session: Session, wishes: _Wishes) -> Answer:
+    code, result, text = _job_of(session, wishes)
+    return Answer(result={"code": int(code), **result}, text=text, code=code)
+
+
+def _job_of(session: Session, wishes: _Wishes) -> tuple[int, dict[str, object], str]:
+    """Do the whole job of one pipeline; return the exit code, and what is said of the run as JSON and as text."""
+    from pipeline_builder.views.summary import failure_code, failure_problems, render_result
+
     record = build_and_run(session, force=False, rerun=False, timeout=wishes.timeout)
     failure = None
     if wishes.approve:
         decided = ask_decisions(session, record, "approve", wishes.comment)
         record, failure = decided.record, decided.failure
-    path = session.report(record)
     if failure:
+        session.report(record)
         raise failure
+    record = session.publish(record)
+    path = session.report(record)
     problems = failure_problems(record)
     _report(problems)
     result: dict[str, object] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
@@ -13,6 +13,7 @@ from pipeline_builder.conf.analytics import AutoMLSection, EMRSection, EMRServer
 from pipeline_builder.conf.calls import CallbackSection, LambdaSection
 from pipeline_builder.conf.checks import ClarifyCheckSection, QualityCheckSection
 from pipeline_builder.conf.comparisons import Comparisons, Message
+from pipeline_builder.conf.monitoring import BaselineSection
 from pipeline_builder.conf.parameters import ParameterSection
 from pipeline_builder.conf.registration import GateSection, RegistrySection
 from pipeline_builder.conf.sdk import SdkSection
@@ -20,6 +21,7 @@ from pipeline_builder.conf.sections import EvaluateSection, PreprocessSection, T
 from pipeline_builder.conf.tuning import MOST_TOP, TuneSection
 from pipeline_builder.conf.variables import refusing
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.dates import DATES
 from pipeline_builder.documents.expressions import read_expressions
 from pipeline_builder.documents.fields import Arguments, EmptyMapping, Later, Names, StepClass, Switch, Word
 from pipeline_builder.documents.schema import Section, describe, read_rest, read_section
@@ -29,6 +31,11 @@ from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.manifest.paths import RelativePath
 from pipeline_builder.manifest.policy import Rules
 
+if TYPE_CHECKING:
+    from pipeline_builder.conf.inference import UsedModelSection
+
+Kind = Literal["training", "inference"]
+"""What a pipeline is for: its confs make models, or use them."""
 IDS = {"unknown": "PB202", "missing": "PB203", "value": "PB204", "later": "PB205"}
 
 
@@ -64,8 +71,16 @@ class ModelSection(Section):
     )
     automl: Annotated[Any, Later(AutoMLSection)] = Field(None, description="an AutoML step's job")
     notebook: Annotated[Any, Later(NotebookSection)] = Field(None, description="a NotebookJob step's job")
+    baseline: Annotated[Any, Later(BaselineSection)] = Field(
+        None, description="a Baseline step's job: what later data are held against"
+    )
     sdk: SdkSection | None = Field(None, description="a function that returns steps of the SageMaker SDK")
     gate: tuple[GateSection, ...] = Field((), description="bounds on metrics that decide about registering")
+
+    @property
+    def used(self) -> UsedModelSection | None:
+        """The model package that the steps use; one that trains its own uses none."""
+        return None
 
     @property
     def others(self) -> Mapping[str, JSON]:
@@ -164,7 +179,7 @@ class ConfFile(Section):
 class ModelConf:
     """One parsed file, with the repository that it is in and that repository's folder.
 
-    `data` is the file with placeholders filled in and expressions read.
+    `data` is the file with placeholders filled in and expressions read, `kind` that of its pipeline.
     """
 
     repo: str
@@ -172,6 +187,7 @@ class ModelConf:
     document: Document
     section: ConfSection
     data: JSON
+    kind: Kind = "training"
 
     @property
     def file(self) -> str:
@@ -192,13 +208,15 @@ class ModelConf:
         return data if isinstance(data, dict) else {}
 
 
-def load_conf(path: Path, *, label: str, repo: str, folder: Path, values: Mapping[str, str]) -> ModelConf:
+def load_conf(
+    path: Path, *, label: str, repo: str, folder: Path, values: Mapping[str, str], kind: Kind = "training"
+) -> ModelConf:
     """Read one conf file and fill in its placeholders.
 
     Raises:
         InputProblems: PB201 for a file that isn't YAML, PB202 to PB210 for what is in it; all of them.
     """
-    conf, problems = read_conf(path, label=label, repo=repo, folder=folder, values=values)
+    conf, problems = read_conf(path, label=label, repo=repo, folder=folder, values=values, kind=kind)
     if conf is None or problems:
         raise InputProblems(*problems)
     return conf
@@ -212,6 +230,7 @@ def read_conf(
     folder: Path,
     values: Mapping[str, str],
     rules: Rules | None = None,
+    kind: Kind = "training",
 ) -> tuple[ModelConf | None, tuple[Problem, ...]]:
     """Read one conf file: what could be read of it, and every problem in it.
 
@@ -222,25 +241,42 @@ def read_conf(
         document = load_yaml(path, label, "PB201")
     except InputProblems as error:
         return None, error.problems
-    return conf_of(document, repo=repo, folder=folder, values=values, rules=rules)
+    return conf_of(document, repo=repo, folder=folder, values=values, rules=rules, kind=kind)
 
 
 def conf_of(
-    document: Document, *, repo: str, folder: Path, values: Mapping[str, str], rules: Rules | None = None
+    document: Document,
+    *,
+    repo: str,
+    folder: Path,
+    values: Mapping[str, str],
+    rules: Rules | None = None,
+    kind: Kind = "training",
 ) -> tuple[ModelConf | None, tuple[Problem, ...]]:
     """Read a conf file that is parsed already, as `read_conf` does."""
     if not isinstance(document.data, dict):
         message = f"the file is {describe(document.data)}, expected a mapping with 'conf'"
         return None, (Problem(id="PB201", message=message, place=document.place()),)
-    filled, unset = substitute(document, values, refusing(rules or Rules(repo=repo)))
-    data = read_expressions(filled)
-    section, problems = read_section(ConfFile, data, document, (), IDS)
+    inference = kind == "inference"
+    refuse = refusing(rules or Rules(repo=repo), dates=not inference)
+    filled, unset = substitute(document, values, refuse, DATES if inference else None)
+    data, whole = read_expressions(filled), _file_of(kind)
+    section, problems = read_section(whole, data, document, (), IDS)
     if section is None:
-        section = read_rest(ConfFile, data)
+        section = read_rest(whole, data)
         if section is None or not _lists_the_same(section.conf, data):
             return None, (*unset, *problems)
-    conf = ModelConf(repo=repo, folder=folder, document=document, section=section.conf, data=data)
+    conf = ModelConf(repo=repo, folder=folder, document=document, section=section.conf, data=data, kind=kind)
     return conf, (*unset, *problems)
+
+
+def _file_of(kind: Kind) -> type[ConfFile]:
+    """Return what a file of the kind has; what only few pipelines have is read where one is."""
+    if kind == "training":
+        return ConfFile
+    from pipeline_builder.conf.inference import InferenceFile
+
+    return InferenceFile
 
 
 def _lists_the_same(section: ConfSection, data: JSON) -> bool:

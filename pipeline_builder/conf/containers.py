@@ -59,6 +59,8 @@ def containers_of(step: Step) -> tuple[ContainerSection, ...]:
 
 def needs_training(step: Step) -> bool:
     """Tell whether a CreateModel or RegisterModel step takes what its own model's training has made."""
+    if step.unit.infers:
+        return False
     containers = containers_of(step)
     return not containers or any(one.is_own for one in containers)
 

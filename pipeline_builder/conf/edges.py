@@ -15,13 +15,14 @@ from pipeline_builder.conf.containers import needs_training, sources_of
 from pipeline_builder.conf.units import Step
 from pipeline_builder.dag.outline import NESTED
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.dates import PARAMETERS
 from pipeline_builder.documents.expressions import references
 from pipeline_builder.documents.fields import TYPED
 from pipeline_builder.documents.schema import describe, did_you_mean
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.errors import InputProblems, Place, Problem
 
-_CHAINABLE = ("Processing", "Training", "Transform", "Metrics")
+_CHAINABLE = ("Processing", "Training", "Transform", "Metrics", "Baseline", "Monitor")
 _MODELLED = ("CreateModel", "RegisterModel")
 _COMPLETED = "Completed"
 _CALLS = ("Lambda", "Callback")
@@ -124,6 +125,7 @@ def check_top(steps: dict[str, Step], problems: list[Problem]) -> None:
 def check_references(pipeline: PipelineSection, steps: dict[str, Step], problems: list[Problem]) -> None:
     """Check that every expression in a step's sections names a parameter or a step that is there."""
     parameters = [parameter.name for parameter in pipeline.parameters]
+    parameters += PARAMETERS if any(step.unit.infers for step in steps.values()) else ()
     known = {*steps, *(name for step in steps.values() for name in nested_names(step))}
     for step in steps.values():
         for path, at in _references(step):
@@ -247,7 +249,7 @@ def _implied(
         case "Transform":
             return tuple(s.name for s in siblings if s.step_class == "CreateModel")
         case "RegisterModel":
-            return (*last, *made, *(s.name for s in siblings if s.step_class == "Metrics" or is_check(s)))
+            return (*last, *made, *(s.name for s in siblings if s.step_class in ("Metrics", "Baseline") or is_check(s)))
         case "ClarifyCheck":
             return tuple(name for name in models_of(step, siblings) if name in steps)
         case "Condition" | "Fail" if reads_own_report(step):

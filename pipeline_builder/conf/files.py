@@ -5,33 +5,57 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pipeline_builder.conf.conf import ModelConf, read_conf
+from pipeline_builder.conf.conf import Kind, ModelConf, read_conf
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.lock import Lock
 from pipeline_builder.manifest.manifest import Manifest, Repo
 
+NO_FILES = "PB957"
+
 
 def read_confs(
     manifest: Manifest, lock: Lock, *, root: Path, values: Mapping[str, str]
 ) -> tuple[tuple[ModelConf | None, ...], list[Problem]]:
-    """Return what could be read of every conf file, in the order of the manifest, and every problem in them."""
+    """Return what could be read of every conf file of the manifest's pipeline, in its order, and every problem in them.
+
+    A repository without a file belongs to other pipelines, unless there is one pipeline only.
+    """
     commits = {locked.name: locked.commit for locked in lock.repos}
     confs: list[ModelConf | None] = []
     problems: list[Problem] = []
     files = find_files(manifest, manifest.repos, root=root, values=values)
     for repo in manifest.repos:
         folder = root / manifest.training_dir / repo.name
-        if not files[repo.name]:
+        if not files[repo.name] and (missing := _missing(repo, folder, manifest, values)):
             confs.append(None)
-            problems.append(_no_file(repo, folder, manifest, values))
+            problems.append(missing)
         for path in files[repo.name]:
             label = f"{repo.name}@{commits.get(repo.name, '')[:7]}:{path.relative_to(folder).as_posix()}"
             rules = manifest.policy.rules(repo.name, values)
-            conf, found = read_conf(path, label=label, repo=repo.name, folder=folder, values=values, rules=rules)
+            conf, found = read_conf(
+                path, label=label, repo=repo.name, folder=folder, values=values, rules=rules, kind=kind_of(manifest)
+            )
             confs.append(conf)
             problems.extend(found)
+    if not confs:
+        problems.append(no_files(manifest, values))
     return tuple(confs), problems
+
+
+def kind_of(manifest: Manifest) -> Kind:
+    """Return what the pipeline is for that the manifest is narrowed to."""
+    return manifest.entry.kind
+
+
+def no_files(manifest: Manifest, values: Mapping[str, str]) -> Problem:
+    """Return the problem that no repository has a file of the manifest's pipeline."""
+    entry = manifest.entry
+    globs = " or ".join(map(describe, _globs(manifest, values)))
+    message = f"no configuration file of the pipeline '{entry.name}' is there: nothing matches {globs}"
+    return Problem(
+        id=NO_FILES, message=message, place=entry.at("config"), hint="add one, or mend the pipeline's 'config'"
+    )
 
 
 def find_files(
@@ -39,15 +63,14 @@ def find_files(
 ) -> Mapping[str, tuple[Path, ...]]:
     """Return the conf files of each of the manifest's repositories, in order."""
     base = root / manifest.training_dir
-    matches = _matches(manifest, base, values)
+    matches = _matches(_globs(manifest, values), base)
     return {repo.name: _files(repo, base / repo.name, matches) for repo in repos}
 
 
-def _matches(manifest: Manifest, training_dir: Path, values: Mapping[str, str]) -> Mapping[str, list[Path]]:
-    """Return what the glob below the training directory finds, by the folder of the repository."""
-    pattern = _glob(manifest, values)
+def _matches(globs: Iterable[str], training_dir: Path) -> Mapping[str, list[Path]]:
+    """Return what the globs below the training directory find, by the folder of the repository."""
     found: dict[str, list[Path]] = {}
-    for path in training_dir.glob(pattern) if not pattern.startswith("/") else ():
+    for path in (path for glob in globs if not glob.startswith("/") for path in training_dir.glob(glob)):
         found.setdefault(path.relative_to(training_dir).parts[0], []).append(path)
     return found
 
@@ -57,20 +80,25 @@ def _files(repo: Repo, folder: Path, matches: Mapping[str, list[Path]]) -> tuple
     found = (
         {path for pattern in repo.config for path in folder.glob(pattern)}
         if repo.config
-        else matches.get(repo.name, ())
+        else set(matches.get(repo.name, ()))
     )
     inside = folder.resolve()
     return tuple(sorted(p for p in found if p.is_file() and p.resolve().is_relative_to(inside)))
 
 
-def _glob(manifest: Manifest, values: Mapping[str, str]) -> str:
-    return values.get("SMP_MODEL_CONFIGPATH", "").strip() or manifest.config
+def _globs(manifest: Manifest, values: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the pipeline's globs; SMP_MODEL_CONFIGPATH stands for those of the main one only."""
+    given = values.get("SMP_MODEL_CONFIGPATH", "").strip() if not manifest.narrowed_to else ""
+    return (given,) if given else manifest.entry.config
 
 
-def _no_file(repo: Repo, folder: Path, manifest: Manifest, values: Mapping[str, str]) -> Problem:
+def _missing(repo: Repo, folder: Path, manifest: Manifest, values: Mapping[str, str]) -> Problem | None:
+    """Return the problem that a repository has no file of the pipeline; None where that is as it may be."""
     if not folder.is_dir():
         message = f"the repository '{repo.name}' is not checked out"
         return Problem(id="PB206", message=message, place=repo.place, hint="run 'pipeline-builder checkout'")
-    pattern = " or ".join(describe(glob) for glob in repo.config) or describe(_glob(manifest, values))
+    if len(manifest.pipelines) > 1:
+        return None
+    pattern = " or ".join(map(describe, repo.config or _globs(manifest, values)))
     message = f"no configuration file of the repository '{repo.name}' matches {pattern}"
     return Problem(id="PB206", message=message, place=repo.place, hint="name it with 'config: …'")

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline_builder.conf.belonging import check_kind
 from pipeline_builder.conf.branching import place_branches
-from pipeline_builder.conf.conf import ModelConf
+from pipeline_builder.conf.conf import Kind, ModelConf
 from pipeline_builder.conf.containers import check_containers
 from pipeline_builder.conf.edges import (
     check_chains,
@@ -40,6 +41,7 @@ class Graph:
     by_unit: Mapping[str, tuple[Step, ...]]
     units: Mapping[str, Unit]
     parameters: tuple[ParameterSection, ...] = ()
+    kind: Kind = "training"
 
     def ancestors(self, name: str) -> frozenset[str]:
         """Return every step that the step depends on, directly or not."""
@@ -87,7 +89,8 @@ def read_graph(
     check_chains(steps, problems)
     check_top(steps, problems)
     check_arguments(steps.values(), problems)
-    check_parameters(owner.document, pipeline.parameters, problems)
+    check_kind(units, steps, problems)
+    check_parameters(owner.document, pipeline.parameters, problems, infers=owner.kind == "inference")
     check_references(pipeline, steps, problems)
     if not problems:
         problems.extend(missing_siblings(steps))
@@ -104,6 +107,7 @@ def read_graph(
         by_unit=steps_by_unit(ordered),
         units=units,
         parameters=pipeline.parameters,
+        kind=owner.kind,
     )
     return graph if ordered else None, problems
 

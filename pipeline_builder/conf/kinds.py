@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 
 from pipeline_builder.conf.calls import CallbackSection, CallSection, LambdaSection
 from pipeline_builder.conf.conf import IDS, ModelConf, ModelSection, StepSection
+from pipeline_builder.conf.monitoring import BaselineSection, MonitorSection
 from pipeline_builder.conf.sections import (
     EvaluateSection,
     JobSection,
@@ -26,20 +27,28 @@ SECTION_OF: Mapping[StepClass, str] = {
     "Transform": "transform",
     "Metrics": "evaluate",
     "RegisterModel": "registry",
+    "Baseline": "baseline",
+    "Monitor": "monitor",
     "Lambda": "lambda",
     "Callback": "callback",
 }
+# Of a step that makes a model of a package.
+USED = "model"
 KIND_OF: Mapping[str, type[JobSection]] = {
     "Processing": PreprocessSection,
     "Training": TrainSection,
     "Transform": TransformSection,
     "Metrics": EvaluateSection,
+    "Baseline": BaselineSection,
+    "Monitor": MonitorSection,
 }
 # Those that have a section, or stand in `arguments` as a whole, as all other types of the definition do.
 CALL_OF: Mapping[str, type[CallSection]] = {"Lambda": LambdaSection, "Callback": CallbackSection}
-_JOB_SECTIONS = ("preprocess", "train", "transform", "evaluate")
+# Read here, as few confs have them.
+_WATCHING: Mapping[str, type[JobSection]] = {"baseline": BaselineSection, "monitor": MonitorSection}
+_JOB_SECTIONS = ("preprocess", "train", "transform", "evaluate", "postprocess")
 # The classes whose step_type chooses a section.
-CHOOSING = ("Processing", "Training", "Tuning", *CALL_OF)
+CHOOSING = ("Processing", "Training", "Tuning", "Baseline", "Monitor", *CALL_OF)
 
 
 def read_sections(
@@ -50,12 +59,13 @@ def read_sections(
     Those that are `read` already are none of these.
     """
     section = conf.section.models[name]
-    jobs: dict[str, JobSection] = {key: job for key in _JOB_SECTIONS if (job := getattr(section, key))}
+    jobs: dict[str, JobSection] = {key: job for key in _JOB_SECTIONS if (job := getattr(section, key, None))}
     tunings = {"tune": section.tune} if section.tune else {}
     named = {"lambda": section.function, "callback": section.callback}
     calls: dict[str, CallSection] = {key: call for key, call in named.items() if call}
-    kinds = _kinds(section, steps)
-    for key, data in section.others.items():
+    kinds = {**_WATCHING, **_kinds(section, steps)}
+    watching = {key: data for key in _WATCHING if (data := getattr(section, key, None)) is not None}
+    for key, data in {**watching, **section.others}.items():
         path: DataPath = ("conf", "models", name, key)
         if key in read:
             continue

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from pipeline_builder.dag import caching
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.dates import PARAMETERS
 from pipeline_builder.documents.schema import Section, describe
 from pipeline_builder.documents.source import DataPath, Document
 from pipeline_builder.errors import Problem
@@ -19,6 +20,8 @@ _DEFAULT_TYPES: Mapping[str, tuple[type, ...]] = {
     "Float": (int, float),
     "Boolean": (bool,),
 }
+
+_OF_MODELS = ("ModelPackage-", "ModelData-", "Baseline-")
 
 
 def _one_or_more(value: JSON) -> JSON:
@@ -45,7 +48,9 @@ class ParameterSection(Section):
         return self.default is None or isinstance(self.default, _DEFAULT_TYPES[self.type])
 
 
-def check_parameters(document: Document, parameters: Sequence[ParameterSection], problems: list[Problem]) -> None:
+def check_parameters(
+    document: Document, parameters: Sequence[ParameterSection], problems: list[Problem], *, infers: bool = False
+) -> None:
     """Check that parameters have names of their own and defaults of their type."""
     base: DataPath = ("conf", "sagemakerPipeline", "parameters")
     first: dict[str, int] = {}
@@ -57,6 +62,11 @@ def check_parameters(document: Document, parameters: Sequence[ParameterSection],
             problems.append(Problem(id="PB318", message=message, place=place, related=(before,)))
         if parameter.name == "ManifestCommit" or parameter.name.startswith("Commit-"):
             message = f"the parameter name '{parameter.name}' is taken: commits travel in it"
+            problems.append(Problem(id="PB318", message=message, place=place, hint="give it another name"))
+        if infers and (parameter.name in PARAMETERS or parameter.name.startswith(_OF_MODELS)):
+            message = (
+                f"the parameter name '{parameter.name}' is taken: each start says with it which model, or which day"
+            )
             problems.append(Problem(id="PB318", message=message, place=place, hint="give it another name"))
         if parameter.name == caching.PARAMETER:
             message = f"the parameter name '{parameter.name}' is taken: it tells the step cache which results to take"

@@ -46,7 +46,9 @@ def find_source_directory(
 def check_entry_points(unit: Unit, problems: list[Problem]) -> None:
     """Every named script is there and stays in the source directory."""
     registry = unit.section.registry
-    named: list[tuple[DataPath, str | None]] = [((name,), job.entry_point) for name, job in unit.jobs.items()]
+    named: list[tuple[DataPath, str | None]] = [
+        ((name,), job.entry_point) for name, job in unit.jobs.items() if not job.brings_code
+    ]
     named += [((name,), getattr(call, "entry_point", None)) for name, call in unit.calls.items()]
     for index, one in enumerate(registry.containers if registry else ()):
         named.append((("registry", "containers", index), one.entry_point))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -35,7 +35,9 @@ class ImageSection(Section):
 
 
 class JobSection(Section):
-    """What all job sections have in common."""
+    """What all job sections have in common; the code of one that `brings_code` is this program's own."""
+
+    brings_code: ClassVar[bool] = False
 
     image_uri: Image = Field("", description="address of the container image")
     image: ImageSection | None = Field(None, description="one of AWS's own images, instead of image_uri")
@@ -125,6 +127,11 @@ class PreprocessSection(_ProcessingSection):
     )
     s3_upload_mode: Annotated[Literal["EndOfJob", "Continuous"] | Expression, REFERABLE] = Field(
         "EndOfJob", description="when outputs are uploaded"
+    )
+    model_channel: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]{0,63})?$")] = Field(
+        "",
+        description="of an inference conf: the model package's artifact arrives in the folder of this name below "
+        "/opt/ml/processing/input, for a script that scores by itself",
     )
     framework_version: Text = Field("0", description="read for compatibility; the image decides the version")
     location: LocationSection = Field(LocationSection.model_construct(), description="where outputs are looked for")

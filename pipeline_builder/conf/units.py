@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline_builder.conf.branching import read_own
 from pipeline_builder.conf.calls import CallSection
 from pipeline_builder.conf.conf import IDS, ModelConf, ModelSection, PipelineModel, PipelineSection, StepSection
-from pipeline_builder.conf.kinds import CALL_OF, CHOOSING, KIND_OF, SECTION_OF, kind_of, read_sections
+from pipeline_builder.conf.kinds import CALL_OF, CHOOSING, KIND_OF, SECTION_OF, USED, kind_of, read_sections
 from pipeline_builder.conf.raw import raw_problems
 from pipeline_builder.conf.registration import RegistrySection
 from pipeline_builder.conf.requests import (
@@ -34,6 +35,9 @@ from pipeline_builder.documents.schema import Section, describe, did_you_mean
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.errors import Place, Problem
 
+if TYPE_CHECKING:
+    from pipeline_builder.conf.inference import UsedModelSection
+
 _CALLED = frozenset(("FunctionArn", "SqsQueueUrl"))
 
 
@@ -54,6 +58,11 @@ class Unit:
     conf: ModelConf
     source_directory: Path
     calls: Mapping[str, CallSection] = field(default_factory=dict)
+
+    @property
+    def infers(self) -> bool:
+        """Whether it uses a model, and trains none."""
+        return self.conf.kind == "inference"
 
     @property
     def path(self) -> DataPath:
@@ -89,6 +98,11 @@ class Step:
     def kind(self) -> str:
         """What people call the step: its class, or of one that a factory has made its type."""
         return self.asked.step_type if self.made else self.step_class
+
+    @property
+    def kind_in(self) -> str:
+        """Its type in the definition, as far as the conf says that itself."""
+        return self.asked.step_type if self.made or self.step_class == "Raw" else self.step_class
 
     @property
     def job(self) -> JobSection | None:
@@ -140,12 +154,22 @@ class Step:
             return self.call is not None or bool(self.asked.arguments)
         if self.step_class in TYPED:
             return self.request is not None or not self.section_name
-        return self.unit.section.registry is not None if kind is None else isinstance(self.job, kind)
+        if kind is None:
+            section = self.unit.section
+            return (section.used if self.unit.infers else section.registry) is not None
+        return isinstance(self.job, kind)
 
     @property
     def registry(self) -> RegistrySection:
         assert self.unit.section.registry is not None
         return self.unit.section.registry
+
+    @property
+    def modelled(self) -> RegistrySection | UsedModelSection | None:
+        """The section that a CreateModel or RegisterModel step takes its model from; None of any other step."""
+        if self.step_class not in ("CreateModel", "RegisterModel"):
+            return None
+        return self.unit.section.used or self.registry
 
     @property
     def repository(self) -> str:
@@ -282,7 +306,9 @@ def _made(unit: Unit, made: Mapping[str, MadeSteps], problems: list[Problem]) ->
 def _step(owner: ModelConf, unit: Unit, asked: StepSection, path: DataPath, problems: list[Problem]) -> Step:
     chosen = asked.step_type if asked.step_class in CHOOSING else ""
     tune_name = name_of_tuning(unit, asked)
-    section_name = chosen or SECTION_OF.get(asked.step_class, "")
+    section_name = chosen or (
+        USED if unit.infers and asked.step_class == "CreateModel" else SECTION_OF.get(asked.step_class, "")
+    )
     if asked.step_class == "Tuning":
         section_name = unit.tunings[tune_name].train if tune_name in unit.tunings else ""
     written = read_own(asked, owner, path, IDS, problems)
@@ -314,6 +340,8 @@ def _step(owner: ModelConf, unit: Unit, asked: StepSection, path: DataPath, prob
 def _section_problems(step: Step) -> Iterable[Problem]:
     """The section that configures the step is there and is of the right kind."""
     unit, kind = step.unit, kind_of(step.step_class)
+    if kind is None and unit.infers:
+        return  # what a step of the kind needs is said where kinds are told apart
     if kind is None:
         found = unit.section.registry is not None
     else:  # a section of another name that couldn't be read has had its problems said already

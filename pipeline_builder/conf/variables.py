@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pipeline_builder.documents.dates import DATES
 from pipeline_builder.documents.values import Refusing
 from pipeline_builder.errors import Place, Problem
 from pipeline_builder.manifest.patterns import fits_any
@@ -13,8 +14,11 @@ from pipeline_builder.manifest.refusal import Refused, refuse
 _OWN = "SMP_"
 
 
-def refusing(rules: Rules) -> Refusing:
-    """Return what says of a placeholder of a repository's conf that it may not be there."""
+def refusing(rules: Rules, *, dates: bool = False) -> Refusing:
+    """Return what says of a placeholder of a repository's conf that it may not be there.
+
+    With `dates` the logical date is none of the conf's either: a training is about no day.
+    """
 
     def check(name: str, place: Callable[[], Place]) -> Problem | None:
         if name in rules.withheld:
@@ -23,6 +27,10 @@ def refusing(rules: Rules) -> Refusing:
             return Refused(id="PB236", message=message, place=place(), hint=hint)
         if name.startswith(_OWN) or fits_any(rules.variables, name):
             return None
+        if dates and name in DATES:
+            message = f"the placeholder '${{{name}}}' is the logical date, which only runs of an inference conf have"
+            hint = "write the address without it, or '$${" + name + "}' for the text itself"
+            return Problem(id="PB961", message=message, place=place(), hint=hint)
         message = f"the policy of '{rules.repo}' doesn't let its confs name the variable '{name}'"
         return refuse(rules, "variables", name, problem_id="PB236", message=message, place=place())
 

@@ -10,6 +10,9 @@ from pipeline_builder.descriptions import Container
 QUALITY = "ModelQuality.Statistics"
 """The report that gates look into."""
 
+STATISTICS = "ModelDataQuality.Statistics"
+"""The baseline that a Monitor step reads; its folder has the others."""
+
 COPIED_FROM = "copied-from"
 """The custom property of a package in another account that has the ARN of the one that it was copied from."""
 
@@ -42,9 +45,20 @@ def _container(container: Mapping[str, Any]) -> Container:
     return Container(image=str(container.get("Image", "")), model_data_url=address)
 
 
+def stage_of(request: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the stage of a package's life cycle, and the status that it has there; empty where it has none."""
+    cycle = request.get("ModelLifeCycle") or {}
+    return str(cycle.get("Stage", "")), str(cycle.get("StageStatus", ""))
+
+
 def reports_of(request: Mapping[str, Any]) -> dict[str, str]:
     """Return the address of each report by its name, such as `ModelQuality.Statistics` or `Bias.Report`."""
     return dict(_reports(request.get("ModelMetrics") or {}))
+
+
+def baselines_of(request: Mapping[str, Any]) -> dict[str, str]:
+    """Return the address of each file that later data are held against, such as `ModelDataQuality.Statistics`."""
+    return dict(_reports(request.get("DriftCheckBaselines") or {}))
 
 
 def _reports(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from pipeline_builder.definition.secrets import secrets_of
 from pipeline_builder.definition.steps import compose
 from pipeline_builder.definition.steps.closing import close_inputs
 from pipeline_builder.definition.steps.context import Context, Mapped, dependencies, retry_policies
-from pipeline_builder.definition.steps.freshness import with_variables
+from pipeline_builder.definition.steps.freshness import data_addresses, with_variables
 from pipeline_builder.definition.steps.gate import compose_gate, fail_name, gate_name
 from pipeline_builder.definition.steps.merging import merge
 from pipeline_builder.definition.steps.repack import compose_repack, needs_repack, repack_name
@@ -34,6 +34,8 @@ def compose_steps(context: Context) -> tuple[list[Mapped], list[Problem]]:
             problems.extend(nowhere)
             continue
         try:
+            if step.name in context.data_parameters:
+                data_addresses(step)  # those that can't be told are a problem like any other
             made = [*_repack(context, step), _compose_step(context, step, steps, defaults)]
             composed = [with_variables(step, item, context.data_parameters.get(str(item["Name"]))) for item in made]
         except InputProblems as error:

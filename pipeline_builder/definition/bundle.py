@@ -126,6 +126,12 @@ class Bundler:
             self._bundles[key] = Bundle(folder=folder, files=chosen, sha256=hashing.sha256, added=added or {})
         return self._bundles[key]
 
+    def of_files(self, folder: Path, added: Mapping[str, bytes]) -> Bundle:
+        """Return a bundle of nothing but these files; no file of the folder is in it."""
+        hashing = Hashing()
+        write_tar(folder, (), hashing, self._read, added)
+        return Bundle(folder=folder, files=(), sha256=hashing.sha256, added=added)
+
     def _files(self, folder: Path) -> tuple[str, ...]:
         if folder not in self._listings:
             self._listings[folder] = _list_files(folder)
@@ -246,9 +252,12 @@ def _compiled(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[st
     return re.compile("|".join(names) or never), re.compile("|".join(paths) or never)
 
 
-def write_bundles(folder: Path, bundles: Iterable[Bundle]) -> int:
-    """Write each bundle under its hash, drop those that no step needs any more; return how many were written."""
+def write_bundles(folder: Path, bundles: Iterable[Bundle], *, needed: Iterable[bytes] = ()) -> int:
+    """Write each bundle under its hash, drop those that no step needs any more; return how many were written.
 
+    Definitions that name a bundle by its hash, too, are `needed`.
+    """
+    others = tuple(needed)
     wanted = {bundle.sha256: bundle for bundle in bundles}
     written = 0
     for sha256, bundle in wanted.items():
@@ -258,6 +267,6 @@ def write_bundles(folder: Path, bundles: Iterable[Bundle]) -> int:
                 bundle.write(file)
             written += 1
     for old in folder.iterdir() if folder.is_dir() else ():
-        if old.name not in wanted:
+        if old.name not in wanted and not any(old.name.encode() in one for one in others):
             sweep_folder(old)
     return written

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pipeline_builder.conf.calls import LambdaSection
 from pipeline_builder.conf.containers import containers_of
 from pipeline_builder.conf.graph import Graph, Step
+from pipeline_builder.conf.monitoring import WatchSection
 from pipeline_builder.conf.units import Unit
 from pipeline_builder.definition.bundle import ARCHIVE, Bundle, Bundler
 from pipeline_builder.definition.handing import launcher_files
@@ -15,6 +16,7 @@ from pipeline_builder.definition.lists import inclusions
 from pipeline_builder.documents.source import Source
 from pipeline_builder.documents.values import Settings
 from pipeline_builder.errors import Problem
+from pipeline_builder.monitoring.shipped import job_files
 
 _SETUP = "setup.py"
 
@@ -63,13 +65,15 @@ def _bundle(step: Step, bundler: Bundler) -> Bundle | None:
         return _handler(step, call, bundler)
     job = step.job if step.step_class != "Transform" else None
     if step.step_class in ("CreateModel", "RegisterModel"):
-        job = section.transform
+        job = None if step.unit.infers else section.transform  # the package has its own
     scripts = [one.entry_point for one in containers_of(step) if one.entry_point]
     if scripts:
         own = [job.entry_point] if job and job.entry_point else []
         return _of_containers(step, [*own, *scripts], bundler, job.include if job else ())
     if job is None or not job.entry_point:
         return None
+    if isinstance(job, WatchSection):
+        return bundler.of_files(step.unit.source_directory, job_files(job.settings))
     added = launcher_files(job) if step.job is job else {}
     others = _entry_points(step.unit)
     return bundler.bundle(

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline_builder.conf.conf import ModelConf
-from pipeline_builder.conf.files import read_confs
+from pipeline_builder.conf.files import NO_FILES, read_confs
 from pipeline_builder.conf.graph import Graph, read_graph
+from pipeline_builder.conf.naming import clashes
 from pipeline_builder.conf.sdk import MadeSteps
 from pipeline_builder.definition.composed import Composed, Definition, Whole
 from pipeline_builder.definition.definition import read_definition
@@ -18,7 +19,9 @@ from pipeline_builder.definition.findings import findings_of
 from pipeline_builder.definition.images import ImageAsker, ask_nobody, resolve_images
 from pipeline_builder.definition.interrupts import find_idle_interrupts
 from pipeline_builder.definition.metrics import find_broken_metrics
-from pipeline_builder.definition.policy.policy import Policed, hold, territory_of
+from pipeline_builder.definition.policy.landing import Written, find_loops
+from pipeline_builder.definition.policy.policy import Policed, hold, outputs_of, territory_of
+from pipeline_builder.definition.policy.uses import owned_uses
 from pipeline_builder.definition.prefixes import find_empty_names, find_neighbours
 from pipeline_builder.definition.shapes.fault import OUT_OF_RANGE
 from pipeline_builder.definition.steps.context import OWN_FOLDERS
@@ -62,10 +65,40 @@ def compose(
             that doesn't come from the problem itself.
     """
     confs, problems = read_confs(manifest, lock, root=root, values=values)
+    problems.extend(clashes(manifest, root=root, values=values))
     passed = passed or Passed()
     return compose_confs(
         confs, manifest, lock, root=root, values=values, tags=tags, passed=passed, before=problems, ask=ask, build=build
     )
+
+
+def compose_each(
+    manifest: Manifest,
+    lock: Lock,
+    *,
+    root: Path,
+    values: Mapping[str, str],
+    tags: Mapping[str, str] | None = None,
+    ask: ImageAsker = ask_nobody,
+    build: FactoryBuilder = build_nothing,
+) -> tuple[Composed, ...]:
+    """Compose every pipeline of the manifest, but for those that use models and have no file yet.
+
+    Raises:
+        OutsideFailure, InputProblems: as `compose` does, of all of them.
+    """
+    composed: list[Composed] = []
+    problems: dict[Problem, None] = {}
+    for entry in manifest.pipelines:
+        one = manifest.narrowed(entry.name)
+        try:
+            composed.append(compose(one, lock, root=root, values=values, tags=tags, ask=ask, build=build))
+        except InputProblems as error:
+            left_out = entry.is_inference and all(problem.id == NO_FILES for problem in error.problems)
+            problems |= {} if left_out else dict.fromkeys(error.problems)
+    if problems:
+        raise InputProblems(*problems)
+    return tuple(composed)
 
 
 def compose_confs(
@@ -102,6 +135,9 @@ def compose_confs(
     definition = replace(definition, files=files) if files else definition
     _add_certain(problems, found)
     _add_certain(problems, findings_of(definition, graph, passed))
+    definition = (
+        replace(definition, models=owned_uses(definition, graph, rules, urls)) if definition.models else definition
+    )
     territory = territory_of(manifest, graph, settings)
     policed = Policed(
         graph=graph, definition=definition, settings=settings, territory=territory, rules=rules, urls=urls
@@ -109,6 +145,8 @@ def compose_confs(
     beyond = {problem.place for problem in problems if problem.id == OUT_OF_RANGE}
     held = hold(policed)
     problems.extend(p for p in held.problems if p.id not in _LIMITS or p.place not in beyond)
+    if manifest.entry.trigger.data:
+        problems.extend(find_loops([Written(entry=manifest.entry, outputs=outputs_of(policed))]))
     if problems:
         raise (InputProblems if any(p.id not in _OUTSIDE for p in problems) else OutsideFailure)(*problems)
     own = {"bucket": settings.bucket, "prefix": settings.prefix}
@@ -127,7 +165,7 @@ def _settings(
     values: Mapping[str, str], tags: Mapping[str, str] | None, manifest: Manifest, problems: list[Problem]
 ) -> Settings | None:
     try:
-        return replace(build_settings(values, tags), service=manifest.service.name)
+        return replace(build_settings(values, tags), service=manifest.service_name)
     except InputProblems as error:
         problems.extend(error.problems)
         return None

@@ -11,9 +11,11 @@ from pipeline_builder.dag import caching
 from pipeline_builder.definition.bundle import Bundle
 from pipeline_builder.definition.made import Made
 from pipeline_builder.definition.parameters import MANIFEST_PARAMETER
+from pipeline_builder.definition.uses import ModelUse
 from pipeline_builder.errors import Problem
 
 if TYPE_CHECKING:  # who is told what was composed before needs none of what composes
+    from pipeline_builder.conf.conf import Kind
     from pipeline_builder.conf.graph import Graph
     from pipeline_builder.definition.policy.groups import Claim
     from pipeline_builder.definition.policy.policy import Held, Policed
@@ -40,7 +42,8 @@ class Definition:
     name to the conf's step that it was composed for, `repositories` to the repository whose it is, `groups` each model
     package group to its description, `code` every step with code to the address of its bundle, `sources` to what that
     was made of; `parts` are the steps in the order of the content, `made` is what the service makes for them, `files`
-    the content of what factories have uploaded, by its address.
+    the content of what factories have uploaded, by its address. One of the `kind` inference takes from each start what
+    `models` and `dates` have: by parameter, which model package, and which part of the logical date.
     """
 
     pipeline: str
@@ -59,11 +62,15 @@ class Definition:
     parts: tuple[Part, ...] = ()
     sources: Mapping[str, Bundle] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
+    kind: Kind = "training"
+    models: Mapping[str, ModelUse] = field(default_factory=dict)
+    dates: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def own_parameters(self) -> tuple[str, ...]:
         """The parameters that whoever starts an execution sets, and nobody else."""
-        return (MANIFEST_PARAMETER, *self.commit_parameters.values(), *self.data, caching.PARAMETER)
+        own = (MANIFEST_PARAMETER, *self.commit_parameters.values(), *self.data, caching.PARAMETER)
+        return (*own, *self.models, *self.dates)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

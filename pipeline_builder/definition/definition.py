@@ -27,6 +27,7 @@ from pipeline_builder.definition.steps.data import DataInput, processing_inputs,
 from pipeline_builder.definition.steps.distributed_rules import find_pointless
 from pipeline_builder.definition.steps.freshness import data_addresses, data_parameters, find_always_cached
 from pipeline_builder.definition.steps.volumes import find_left_out
+from pipeline_builder.definition.uses import date_uses, model_uses
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.documents.values import Settings
@@ -105,7 +106,10 @@ def _definition(context: Context, code: Code, steps: list[Mapped], *, whole: boo
         made=made_for(graph, context.settings),
         parts=tuple(_part(graph, step, len(text)) for step, text in zip(nested, texts, strict=True)),
         sources=code.own,
-        data={name: data_addresses(graph.by_name[step]) for step, name in context.data_parameters.items()},
+        kind=graph.kind,
+        models=model_uses(graph, steps),
+        dates=date_uses(graph, steps),
+        data=_data(context) if whole else {},
         warnings=(
             *(warning for step in graph.steps for warning in find_ineffective(step)),
             *(w for step in graph.steps for w in find_pointless(step, requirements=step.name in context.requirements)),
@@ -114,6 +118,10 @@ def _definition(context: Context, code: Code, steps: list[Mapped], *, whole: boo
             *find_always_cached(graph, [*nested], owners),
         ),
     )
+
+
+def _data(context: Context) -> Mapping[str, tuple[str, ...]]:
+    return {name: data_addresses(context.graph.by_name[step]) for step, name in context.data_parameters.items()}
 
 
 def _part(graph: Graph, step: Mapped, size: int) -> Part:

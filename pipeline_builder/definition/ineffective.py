@@ -30,6 +30,13 @@ _WITHOUT_EFFECT: Mapping[str, Mapping[str, str]] = {
 }
 
 
+# In an inference conf, where a transform runs what the model package has.
+_OF_PACKAGE = {
+    "image_uri": "the model package's own image is used",
+    "entry_point": "the model package has its own code",
+}
+
+
 # Where code would be, by the member that has the program of a job, and what brings it there.
 _CODE: Mapping[str, tuple[str, str]] = {
     "AppSpecification": (
@@ -62,6 +69,11 @@ def _entry(specification: Mapping[str, JSON]) -> list[JSON]:
     return [word for words in lists for word in words] if specification.get(names[0]) else []
 
 
+def _without_effect(step: Step) -> Mapping[str, str]:
+    found = _WITHOUT_EFFECT.get(step.section_name, {})
+    return {**found, **_OF_PACKAGE} if step.unit.infers and isinstance(step.job, TransformSection) else found
+
+
 def find_ineffective(step: Step) -> list[Problem]:
     """A key that is set and does nothing is said."""
     if step.job is None or (isinstance(step.job, TransformSection) and step.step_class != "Transform"):
@@ -70,7 +82,7 @@ def find_ineffective(step: Step) -> list[Problem]:
     found = []
     section = (*step.unit.path, step.section_name)
     written = value_at(document.data, section)
-    for key, why in _WITHOUT_EFFECT.get(step.section_name, {}).items():
+    for key, why in _without_effect(step).items():
         if isinstance(written, dict) and key in written:
             message = f"'{key}' has no effect in '{step.section_name}': {why}"
             found.append(

@@ -78,7 +78,7 @@ def _own_documents(changed: frozenset[str], inputs: Inputs) -> Mapping[tuple[str
     """Return all conf files of the changed repositories, by repository and path."""
     repos = [repo for repo in inputs.manifest.repos if repo.name in changed]
     files = find_files(inputs.manifest, repos, root=inputs.root, values=inputs.values)
-    if not all(files.values()):
+    if not all(files.values()) and len(inputs.manifest.pipelines) == 1:
         raise _Unsure
     base = inputs.root / inputs.manifest.training_dir
     found = {name: [path.relative_to(base / name).as_posix() for path in paths] for name, paths in files.items()}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline_builder.dag import caching
 from pipeline_builder.definition.names import parameter_name
+from pipeline_builder.definition.uses import date_uses, model_uses
 from pipeline_builder.descriptions import JSON
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ def commit_parameters(repos: Iterable[str]) -> Mapping[str, str]:
 def list_parameters(context: Context, steps: list[Mapped]) -> list[JSON]:
     """Return every parameter as the definition declares it; that of the step cache only where a step is cached."""
     commits, data = context.commit_parameters.values(), context.data_parameters.values()
-    return declare(commits, data, context.graph.parameters, cached=any("CacheConfig" in step for step in steps))
+    cached = any("CacheConfig" in step for step in steps)
+    given = (*model_uses(context.graph, steps), *date_uses(context.graph, steps))
+    return [*declare(commits, data, context.graph.parameters, cached=cached), *_given(given)]
 
 
 def declare(
@@ -40,6 +43,11 @@ def declare(
         defaults[caching.PARAMETER] = caching.FIRST
     own: list[JSON] = [{"Name": n, "Type": "String", "DefaultValue": default} for n, default in defaults.items()]
     return [*own, *(_parameter(parameter) for parameter in asked)]
+
+
+def _given(names: Iterable[str]) -> list[JSON]:
+    """Return parameters that every start has to give: without one there is no model, or no day, to run with."""
+    return [{"Name": name, "Type": "String"} for name in names]
 
 
 def _parameter(parameter: ParameterSection) -> JSON:

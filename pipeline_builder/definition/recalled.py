@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline_builder.definition.bundle import Bundle
 from pipeline_builder.definition.composed import Composed, Definition, Facts
 from pipeline_builder.definition.made import Made, MadeFunction, MadeQueue
+from pipeline_builder.definition.uses import ModelUse
 from pipeline_builder.errors import Place, Problem
 from pipeline_builder.machine.kept import Kept
 from pipeline_builder.machine.unchanged import Noted, Tree, are_as_they_were, digest_of, look_at_tree
@@ -151,7 +152,7 @@ class Recalled:
 
 def _written(composed: Composed) -> dict[str, Any]:
     definition = composed.definition
-    plain = ("pipeline", "sha256", "owners", "repositories", "groups", "commit_parameters", "code")
+    plain = ("pipeline", "sha256", "owners", "repositories", "groups", "commit_parameters", "code", "kind", "dates")
     return {
         **{name: _plain(getattr(definition, name)) for name in plain},
         "content": definition.content.decode(_RAW),
@@ -164,6 +165,7 @@ def _written(composed: Composed) -> dict[str, Any]:
         "images": dict(composed.images),
         "facts": asdict(composed.facts),
         "made": asdict(definition.made),
+        "models": {name: asdict(use) for name, use in definition.models.items()},
     }
 
 
@@ -183,6 +185,9 @@ def _read(found: Mapping[str, Any], again: Callable[[], Composed]) -> Composed:
         data={name: tuple(addresses) for name, addresses in found["data"].items()},
         warnings=tuple(map(_problem, found["own_warnings"])),
         made=_made(found["made"]),
+        kind=found["kind"],
+        dates=found["dates"],
+        models={name: ModelUse(**{**use, "place": Place(**use["place"])}) for name, use in found["models"].items()},
     )
     return Composed(
         definition=definition,

@@ -87,7 +87,9 @@ def record_of(composed: Composed, folder: Path, entries: Iterable[str], source: 
     """
     definition, graph = composed.definition, composed.graph
     parts = _parts_by_step(composed)
-    made = any(step.made for step in graph.steps)  # what a factory sees is more than what is noted of a model
+    made = graph.kind != "training" or any(
+        step.made for step in graph.steps
+    )  # what a factory sees is more than what is noted of a model
     if composed.warnings or definition.warnings or parts is None or not definition.parts or made:
         return None
     conf = graph.steps[0].conf

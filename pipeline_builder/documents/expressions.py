@@ -82,13 +82,18 @@ def is_expression(value: JSON) -> bool:
     return key in _FUNCTIONS or (key == "Get" and isinstance(inner, str) and inner.startswith(_ROOTS))
 
 
-def _parameters(text: str, path: DataPath) -> JSON:
+def texts_of(text: str) -> list[JSON]:
+    """Return a text's pieces: those between its `$params.<name>`, and a reference for each of these."""
     parts: list[JSON] = []
     end = 0
     for match in _PARAMETER.finditer(text):
         parts += [text[end : match.start()], get(f"Parameters.{match[1]}")]
         end = match.end()
-    parts = [part for part in (*parts, text[end:]) if part != ""]
+    return [part for part in (*parts, text[end:]) if part != ""]
+
+
+def _parameters(text: str, path: DataPath) -> JSON:
+    parts = texts_of(text)
     if parts == [text]:
         return text
     only = parts[0]

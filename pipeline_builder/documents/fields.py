@@ -25,7 +25,9 @@ TypedClass = Literal[
     "Model", "NotebookJob", "QualityCheck", "Raw", "Tuning",
 ]  # fmt: skip
 TYPED: tuple[str, ...] = get_args(TypedClass)
-StepClass = Literal["Processing", "Training", "CreateModel", "Transform", "Metrics", "RegisterModel", TypedClass]
+StepClass = Literal[
+    "Processing", "Training", "CreateModel", "Transform", "Metrics", "RegisterModel", "Baseline", "Monitor", TypedClass
+]
 Approval = Literal["PendingManualApproval", "Approved", "Rejected"]
 
 

@@ -111,7 +111,7 @@ def _without(data: Any, wrong: Any) -> Any:
 def _problem(
     model: type[BaseModel], detail: ErrorDetails, document: Document, path: DataPath, ids: Mapping[str, str]
 ) -> Problem:
-    location = tuple(detail["loc"])
+    location = tuple(part for part in detail["loc"] if part != "")  # which a section put in, around what is written
     match detail["type"]:
         case "extra_forbidden":
             key = str(location[-1])

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.expressions import Expression, get, join, texts_of
 from pipeline_builder.documents.prefix import NAME as PREFIX
 from pipeline_builder.documents.prefix import prefix_problems, read_prefix
 from pipeline_builder.documents.schema import describe, did_you_mean
@@ -168,11 +169,15 @@ def parse_env_file(source: Source) -> dict[str, str]:
 
 
 def substitute(
-    document: Document, values: Mapping[str, str], refuse: Refusing = _refuse_none
+    document: Document,
+    values: Mapping[str, str],
+    refuse: Refusing = _refuse_none,
+    later: Mapping[str, str] | None = None,
 ) -> tuple[JSON, tuple[Problem, ...]]:
     """Return the document's data with every placeholder replaced, and a PB210 problem for each that has no value.
 
-    One that `refuse` has a problem with stays as it is: its value may be a secret, which no message is to show.
+    One that `refuse` has a problem with stays as it is: its value may be a secret, which no message is to show. One
+    that `later` has is known only when a run starts: it becomes a reference to the parameter of that name.
 
     A placeholder is a whole `SMP_...` word or `${NAME}` with an optional default; a value is never searched again.
     `$${NAME}` is the text `${NAME}`.
@@ -188,6 +193,10 @@ def substitute(
             return {key: fill(value, (*path, key)) if _may_name(value) else value for key, value in data.items()}
         if isinstance(data, list):
             return [fill(item, (*path, index)) for index, item in enumerate(data)]
+        if isinstance(data, str) and later and (pieces := _split(data, later)):
+            return _put_later(
+                [fill(piece, path) if index % 2 == 0 else piece for index, piece in enumerate(pieces)], later, path
+            )
         if isinstance(data, str) and _may_name(data):
             refused = {name: found for name in _names(data) if (found := refuse(name, lambda: document.place(path)))}
             problems.extend(refused.values())
@@ -198,6 +207,29 @@ def substitute(
         return data
 
     return fill(document.data, ()), tuple(problems)
+
+
+def _split(text: str, later: Mapping[str, str]) -> list[str]:
+    """Return a text's pieces around the placeholders that are known later, and these by name; none where it has none.
+
+    Those with a default are like any other name.
+    """
+    found = [m for m in _PLACEHOLDER.finditer(text) if m["name"] in later and not m["escaped"] and m["default"] is None]
+    pieces, end = [], 0
+    for match in found:
+        pieces += [text[end : match.start()], match["name"]]
+        end = match.end()
+    return [*pieces, text[end:]] if found else []
+
+
+def _put_later(pieces: list[JSON], later: Mapping[str, str], path: DataPath) -> Expression:
+    """Return what a text with such placeholders is put together of, when a run starts."""
+    parts: list[JSON] = []
+    for index, piece in enumerate(pieces):
+        text = str(piece)
+        parts += [get(f"Parameters.{later[text]}")] if index % 2 else texts_of(text)
+    only = parts[0]
+    return Expression(only if len(parts) == 1 and isinstance(only, dict) else join("", *parts), path)
 
 
 def _may_name(data: JSON) -> bool:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from pipeline_builder.aws.polling import Clock
 from pipeline_builder.checkout.git import Git
 from pipeline_builder.checkout.heads import (
     Handled,
@@ -28,51 +27,22 @@ from pipeline_builder.checkout.heads import (
 )
 from pipeline_builder.checkout.keys import remote_of
 from pipeline_builder.checkout.remotes import fetch_heads
-from pipeline_builder.errors import ExitCode, PipelineBuilderError, Problem
+from pipeline_builder.errors import ExitCode, PipelineBuilderError
 from pipeline_builder.gitops.alone import FOLDER
+from pipeline_builder.gitops.surroundings import Ran, Surroundings
+from pipeline_builder.gitops.triggers import Triggers
 from pipeline_builder.machine.deadline import whole
 from pipeline_builder.machine.streams import write_file
-from pipeline_builder.manifest.manifest import Manifest, Repo
+from pipeline_builder.manifest.manifest import Repo
 from pipeline_builder.workspace import Workspace, open_keys
 
 LONGEST_PAUSE = 900.0
 """Seconds until a repository that doesn't answer, or a run that failed, is tried again, at the most."""
 _ANSWER = 60.0
+_MOST_ONCE = 20
+"""Runs of one look that begin one after the other, each of what the one before has led to."""
 # The remote answers, and what it says may change any time: it is asked at each look.
 _ANSWERED = ("PB152", "PB156")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
-    """A workspace and its manifest, as they were when the files were last in order."""
-
-    workspace: Workspace
-    manifest: Manifest
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ran:
-    """How a run ended: its exit code, and what tells it to whoever reads the results."""
-
-    code: int
-    tell: Callable[[], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What a watch is handed: `load` reads the files anew, `run` does a run of these inputs.
-
-    `files` are looked at for changes: those by their content, `private` ones by time and size, because what is noted of
-    them must tell nothing. `say` gets a line for people, `report` problems.
-    """
-
-    files: tuple[Path, ...]
-    private: tuple[Path, ...]
-    load: Callable[[], Loaded]
-    run: Callable[[Loaded, Inputs], Ran]
-    say: Callable[[str], None]
-    report: Callable[[Iterable[Problem]], None]
-    clock: Clock = field(default_factory=Clock)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +78,9 @@ class Watch:
         self.running = False
         self.files = self.seen = self.digests()
         self.loaded = around.load()
+        self.triggers = None
+        if besides := around.besides:
+            self.triggers = Triggers(around, besides, state=state, pause=self.pause, retry_failed=retry_failed)
 
     def loop(self) -> NoReturn:
         """Look for ever; after a run at once, as somebody may have pushed meanwhile."""
@@ -117,23 +90,47 @@ class Watch:
                 clock.sleep(self.interval * clock.jitter(0.9, 1.1))
 
     def once(self) -> int:
-        """Look once; return the run's exit code, and where all is well, that of a repository that didn't answer."""
-        code = self.look() or 0
-        return code or next((trouble.exit_code for trouble in self.troubles.values()), 0)
+        """Look once; return the run's exit code, and where all is well, that of a repository that didn't answer.
+
+        What a run leads to, such as a training that scores ask for, is done too.
+        """
+        codes = [self.look() or 0]
+        while self.triggers and (code := self.look_besides()) is not None and len(codes) < _MOST_ONCE:
+            codes.append(code)
+        code = next((code for code in codes if code), 0)
+        silent = [trouble.exit_code for trouble in self.troubles.values()]
+        return code or next(filter(None, (*silent, self.triggers.exit_code if self.triggers else 0)), 0)
 
     def look(self) -> int | None:
         """Look, and run where something differs from what the last run was made of; None where nothing ran."""
         self.reload()
         inputs = self.inputs()
         if inputs is None or not self.is_due(inputs):
-            return None
+            return self.look_besides()
+        if self.triggers:
+            self.triggers.begin(self.loaded)
         for words in self.reasons(inputs):
             self.around.say(words)
         self.running = True
         ran = self.around.run(self.loaded, inputs)
+        return self.ended(ran, lambda: self.note(inputs, ran.code))
+
+    def look_besides(self) -> int | None:
+        """Look for what starts a pipeline besides pushes, and run that; None where nothing ran, or nothing has yet."""
+        besides, handled = self.around.besides, self.handled
+        pending = self.triggers.find(self.loaded, handled) if self.triggers and handled else None
+        if not (pending and besides and handled):
+            return None
+        self.around.say(f"{pending.due.pipeline}: {pending.due.cause}")
+        self.running = True
+        ran = besides.start(self.loaded, handled.inputs, pending.due)
+        return self.ended(ran, lambda: pending.note(ran.code))
+
+    def ended(self, ran: Ran, note: Callable[[], None]) -> int:
+        """Note how a run has ended, and then tell it; both, or neither where this is killed."""
         try:
             with whole(signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                self.note(inputs, ran.code)
+                note()
                 self.running = False
         finally:
             ran.tell()

@@ -155,8 +155,12 @@ def write_lock(path: Path, lock: Lock) -> None:
     write_file(path, render_lock(lock).encode())
 
 
-def keep_images(path: Path, lock: Lock, images: Mapping[str, str]) -> Lock:
-    """Return the lock with the images that were resolved, and write it where they are others than before."""
+def keep_images(path: Path, lock: Lock, images: Mapping[str, str], *, more: bool = False) -> Lock:
+    """Return the lock with the images that were resolved, and write it where they are others than before.
+
+    With `more` other pipelines have images in it, too.
+    """
+    images = {**lock.images, **images} if more else images
     if dict(images) == dict(lock.images):
         return lock
     lock = replace(lock, images=images)

@@ -5,132 +5,51 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import Field
 
-from pipeline_builder.descriptions import JSON
-from pipeline_builder.documents.schema import Section, describe, did_you_mean, read_section
+from pipeline_builder.documents.schema import Section, describe, read_section
 from pipeline_builder.documents.source import DataPath, Document
 from pipeline_builder.errors import InputProblems, Place, Problem, hide_lines
-from pipeline_builder.manifest.addresses import check_url, default_name, parse_address
-from pipeline_builder.manifest.credentials import Credentials, CredentialsSection, credential_problems
+from pipeline_builder.manifest.addresses import default_name, parse_address
+from pipeline_builder.manifest.credentials import CredentialsSection, credential_problems
 from pipeline_builder.manifest.hosts import (
-    HOSTS,
-    LFS,
-    SUBMODULES,
-    Hosts,
     HostSection,
-    KnownHosts,
     host_problems,
     names_credentials,
     variables_of,
 )
 from pipeline_builder.manifest.local import LocalSection
-from pipeline_builder.manifest.paths import RelativePath
-from pipeline_builder.manifest.policy import Policy, PolicySection, policy_problems, read_policy
-from pipeline_builder.manifest.revisions import TAG, Revision, Tag, asked_revision, revision_place, revision_problems
-from pipeline_builder.manifest.service import Groups, ScheduleSection, ServiceSection, Trigger, TriggerSection
+from pipeline_builder.manifest.pipelines import (
+    PipelineEntry,
+    find_entry,
+    pipeline_problems,
+    read_pipelines,
+    unknown_pipeline,
+)
+from pipeline_builder.manifest.policy import Policy, policy_problems, read_policy
+from pipeline_builder.manifest.revisions import asked_revision, revision_place, revision_problems
+from pipeline_builder.manifest.schedules import Schedule, read_schedules, schedule_problems
+from pipeline_builder.manifest.sections import NAME_PATTERN, ManifestSection, RepoSection, RuleSection
+from pipeline_builder.manifest.service import ServiceSection, TriggerSection
 from pipeline_builder.manifest.surroundings import environment_problems
-from pipeline_builder.manifest.texts import as_tuple
 
-NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 _IDS = {"unknown": "PB102", "missing": "PB103", "value": "PB104", "later": "PB107"}
 
 
-def _name(value: str) -> str:
-    if ".." in value or not re.match(NAME_PATTERN, value):
-        raise ValueError(
-            f"the name {describe(value)} cannot be used: a name is the repository's folder and has lower-case letters, "
-            "digits, '.', '_' and '-', at most 64, the first a letter or digit, no '..'"
-        )
-    return value
-
-
-def _not_empty(value: JSON) -> JSON:
-    if value == []:
-        raise ValueError("'repos' is empty, so there is nothing to build")
-    return value
-
-
-Name = Annotated[str, AfterValidator(_name)]
-Url = Annotated[str, Field(min_length=1), AfterValidator(check_url)]
-Globs = Annotated[tuple[RelativePath, ...], BeforeValidator(as_tuple, json_schema_input_type=str | tuple[str, ...])]
-_KNOWN_HOSTS = "ssh: keys that the host may have, as lines of a file of known hosts, or the path of such a file"
-
-
-class RepoSection(Section):
-    """One entry of `repos` as it is written."""
-
-    url: Url = Field(description="https, ssh, codecommit, file, or a path relative to the manifest")
-    name: Name | None = Field(None, description="folder under the training directory; default: last part of the url")
-    revision: Revision | None = Field(None, description="branch, tag or full commit id")
-    tag: Tag | None = Field(None, description=TAG)
-    path: RelativePath = Field("", description="only this folder of the repository")
-    config: Globs = Field((), description="this repository's own configuration path(s)")
-    enabled: bool = Field(True, description="false leaves the repository out")
-    credentials: Credentials | None = Field(
-        None,
-        description="env:NAME or secretsmanager:ID of a token, for ssh of a private key; connection, codecommit, "
-        "ssh:PATH, or a GitHub App",
-    )
-    known_hosts: KnownHosts | None = Field(None, description=_KNOWN_HOSTS)
-    submodules: bool | None = Field(None, description=f"{SUBMODULES}; default: false")
-    lfs: bool | None = Field(None, description=f"{LFS}; default: false")
-    hosts: Hosts | None = Field(None, description=HOSTS)
-    groups: Groups = Field((), description="groups that schedules and 'run --group' name")
-    trigger: Trigger | None = Field(None, description="what starts the service when this repository changes")
-
-
-class DefaultsSection(Section):
-    """What a repository that doesn't say it gets."""
-
-    revision: Revision | None = Field(None, description="branch, tag or full commit id; where nothing says it 'main'")
-    tag: Tag | None = Field(None, description=TAG)
-    trigger: Trigger = Field(
-        TriggerSection.model_construct(), description="what starts the service when a repository changes"
-    )
-    known_hosts: KnownHosts = Field((), description=_KNOWN_HOSTS)
-    submodules: bool = Field(False, description=SUBMODULES)
-    lfs: bool = Field(False, description=LFS)
-    hosts: Hosts = Field({}, description=HOSTS)
-
-
-class RuleSection(Section):
-    """What holds for every approval, on each target."""
-
-    four_eyes: bool = Field(
-        False, description="who has written a commit since the champion can't be the one who approves"
-    )
-
-
-class ManifestSection(Section):
-    """The whole file."""
-
-    version: Literal[1] = Field(description="version of this format: 1")
-    training_dir: RelativePath = Field("aws-train", description="where the repositories are checked out")
-    config: RelativePath = Field("*/conf/conf.yaml", description="glob of configuration files under training_dir")
-    defaults: DefaultsSection = Field(
-        DefaultsSection.model_construct(), description="what repositories that don't say it get"
-    )
-    repos: Annotated[tuple[RepoSection, ...], BeforeValidator(_not_empty)] = Field(description="the repositories")
-    schedules: tuple[ScheduleSection, ...] = Field((), description="when models are trained anew")
-    service: ServiceSection = Field(ServiceSection.model_construct(), description="the service on AWS")
-    approval: RuleSection = Field(
-        RuleSection.model_construct(), description="what holds for every approval, on each target"
-    )
-    local: LocalSection = Field(LocalSection.model_construct(), description="only for the local target")
-    policy: PolicySection = Field(PolicySection.model_construct(), description="what confs may ask for")
-
-
 class Repo(Section):
-    """A model repository. `place` is where its entry stands in the manifest, `connection` is the one that it has."""
+    """A model repository. `place` is where its entry stands in the manifest, `connection` is the one that it has.
+
+    `config` are its own paths of the pipeline that the manifest is narrowed to, `configs` those of each.
+    """
 
     name: str
     url: str
     revision: str
     path: str = ""
     config: tuple[str, ...] = ()
+    configs: Mapping[str, tuple[str, ...]] = {}
     credentials: CredentialsSection | None = None
     connection: str = ""
     known_hosts: tuple[str, ...] = ()
@@ -155,25 +74,18 @@ class Repo(Section):
         return kind == "connection" and bool(self.connection) and parse_address(self.url).scheme in ("https", "ssh")
 
 
-class Schedule(Section):
-    """An entry of `schedules`, and where it stands in the manifest; `places` of its keys, by key."""
-
-    section: ScheduleSection
-    place: Place
-    places: Mapping[str, Place] = {}
-
-    def at(self, key: str) -> Place:
-        """Return where a key of it stands, or would."""
-        return self.places.get(key, self.place)
-
-
 class Manifest(Section):
-    """The enabled repositories in the order of the file, and the settings."""
+    """The enabled repositories in the order of the file, the pipelines, and the settings.
+
+    `narrowed_to` is the handle of the pipeline that it is read for, empty for the main one.
+    """
 
     training_dir: str
     config: str
     repos: tuple[Repo, ...]
     local: LocalSection
+    pipelines: tuple[PipelineEntry, ...]
+    narrowed_to: str = ""
     schedules: tuple[Schedule, ...] = ()
     service: ServiceSection = ServiceSection.model_construct()
     approval: RuleSection = RuleSection.model_construct()
@@ -185,6 +97,39 @@ class Manifest(Section):
     def at_service(self, key: str) -> Place | None:
         """Return where a key of `service` stands, or where it would."""
         return self.service_places.get(key, self.service_place)
+
+    @property
+    def entry(self) -> PipelineEntry:
+        """The pipeline that this manifest is narrowed to, or else the main one."""
+        return find_entry(self.narrowed_to, self.pipelines)
+
+    @property
+    def main(self) -> PipelineEntry:
+        """The main pipeline: the first that trains, or else the first."""
+        return self.pipelines[0]
+
+    @property
+    def infers(self) -> bool:
+        """Whether a pipeline of it uses models, whose scores may ask for them to be trained anew."""
+        return any(entry.is_inference for entry in self.pipelines)
+
+    @property
+    def service_name(self) -> str:
+        """What the names of the pipeline's parts on AWS begin with; the main one's with nothing but the service's."""
+        return f"{self.service.name}-{self.narrowed_to}" if self.narrowed_to else self.service.name
+
+    def narrowed(self, name: str) -> Manifest:
+        """Return the manifest as it is read for the pipeline of that name.
+
+        Raises:
+            InputProblems: PB954 for one that isn't there.
+        """
+        entry = find_entry(name, self.pipelines)
+        to = "" if entry == self.main else entry.name
+        if to == self.narrowed_to:
+            return self
+        repos = tuple(repo.model_copy(update={"config": repo.configs.get(entry.name, ())}) for repo in self.repos)
+        return self.model_copy(update={"narrowed_to": to, "repos": repos})
 
     @property
     def four_eyes(self) -> bool:
@@ -232,14 +177,19 @@ def build_manifest(document: Document) -> Manifest:
     if section is None:
         named = {document.place(path) for path in document.values if names_credentials(path)}
         raise InputProblems(*hide_lines(problems, [found for found in problems if found.place in named]))
-    repos = tuple(_repo(section, index, repo, document) for index, repo in enumerate(section.repos))
+    pipelines = read_pipelines(section.pipelines, section.config, document)
+    repos = tuple(_repo(section, index, repo, pipelines[0].name, document) for index, repo in enumerate(section.repos))
     found = (
         *revision_problems(document, len(section.repos)),
         *_names_once(repos, document),
         *_something_enabled(section, document),
         *_names(section, document),
         *_credential_problems(section, repos, document),
-        *_schedule_problems(section, document),
+        *pipeline_problems(pipelines),
+        *_config_problems(repos, pipelines, document),
+        *schedule_problems(
+            section.schedules, {group for repo in section.repos for group in repo.groups}, pipelines, document
+        ),
         *policy_problems(section.policy, (repo.name for repo in repos), document),
         *environment_problems(section.service.environment, section.service.codeartifact, document),
     )
@@ -251,7 +201,8 @@ def build_manifest(document: Document) -> Manifest:
         config=section.config,
         repos=enabled,
         local=section.local,
-        schedules=tuple(_schedule(schedule, index, document) for index, schedule in enumerate(section.schedules)),
+        pipelines=pipelines,
+        schedules=read_schedules(section.schedules, pipelines[0].name, document),
         service=section.service,
         approval=section.approval,
         service_place=document.place(("service",), key=True),
@@ -263,13 +214,15 @@ def build_manifest(document: Document) -> Manifest:
     )
 
 
-def _repo(section: ManifestSection, index: int, repo: RepoSection, document: Document) -> Repo:
+def _repo(section: ManifestSection, index: int, repo: RepoSection, main: str, document: Document) -> Repo:
+    configs = {name or main: globs for name, globs in repo.config.items()}
     return Repo(
         name=repo.name or default_name(repo.url),
         url=repo.url,
         revision=asked_revision((repo.revision, repo.tag), (section.defaults.revision, section.defaults.tag)),
         path=repo.path if repo.path != "." else "",
-        config=repo.config,
+        config=configs.get(main, ()),
+        configs=configs,
         credentials=repo.credentials,
         connection=_connection_of(section, repo),
         known_hosts=_known_hosts_of(section, repo),
@@ -296,12 +249,6 @@ def _known_hosts_of(section: ManifestSection, repo: RepoSection) -> tuple[str, .
     if repo.known_hosts is not None:
         return repo.known_hosts
     return section.defaults.known_hosts if parse_address(repo.url).scheme == "ssh" else ()
-
-
-def _schedule(schedule: ScheduleSection, index: int, document: Document) -> Schedule:
-    path = ("schedules", index)
-    places = {key: document.place((*path, key)) for key in schedule.model_fields_set}
-    return Schedule(section=schedule, place=document.place(path), places=places)
 
 
 def _place_of(document: Document, index: int, key: str) -> Place:
@@ -371,22 +318,12 @@ def _credential_problems(section: ManifestSection, repos: tuple[Repo, ...], docu
         )
 
 
-def _schedule_problems(section: ManifestSection, document: Document) -> Iterator[Problem]:
-    groups = {group for repo in section.repos for group in repo.groups}
-    first: dict[str, int] = {}
-    for index, schedule in enumerate(section.schedules):
-        place = document.place(("schedules", index))
-        if bool(schedule.cron) == bool(schedule.rate):
-            message = f"the schedule '{schedule.name}' needs exactly one of 'cron' and 'rate'"
-            yield Problem(id="PB112", message=message, place=place)
-        for group in schedule.groups:
-            if group not in groups:
-                message = f"the schedule '{schedule.name}' names the group '{group}', which no repository is in"
-                place = document.place(("schedules", index, "groups"))
-                yield Problem(id="PB113", message=message, place=place, hint=did_you_mean(group, groups))
-        if schedule.name in first:
-            message = f"two schedules have the name '{schedule.name}'"
-            related = (document.place(("schedules", first[schedule.name], "name")),)
-            place = document.place(("schedules", index, "name"))
-            yield Problem(id="PB112", message=message, place=place, related=related, hint="give one another name")
-        first.setdefault(schedule.name, index)
+def _config_problems(
+    repos: tuple[Repo, ...], pipelines: tuple[PipelineEntry, ...], document: Document
+) -> Iterator[Problem]:
+    names = {entry.name for entry in pipelines}
+    for index, repo in enumerate(repos):
+        for name in repo.configs:
+            if name not in names:
+                place = document.place(("repos", index, "config", name), key=True)
+                yield unknown_pipeline(name, pipelines, place, f"'config' of the repository '{repo.name}' names")

@@ -8,9 +8,10 @@ from itertools import dropwhile
 from pathlib import PurePosixPath
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from pipeline_builder.documents.schema import describe
+from pipeline_builder.manifest.texts import as_tuple
 
 _LONGEST_NAME, _LONGEST_PATH = 255, 1000
 """Bytes that file systems take, and that a checkout takes (`checkout/git.py`)."""
@@ -45,5 +46,6 @@ def _source(value: str) -> str:
 
 
 RelativePath = Annotated[str, AfterValidator(relative_path)]
+Globs = Annotated[tuple[RelativePath, ...], BeforeValidator(as_tuple, json_schema_input_type=str | tuple[str, ...])]
 DataFolder = Annotated[str, AfterValidator(partial(relative_path, may_climb=True))]
 Source = Annotated[str, AfterValidator(_source)]

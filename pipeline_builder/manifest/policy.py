@@ -132,6 +132,7 @@ class RulesSection(Section):
     write: Addresses = Field((), description="s3:// addresses that jobs write, besides what is theirs")
     roles: Roles = Field((), description="ARNs of roles that 'arguments:' may name, besides SMP_ROLE")
     groups: Texts = Field((), description="model package groups of others, or of before, that may be registered into")
+    read_groups: Texts = Field((), description="model package groups of others whose models an inference conf may use")
     statuses: Statuses = Field(
         ("PendingManualApproval", "Rejected"), description="approval that a new model package may begin with"
     )
@@ -177,6 +178,7 @@ class Rules:
     write: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    read_groups: tuple[str, ...] = ()
     statuses: tuple[str, ...] = ("PendingManualApproval", "Rejected")
     images: tuple[str, ...] = ("*",)
     types: tuple[str, ...] = ("*",)

@@ -116,15 +116,23 @@ class TriggerSection(Section):
 
 
 class ScheduleSection(Section):
-    """One entry of `schedules`: retrain at these times. Exactly one of cron and rate."""
+    """One entry of `schedules`: run a pipeline at these times. Exactly one of cron and rate."""
 
     name: ScheduleName = Field(description="lower-case letters, digits, '-' and '_', at most 32")
+    pipeline: str = Field("", description="name of the pipeline that runs; default: the first that trains")
     cron: str = Field("", description="six fields as EventBridge has them: minute hour day month weekday year")
     rate: str = Field("", description="such as '12 hours' or '1 day'")
     timezone: str = Field("UTC", description="IANA name; daylight saving is followed")
     groups: Groups = Field((), description="only repositories of these groups, and what depends on them")
     cache: bool = Field(False, description="true takes unchanged steps from the step cache, false nothing")
     enabled: bool = Field(True, description="false keeps it, and keeps it from firing")
+    deadline_minutes: Number | None = Field(
+        None,
+        ge=5,
+        le=quotas.LONGEST_RUN,
+        description="of a pipeline that uses models: how long after its time a day may be published before the "
+        "service's alarm rings; default: 'run_timeout_minutes' and an hour",
+    )
 
 
 class SourceSection(Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -34,7 +35,8 @@ class ToDecide:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decisions:
     """What decisions are made with. `histories` say who has written what, where approvers may not be authors; None
-    where anybody may approve.
+    where anybody may approve. Of several pipelines `each` gives those of all, `owner` those of the one that SageMaker
+    has under a name.
     """
 
     target: Target
@@ -42,6 +44,8 @@ class Decisions:
     composed: Callable[[], Composed]
     say: Callable[[str], None]
     histories: Callable[[], Histories | None]
+    each: Callable[[], tuple[Decisions, ...]] | None = None
+    owner: Callable[[str], Decisions] | None = None
 
     # --- which run
 
@@ -61,14 +65,21 @@ class Decisions:
             InputProblems: PB430, PB440, PB441, PB480.
         """
         if run:
-            return (ToDecide(record=self._judged(self.runs.find(run)), models=tuple(models)),)
+            return (ToDecide(record=self._judge(self.runs.find(run)), models=tuple(models)),)
         listed = self.runs.listed()
         if not listed:
             self.runs.find()  # which says that nothing has run
         meant = find_meant(self.target, listed, models, model_of=self._models(), again=again)
-        return tuple(ToDecide(record=self._judged(one.execution), models=one.models) for one in meant)
+        return tuple(ToDecide(record=self._judge(one.execution), models=one.models) for one in meant)
+
+    @property
+    def _each(self) -> tuple[Decisions, ...]:
+        return self.each() if self.each else (self,)
 
     def _models(self) -> Mapping[str, str]:
+        return {step: model for one in self._each for step, model in one._own_models().items()}
+
+    def _own_models(self) -> Mapping[str, str]:
         """Return the model of each step, as the last run has it, or today's confs where they can be read."""
         saved = self.runs.saved()
         known = {step.name: step.model for step in (saved.steps if saved else ())}
@@ -76,6 +87,9 @@ class Decisions:
             return known | {node.name: node.model for node in nodes_of(self.composed())}
         except InputProblems:
             return known
+
+    def _judge(self, execution: Execution) -> RunRecord:
+        return (self.owner(execution.pipeline) if self.owner else self)._judged(execution)
 
     def _judged(self, execution: Execution) -> RunRecord:
         """Return the record of an execution; one of which none was kept is judged by the gates of today's confs."""
@@ -96,6 +110,13 @@ class Decisions:
         Raises:
             InputProblems: PB432, or why the confs can't be read.
         """
+        ways = [one._own_group for one in self._each]
+        for way in ways[:-1]:
+            with contextlib.suppress(InputProblems):
+                return way(model)
+        return ways[-1](model)
+
+    def _own_group(self, model: str) -> str:
         try:
             return find_group(self.composed(), model)
         except InputProblems:
@@ -161,7 +182,13 @@ class Decisions:
         def ran() -> bytes:
             return self.target.pipelines.definition_of(record.execution)
 
-        proof = prove(record, open_, self.target, approval=approval, asked=lambda: asked_of(self.composed(), ran()))
+        proof = prove(
+            record,
+            open_,
+            self.target,
+            approval=approval,
+            asked=lambda: asked_of(self.composed(), ran(), record.parameters),
+        )
         for note in proof.notes:
             self._say(note)
         return proof.record

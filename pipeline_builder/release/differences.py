@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from pipeline_builder.release.evidence import (
     ChampionEvidence,
@@ -43,10 +43,7 @@ def _short(value: object) -> str:
 
 def describe_bytes(before: PackageEvidence, after: PackageEvidence) -> Iterator[str]:
     """Say what of a package's own is otherwise: what it serves with, and what it was measured by."""
-    if len(before.containers) != len(after.containers):
-        yield f"it had {len(before.containers)} containers, and has {len(after.containers)}"
-    for old, new in zip(before.containers, after.containers, strict=False):
-        yield from _container(old, new)
+    yield from describe_containers(before.containers, after.containers)
     for name in sorted({*before.reports, *after.reports}):
         report, now = before.reports.get(name), after.reports.get(name)
         if report is None or now is None:
@@ -57,6 +54,25 @@ def describe_bytes(before: PackageEvidence, after: PackageEvidence) -> Iterator[
             yield said
         else:
             yield from describe_file(f"the report {name}", report, now)
+    yield from _baselines(before.baselines, after.baselines)
+
+
+def _baselines(before: Mapping[str, FileEvidence], after: Mapping[str, FileEvidence]) -> Iterator[str]:
+    """Say what is otherwise about what later data are held against, where it was looked at before."""
+    for name in sorted({*before, *after}) if before else ():
+        file, now = before.get(name), after.get(name)
+        if file is None or now is None:
+            yield f"the baseline {name} was {'added' if now else 'taken away'}"
+        else:
+            yield from describe_file(f"the baseline {name}", file, now)
+
+
+def describe_containers(before: Sequence[ContainerEvidence], after: Sequence[ContainerEvidence]) -> Iterator[str]:
+    """Say what of the containers that a package serves with is otherwise."""
+    if len(before) != len(after):
+        yield f"it had {len(before)} containers, and has {len(after)}"
+    for old, new in zip(before, after, strict=False):
+        yield from _container(old, new)
 
 
 def _container(before: ContainerEvidence, after: ContainerEvidence) -> Iterator[str]:

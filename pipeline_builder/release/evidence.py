@@ -89,7 +89,10 @@ class BoundEvidence(_Frozen):
 
 
 class PackageEvidence(_Frozen):
-    """A model package: what is in it, what it was measured by, and what it was compared with."""
+    """A model package: what is in it, what it was measured by, and what it was compared with.
+
+    `baselines` are what later data are held against; evidence of a version that looked at none has none.
+    """
 
     arn: str
     group: str
@@ -98,6 +101,7 @@ class PackageEvidence(_Frozen):
     step: str
     containers: tuple[ContainerEvidence, ...] = ()
     reports: Mapping[str, ReportEvidence] = {}
+    baselines: Mapping[str, FileEvidence] = {}
     code: tuple[str, ...] = ()
     champion: ChampionEvidence | None = None
     bounds: tuple[BoundEvidence, ...] = ()
@@ -109,6 +113,39 @@ class DataEvidence(_Frozen):
     parameter: str
     addresses: tuple[str, ...]
     fingerprint: str
+
+
+class ScoreBoundEvidence(_Frozen):
+    """A bound on what monitoring has found, and what is done past it."""
+
+    metric: str
+    min: float | None = None
+    max: float | None = None
+    then: tuple[str, ...] = ()
+
+
+class ScoreEvidence(_Frozen):
+    """What one model's data was scored with for a logical date, what came of it, and what that is judged by.
+
+    `evidence` is the sha256 of the evidence that the package was approved with. `monitor` is the report of its Monitor
+    step, None where it has none.
+    """
+
+    model: str
+    date: str
+    package: str
+    group: str = ""
+    version: int = 0
+    evidence: str = ""
+    containers: tuple[ContainerEvidence, ...] = ()
+    rows_in: int | None = None
+    rows_out: int | None = None
+    least_share: float = 1.0
+    predictions: FileEvidence | None = None
+    monitor: ReportEvidence | None = None
+    bounds: tuple[ScoreBoundEvidence, ...] = ()
+    on_drift: tuple[str, ...] = ()
+    on_violation: tuple[str, ...] = ()
 
 
 class StepEvidence(_Frozen):
@@ -146,6 +183,7 @@ class Evidence(_Frozen):
     code: tuple[CodeEvidence, ...] = ()
     steps: tuple[StepEvidence, ...] = ()
     packages: tuple[PackageEvidence, ...] = ()
+    scores: tuple[ScoreEvidence, ...] = ()
 
     @property
     def content(self) -> bytes:
@@ -163,9 +201,13 @@ class Evidence(_Frozen):
 
 
 def files_of(evidence: Evidence) -> tuple[FileEvidence, ...]:
-    """Return what the packages' jobs have made: artifacts and reports."""
+    """Return what the packages' jobs have made: artifacts, reports and baselines."""
     return tuple(
         file
         for package in evidence.packages
-        for file in (*(c.artifact for c in package.containers if c.artifact), *package.reports.values())
+        for file in (
+            *(c.artifact for c in package.containers if c.artifact),
+            *package.reports.values(),
+            *package.baselines.values(),
+        )
     )

@@ -12,6 +12,7 @@ from pipeline_builder.release.evidence import BoundEvidence, ChampionEvidence, E
 from pipeline_builder.release.gate import judge, judge_models
 from pipeline_builder.release.record import PackageRecord, RunRecord, StepRecord, VerdictRecord
 from pipeline_builder.release.reports import describe_absent, metrics_of, usable_metrics
+from pipeline_builder.release.scoring.judging import judged_scores
 
 _NEVER = datetime.fromtimestamp(0, tz=timezone.utc)
 """Evidence has no times in it, and the gate looks at none."""
@@ -36,6 +37,8 @@ def judge_evidence(evidence: Evidence, record: RunRecord) -> RunRecord:
         "evidence": evidence.sha256,
     }
     found = record.model_copy(update=facts)
+    if record.kind == "inference":
+        return judged_scores(evidence, found)
     gates = {package.model: tuple(_gate(bound) for bound in package.bounds) for package in evidence.packages}
     planned = evidence.planned_sha256
     verdict = judge(found, planned_sha256=planned, gates=gates)

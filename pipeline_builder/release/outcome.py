@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from pipeline_builder import __version__
-from pipeline_builder.dag.outline import Node, outline
+from pipeline_builder.dag.outline import Node, flat_steps, outline
 from pipeline_builder.descriptions import ApprovalStatus, Execution, ModelPackage, StepState
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem
 from pipeline_builder.manifest.lock import Lock
+from pipeline_builder.release.machines import machine_of
 from pipeline_builder.release.metrics import parse_metrics
 from pipeline_builder.release.record import PackageRecord, RepoRecord, RunRecord, StageTime, StepRecord, SubmoduleRecord
 from pipeline_builder.release.trials import read_trials
@@ -33,8 +35,10 @@ def collect(
     content = target.pipelines.definition_of(execution.arn)
     edges = {step.name: step.depends_on for step in outline(content)}
     known = {node.name: node for node in nodes}
+    machines = _machines(content)
     logs = {s.name: target.pipelines.read_log(execution.arn, s.name) for s in states if s.log}
     steps = tuple(_step(s, known.get(s.name), edges.get(s.name, ()), logs.get(s.name, "")) for s in states)
+    steps = tuple(step.model_copy(update=machines.get(step.name, {})) for step in steps)
     return RunRecord(
         tool_version=__version__,
         target=target.name,
@@ -107,6 +111,16 @@ def _step(state: StepState, node: Node | None, depends_on: tuple[str, ...], log:
         trials=read_trials(state.metadata),
         log_tail=tuple(log.splitlines()[-_TAIL_LINES:]),
     )
+
+
+def _machines(content: bytes) -> dict[str, dict[str, Any]]:
+    """Return what each step's request asks for, by the step's name."""
+    found = {}
+    for name, step in flat_steps(json.loads(content).get("Steps")).items():
+        kind, count = machine_of(step.get("Arguments") if isinstance(step, dict) else None)
+        if kind:
+            found[name] = {"machine": kind, "machines": count}
+    return found
 
 
 def _repos(lock: Lock | None) -> tuple[RepoRecord, ...]:

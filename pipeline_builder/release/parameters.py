@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from pipeline_builder.dag.caching import PARAMETER, with_generation
 from pipeline_builder.definition.composed import Definition
 from pipeline_builder.definition.parameters import MANIFEST_PARAMETER, UNKNOWN_COMMIT
 from pipeline_builder.descriptions import Execution, ExecutionStatus
+from pipeline_builder.documents.dates import fill_parameters
 from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import InputProblems, Problem, sort_problems
 from pipeline_builder.manifest.lock import Lock
@@ -59,9 +61,23 @@ def _set_by_run(name: str) -> Problem:
     return Problem(id="PB505", message=f"the parameter '{name}' can't be given: a run sets it itself", hint=hint)
 
 
-def data_fingerprints(definition: Definition, store: ObjectStore) -> dict[str, str]:
-    """Return fingerprints of the data that the conf wants cached results to depend on."""
-    return {name: store.data_fingerprint(uris) for name, uris in definition.data.items()}
+def data_addresses(definition: Definition, values: Mapping[str, str]) -> Mapping[str, tuple[str, ...]]:
+    """Return the addresses that results depend on, by the parameter with their fingerprint, as a start reads them.
+
+    `values` are its parameters, which the address of an inference conf may name; others have their defaults.
+    """
+    if not any("${" in uri for uris in definition.data.values() for uri in uris):
+        return definition.data
+    declared = json.loads(definition.content)["Parameters"]
+    known = {item["Name"]: str(item["DefaultValue"]) for item in declared if "DefaultValue" in item} | dict(values)
+    return {name: tuple(fill_parameters(uri, known) for uri in uris) for name, uris in definition.data.items()}
+
+
+def data_fingerprints(
+    definition: Definition, store: ObjectStore, values: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return fingerprints of the data that the conf wants cached results to depend on, as `values` say where it is."""
+    return {name: store.data_fingerprint(uris) for name, uris in data_addresses(definition, values or {}).items()}
 
 
 def start_parameters(definition: Definition, lock: Lock, fingerprints: Mapping[str, str]) -> dict[str, str]:

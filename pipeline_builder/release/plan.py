@@ -7,12 +7,10 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Literal
 
 from pipeline_builder.dag.outline import by_name, flat_steps
 from pipeline_builder.descriptions import JSON, CachePrediction, DeployedPipeline
-from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.inert import inert_line, inert_text
 
 ChangeKind = Literal["added", "changed", "removed"]
@@ -61,6 +59,8 @@ class Plan:
     """What somebody changed in the deployed pipeline by other means, since it was applied."""
     unsafe: tuple[str, ...] = ()
     """Why applying it needs `--force`."""
+    uses: tuple[str, ...] = ()
+    """Which model packages a run of an inference pipeline would use, and which day it would be about."""
 
     @property
     def creates(self) -> bool:
@@ -188,7 +188,7 @@ def _shown(value: JSON) -> str:
 def render_plan(plan: Plan) -> str:
     """Return the plan as people read it."""
     lines = [_headline(plan), *_drift_lines(plan), *(f"  needs --force: {reason}" for reason in plan.unsafe)]
-    lines += [*_change_lines(plan.changes, creates=plan.creates)]
+    lines += [*_change_lines(plan.changes, creates=plan.creates), *(f"  uses {inert_line(use)}" for use in plan.uses)]
     if plan.unchanged_since:
         lines.append(f"a run would do nothing: the same has succeeded in execution {plan.unchanged_since}")
         lines.append("with --rerun every step would run")
@@ -271,32 +271,5 @@ def _cut(text: str) -> str:
 
 def plan_json(plan: Plan) -> JSON:
     """Return the plan as JSON."""
-    return {"format": 1, "changed": plan.changed, **asdict(plan)}
-
-
-def load_plan(path: Path) -> Plan:
-    """Read a plan that was written as JSON.
-
-    Raises:
-        InputProblems: PB424 where the file isn't one.
-    """
-    try:
-        data = json.loads(path.read_text("utf-8"))
-        return Plan(
-            pipeline=str(data["pipeline"]),
-            base_sha256=str(data["base_sha256"]),
-            base_version=int(data["base_version"]),
-            new_sha256=str(data["new_sha256"]),
-            changes=(),
-            predictions=(),
-            unsafe=tuple(str(reason) for reason in data.get("unsafe", ())),
-        )
-    except OSError as error:
-        raise InputProblems(_no_plan(path, error.strerror or "it cannot be read")) from error
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise InputProblems(_no_plan(path, "it is not a plan")) from error
-
-
-def _no_plan(path: Path, why: str) -> Problem:
-    hint = "make one with 'pipeline-builder plan --out plan.json'"
-    return Problem(id="PB424", message=f"cannot take the plan '{path}': {why}", hint=hint)
+    found = {"format": 1, "changed": plan.changed, **asdict(plan)}
+    return found if plan.uses else {key: value for key, value in found.items() if key != "uses"}

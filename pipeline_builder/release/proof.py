@@ -13,7 +13,7 @@ from pipeline_builder.regions.hosts import ecr_image
 from pipeline_builder.release.approval import approval_digest
 from pipeline_builder.release.archive import find_newest, keep_evidence, load_evidence
 from pipeline_builder.release.differences import describe_bytes, describe_champion, describe_run
-from pipeline_builder.release.evidence import PIPELINE, PROPERTY, DataEvidence, Evidence, PackageEvidence
+from pipeline_builder.release.evidence import PIPELINE, PROPERTY, CodeEvidence, DataEvidence, Evidence, PackageEvidence
 from pipeline_builder.release.judging import describe_source, judge_evidence
 from pipeline_builder.release.record import PackageRecord, RunRecord
 from pipeline_builder.release.witness import (
@@ -187,10 +187,15 @@ def _moved(evidence: Evidence, arns: Sequence[str], target: Target) -> Iterator[
 
 
 def _run_now(evidence: Evidence, packages: Sequence[PackageEvidence], target: Target) -> Evidence:
-    """Return the evidence with what the target says of the execution, and of the code of these packages."""
+    used = {uri for package in packages for uri in package.code}
+    return run_now(evidence, [file for file in evidence.code if file.uri in used], target)
+
+
+def run_now(evidence: Evidence, files: Sequence[CodeEvidence], target: Target) -> Evidence:
+    """Return the evidence with what the target says of the execution, and of these files of its code."""
     found = target.pipelines.describe_execution(evidence.execution)
     definition = target.pipelines.definition_of(evidence.execution)
-    used = {uri for package in packages for uri in package.code}
+    used = {file.uri for file in files}
     code = witness_code([file for file in named_files(definition) if file.uri in used], target)
     return evidence.model_copy(
         update={

@@ -58,7 +58,7 @@ class StepRecord(_Frozen):
     """A step with what became of it. Times are UTC; `cache_hit` is the ARN of the execution it was taken from.
 
     `stub` is the sha256 of the result that was given for it instead of running it. `trials` are a tuning's, the best
-    first.
+    first. `machine` is the type of machine that its request asks for, `machines` how many.
     """
 
     name: str
@@ -76,6 +76,8 @@ class StepRecord(_Frozen):
     link: str = ""
     stub: str = ""
     trials: tuple[TrialRecord, ...] = ()
+    machine: str = ""
+    machines: int = 0
 
 
 class VerdictRecord(_Frozen):
@@ -122,6 +124,47 @@ class PackageRecord(_Frozen):
         return self.model_copy(update=changes)
 
 
+class ObjectRecord(_Frozen):
+    """An object that was published, with its size in bytes."""
+
+    uri: str
+    size: int = 0
+
+
+ScoreStatus = Literal["scored", "published", "blocked", "failed"]
+
+
+class ScoreRecord(_Frozen):
+    """What an inference run made of one model's data for a logical date, and what became of it.
+
+    `rows_in` and `rows_out` are None where nobody can count them; `monitor` is the JSON that its Monitor step wrote,
+    None without one. `actions` are those that the gate asks for (`warn`, `block`, `retrain`), `reasons` why. `scored`
+    is what is whole and not published (yet); `published_to`, `pointer` and `objects` are empty until it is.
+    Of the package that was used `approved` is the registry's word about it, `since` when that was said (ISO 8601);
+    `retraining` says in words what was asked for.
+    """
+
+    model: str
+    date: str
+    package_arn: str = ""
+    package_version: int = 0
+    group: str = ""
+    rows_in: int | None = None
+    rows_out: int | None = None
+    monitor: Any = None
+    monitor_uri: str = ""
+    actions: tuple[str, ...] = ()
+    published_to: str = ""
+    pointer: str = ""
+    status: ScoreStatus = "scored"
+    reasons: tuple[str, ...] = ()
+    approved: str = ""
+    since: str = ""
+    package_metadata: dict[str, str] = {}
+    objects: tuple[ObjectRecord, ...] = ()
+    retraining: str = ""
+
+
 class StageTime(_Frozen):
     """How long a stage of the command took, in seconds."""
 
@@ -133,7 +176,8 @@ class RunRecord(_Frozen):
     """Everything about one run.
 
     `trigger` says in words what started it, where a service did; `evidence` is the sha256 of what it was judged by. The
-    verdict here is for people: where it counts, it is judged again from the evidence.
+    verdict here is for people: where it counts, it is judged again from the evidence. An inference run (`kind`) has the
+    logical date that it is about, and what it made of each model's data.
     """
 
     format: Literal[1] = 1
@@ -157,6 +201,9 @@ class RunRecord(_Frozen):
     verdict: VerdictRecord | None = None
     evidence: str = ""
     stages: tuple[StageTime, ...] = ()
+    kind: Literal["training", "inference"] = "training"
+    date: str = ""
+    scores: tuple[ScoreRecord, ...] = ()
 
 
 def load_record(path: Path) -> RunRecord | None:

@@ -8,8 +8,9 @@ import json
 from typing import Any
 
 from pipeline_builder.canonical import canonical
+from pipeline_builder.descriptions import Container
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.release.evidence import FileEvidence, ReportEvidence
+from pipeline_builder.release.evidence import ContainerEvidence, FileEvidence, ReportEvidence
 from pipeline_builder.release.metrics import check_metrics, compare_metrics, parse_metrics
 from pipeline_builder.target import Target
 
@@ -21,6 +22,13 @@ def look_at(uri: str, target: Target) -> FileEvidence:
     """Return what tells the object from any other; one that isn't there is `gone`."""
     found = target.store.look(uri)
     return FileEvidence(uri=uri, **dataclasses.asdict(found)) if found else FileEvidence(uri=uri, gone=True)
+
+
+def witness_container(container: Container, target: Target) -> ContainerEvidence:
+    """Return what a container is: its image, its artifact, read now."""
+    artifact = look_at(container.model_data_url, target) if container.model_data_url else None
+    digest = target.image_digest(container.image) if target.image_digest else ""
+    return ContainerEvidence(image=container.image, digest=digest, artifact=artifact)
 
 
 def read_report(uri: str, target: Target) -> ReportEvidence:

@@ -16,11 +16,15 @@ from pipeline_builder.target import Target
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runs:
-    """The executions of a target. `path` is where the record of the last run is, `composed` names the pipeline."""
+    """The executions of a target. `path` is where the record of the last run is, `composed` names the pipeline.
+
+    `names` gives the pipelines that are meant, where the manifest has several; None where it has one.
+    """
 
     target: Target
     path: Path
     composed: Callable[[], str]
+    names: Callable[[], tuple[str, ...] | None] = lambda: None
 
     def saved(self) -> RunRecord | None:
         """Return the record of the last run; None where there is none of this target."""
@@ -34,8 +38,12 @@ class Runs:
 
     def listed(self) -> tuple[Execution, ...]:
         """Return the executions, newest first; on AWS those of the pipeline, as an account has many."""
+        service, names = self.target.pipelines, self.names()
+        if names is not None:
+            found = [execution for name in names for execution in service.list_executions(name)]
+            return tuple(sorted(found, key=lambda execution: execution.started, reverse=True))
         if self.target.name == "local":
-            return self.target.pipelines.list_executions()
+            return service.list_executions()
         return self.target.pipelines.list_executions(self.pipeline() or self.composed())
 
     def find(self, name: str = "") -> Execution:

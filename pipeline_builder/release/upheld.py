@@ -116,7 +116,16 @@ def _files(record: RunRecord, evidence: Evidence, registered: Registered, target
 
 def _named(package: ModelPackage) -> Iterable[str]:
     artifacts = (container.model_data_url for container in package.containers)
-    return filter(None, (*artifacts, *package.reports.values(), package.metrics_uri, package.model_data_url))
+    return filter(
+        None,
+        (
+            *artifacts,
+            *package.reports.values(),
+            *package.baselines.values(),
+            package.metrics_uri,
+            package.model_data_url,
+        ),
+    )
 
 
 def _digest(value: object) -> str:

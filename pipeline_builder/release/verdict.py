@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline_builder.definition.composed import Composed
@@ -17,6 +18,7 @@ from pipeline_builder.release.differences import describe_bytes, describe_file
 from pipeline_builder.release.evidence import Evidence, files_of
 from pipeline_builder.release.outcome import collect
 from pipeline_builder.release.overview import nodes_of
+from pipeline_builder.release.parameters import data_addresses
 from pipeline_builder.release.record import RunRecord
 from pipeline_builder.release.upheld import Upheld
 from pipeline_builder.target import Target
@@ -34,15 +36,19 @@ def judge_execution(
     planned: DeployedPipeline,
     reused: bool,
     kept: Kept | None = None,
+    date: str = "",
 ) -> RunRecord:
     """Return the record of an execution, with the verdict on it; one that is `kept` where it still stands.
+
+    `date` is the logical date of an inference run, where its parameters don't tell it.
 
     Raises:
         PlanRefused: PB461 where it was judged before, and what it has made has moved since; PB462, PB465.
     """
     execution = target.pipelines.describe_execution(execution.arn) or execution  # a listing tells less
     upheld = None
-    if kept:
+    infers = composed.definition.kind == "inference"
+    if kept and not infers:  # whose predictions lie below prefixes, where something may come
         definition = composed.definition
         own = (definition.sha256, definition.owners, definition.data, definition.commit_parameters, composed.judged_by)
         shown = repr((hashlib.sha256(planned.definition).hexdigest(), own, lock, reused))
@@ -54,7 +60,13 @@ def judge_execution(
 
     since = time.time()
     record = collect(execution, target, nodes=nodes_of(composed), lock=lock, reused=reused)
-    evidence = witness_run(record, target, asked_of(composed, planned.definition))
+    asked = asked_of(composed, planned.definition, record.parameters)
+    if infers:
+        from pipeline_builder.release.scoring.collecting import collect_scores
+
+        record, scores = collect_scores(record, execution, target, composed, date=date)
+        asked = replace(asked, gates={}, scores=scores)
+    evidence = witness_run(record, target, asked)
     _refuse_replaced(record, evidence, target)
     keep_evidence(evidence, target)
     record = judge_evidence(evidence, record)
@@ -63,8 +75,8 @@ def judge_execution(
     return record
 
 
-def asked_of(composed: Composed, planned: bytes) -> Asked:
-    """Return what the confs ask of a run of the planned definition."""
+def asked_of(composed: Composed, planned: bytes, parameters: Mapping[str, str]) -> Asked:
+    """Return what the confs ask of a run of the planned definition, which started with these parameters."""
     from pipeline_builder.release.witness import Asked
 
     gates = {name: unit.section.gate for name, unit in composed.graph.units.items()}
@@ -72,7 +84,7 @@ def asked_of(composed: Composed, planned: bytes) -> Asked:
     return Asked(
         planned_sha256=hashlib.sha256(planned).hexdigest(),
         gates=gates,
-        data=definition.data,
+        data=data_addresses(definition, parameters),
         commits=definition.commit_parameters,
     )
 

@@ -15,7 +15,7 @@ from pipeline_builder.dag.named import NamedFile, content_sha256, named_files
 from pipeline_builder.dag.outline import outline
 from pipeline_builder.dag.packages import QUALITY
 from pipeline_builder.definition.parameters import MANIFEST_PARAMETER, UNKNOWN_COMMIT
-from pipeline_builder.descriptions import Container, ModelPackage
+from pipeline_builder.descriptions import ModelPackage
 from pipeline_builder.errors import PlanRefused, Problem
 from pipeline_builder.machine.temporary import temporary_folder
 from pipeline_builder.release.archive import load_evidence
@@ -27,7 +27,6 @@ from pipeline_builder.release.evidence import (
     ChampionEvidence,
     CodeEvidence,
     CommitEvidence,
-    ContainerEvidence,
     DataEvidence,
     Evidence,
     PackageEvidence,
@@ -35,7 +34,8 @@ from pipeline_builder.release.evidence import (
 )
 from pipeline_builder.release.outcome import find_champion
 from pipeline_builder.release.record import PackageRecord, RepoRecord, RunRecord
-from pipeline_builder.release.reports import describe_changed, look_at, read_report
+from pipeline_builder.release.reports import describe_changed, look_at, read_report, witness_container
+from pipeline_builder.release.scoring.witness import AskedScore, witness_scores
 from pipeline_builder.target import Target
 
 _AT_ONCE = 8
@@ -46,14 +46,15 @@ Found = TypeVar("Found")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """What the checked out confs ask of a run: the gates of each model, and the data that results depend on, the
-    addresses by the parameter with the fingerprint; the parameter with each repository's commit; and the definition
-    that was planned.
+    addresses by the parameter with the fingerprint; the parameter with each repository's commit; the definition that
+    was planned; and of an inference run what is asked of each model's scores.
     """
 
     planned_sha256: str
     gates: Mapping[str, tuple[GateSection, ...]] = field(default_factory=dict)
     data: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     commits: Mapping[str, str] = field(default_factory=dict)
+    scores: Mapping[str, AskedScore] = field(default_factory=dict)
 
 
 def witness_run(record: RunRecord, target: Target, asked: Asked) -> Evidence:
@@ -74,8 +75,8 @@ def witness_run(record: RunRecord, target: Target, asked: Asked) -> Evidence:
         ),
         record.packages,
     )
-    # Where nothing was registered nobody uses what code has made: why steps failed, they say themselves.
-    used = {uri for package in packages for uri in package.code}
+    # Where nothing was registered or scored nobody uses what code has made: why steps failed, they say themselves.
+    used = {file.uri for file in files if record.scores} | {uri for package in packages for uri in package.code}
     return Evidence(
         pipeline=record.pipeline,
         execution=record.execution,
@@ -99,6 +100,7 @@ def witness_run(record: RunRecord, target: Target, asked: Asked) -> Evidence:
             for s in record.steps
         ),
         packages=packages,
+        scores=witness_scores(record.scores, asked.scores, target),
     )
 
 
@@ -199,17 +201,12 @@ def witness_package(
     now = {
         "group": package.group,
         "version": package.version,
-        "containers": tuple(_container(container, target) for container in package.containers),
+        "containers": tuple(witness_container(container, target) for container in package.containers),
         "reports": {name: read_report(uri, target) for name, uri in sorted(package.reports.items())},
+        "baselines": {name: look_at(uri, target) for name, uri in sorted(package.baselines.items())},
         "champion": _champion(package, target, among, archived or Archived(target)),
     }
     return known.model_copy(update=now)
-
-
-def _container(container: Container, target: Target) -> ContainerEvidence:
-    artifact = look_at(container.model_data_url, target) if container.model_data_url else None
-    digest = target.image_digest(container.image) if target.image_digest else ""
-    return ContainerEvidence(image=container.image, digest=digest, artifact=artifact)
 
 
 def _champion(

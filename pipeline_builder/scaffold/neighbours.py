@@ -101,7 +101,8 @@ def _written(document: Document) -> tuple[Document, tuple[str, ...]]:
 
 def _confs(repo: Repo, manifest: Manifest, root: Path, values: Mapping[str, str]) -> tuple[ModelConf, ...]:
     """Return the conf files of a repository that lies here, or else of its checkout; none where neither is there."""
-    patterns = repo.config or (manifest.config.partition("/")[2] or "conf/conf.yaml",)
+    globs = (glob.partition("/")[2] or "conf/conf.yaml" for glob in manifest.entry.config)
+    patterns = repo.config or tuple(globs)
     here = "://" not in repo.url and ":" not in repo.url.partition("/")[0]
     folders = (*((root / repo.url / repo.path,) if here else ()), root / manifest.training_dir / repo.name)
     for folder in folders:

@@ -21,10 +21,22 @@ _DAYS = 30
 ARTIFACTS, CACHES, LINES = 0.010, 0.1, 0.001
 """GB of a run's artifacts, of a project's cache, and of a build's lines."""
 _LOOK_SECONDS, _LOOK_MEMORY = 4, 0.25
+OBJECTS = 1000
+"""Objects that come in a month to each address whose data starts a pipeline, in a batch a day."""
 _PAUSE, _LONGEST, _LATE, _LATE_PAUSE = (seconds / 60 for seconds in (SHORT, STEADY, LATE_AFTER, LONG))
 # Of one look: it asks, decides, sets the pause, pauses. Of a run besides: the beginning, while Start ends, the answer,
 # and the machine of the rule, which looks twice for that one.
 _PER_LOOK, _PER_RUN = 4, 38
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """A pipeline beside the main one: what of each of its runs costs something, and how often schedules start it."""
+
+    name: str
+    sources: int
+    builds: int
+    scheduled: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +45,7 @@ class Parts:
     small, medium or large; `machine` says that a state machine waits for a run, and no build; `poll_minutes` is 0 where
     nothing is polled, `looks` that a function looks first. `handlers` are the functions that the service makes for
     Lambda steps, `handler_seconds` what a run of each takes at most, in seconds with a GB; `queues` those for Callback.
+    `chains` are the other pipelines, `landings` the addresses where data that comes starts one.
     """
 
     repositories: int
@@ -52,6 +65,8 @@ class Parts:
     handlers: int = 0
     handler_seconds: float = 0
     queues: int = 0
+    chains: tuple[Chain, ...] = ()
+    landings: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +108,7 @@ class Month:
 
 def month_of(parts: Parts, use: Use, prices: Prices) -> Month:
     """Return the bill of a month."""
-    counted = (*_runs(parts, use), *_polling(parts, use), *_standing(parts), *_traces(parts, use))
+    counted = (*_runs(parts, use), *_others(parts, use), *_polling(parts, use), *_standing(parts), *_traces(parts, use))
     lines = (
         Line(group=group, part=part, units=units, price=price, usd=units * prices.usd[price])
         for group, part, units, price in counted
@@ -126,6 +141,27 @@ def _runs(parts: Parts, use: Use) -> Iterator[_Counted]:
     yield "runs", "Lambda: handlers, seconds with a GB at most", use.runs * parts.handler_seconds, "function-second"
     # A token is put in, taken out and deleted.
     yield "runs", "SQS: tokens of Callback steps", use.runs * parts.queues * 3, "message"
+
+
+def _others(parts: Parts, use: Use) -> Iterator[_Counted]:
+    """Yield what the other pipelines' scheduled runs cost, each as long as one of the main pipeline, and what comes."""
+    build = f"build-{parts.compute}"
+    waiting = 0 if parts.machine else math.ceil(use.hours * 60)
+    for one in parts.chains:
+        minutes = one.builds * use.minutes + waiting
+        yield "runs", f"CodePipeline: {one.name}", one.scheduled * (one.sources + minutes), "pipeline-minute"
+        yield "runs", f"CodeBuild: {one.name}", one.scheduled * minutes, build
+        yield (
+            "runs",
+            f"Step Functions: {one.name}",
+            one.scheduled * transitions(use.hours) * parts.machine,
+            "transition",
+        )
+    objects, batches = parts.landings * OBJECTS, parts.landings * _DAYS
+    yield "runs", "EventBridge: events of new objects", objects, "event"
+    yield "runs", "Step Functions: new objects", objects, "express"
+    # It waits, and starts a pipeline: two states and the two ends.
+    yield "runs", "Step Functions: batches of them", batches * 4, "transition"
 
 
 def transitions(hours: float) -> int:

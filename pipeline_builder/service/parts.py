@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -11,10 +11,11 @@ from pipeline_builder.descriptions import JSON
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.service.cloudformation.access.fetched import secrets_of_hosts
 from pipeline_builder.service.cloudformation.description.firing import next_firing
+from pipeline_builder.service.cloudformation.description.model import ServiceModel
 from pipeline_builder.service.cloudformation.description.schedules import Timing
 from pipeline_builder.service.cloudformation.evaluation.document import Template, load_template
 from pipeline_builder.service.cloudformation.rendering.rendering import SERVICE
-from pipeline_builder.service.costs import MONTH, WORKDAYS, Parts, Use, size_of
+from pipeline_builder.service.costs import MONTH, WORKDAYS, Chain, Parts, Use, size_of
 from pipeline_builder.service.render import Rendered
 
 _MINUTES = {"minute": 1, "hour": 60, "day": 1440}
@@ -26,7 +27,7 @@ def parts_of(rendered: Rendered, manifest: Manifest) -> Parts:
     """Return the parts of a rendered service."""
     model = rendered.model
     template = load_template(rendered.service, SERVICE)
-    categories = list(_categories(template))
+    categories = list(_categories(template, model.name))
     secrets = {repo.credentials.secret for repo in manifest.repos if repo.credentials}
     secrets |= {secret for repo in manifest.repos for secret in secrets_of_hosts(repo)}
     secrets |= {variable.secret for variable in model.service.environment.values()}
@@ -40,7 +41,7 @@ def parts_of(rendered: Rendered, manifest: Manifest) -> Parts:
         polled=len(model.triggers.polled),
         poll_minutes=model.service.poll_minutes if model.triggers.polled else 0,
         looks=model.triggers.looks,
-        scheduled=sum(map(starts_of, model.schedules)),
+        scheduled=sum(starts_of(timing) for timing in model.schedules if not timing.handle),
         key=model.own_key,
         secrets=len(secrets - {""}),
         alarms=_count(template, "AWS::CloudWatch::Alarm"),
@@ -48,6 +49,18 @@ def parts_of(rendered: Rendered, manifest: Manifest) -> Parts:
         handlers=len(model.made.functions),
         handler_seconds=sum(one.timeout * one.memory / 1024 for one in model.made.functions),
         queues=len(model.made.queues),
+        chains=tuple(_chain(template, one, model.schedules) for one in model.further),
+        landings=sum(found.trigger == "data" for found in model.gathered),
+    )
+
+
+def _chain(template: Template, one: ServiceModel, schedules: Iterable[Timing]) -> Chain:
+    categories = list(_categories(template, one.name))
+    return Chain(
+        name=one.handle,
+        sources=categories.count("Source"),
+        builds=categories.count("Build"),
+        scheduled=sum(starts_of(timing) for timing in schedules if timing.handle == one.handle),
     )
 
 
@@ -76,9 +89,9 @@ def starts_of(timing: Timing) -> float:
     return count / 12
 
 
-def _categories(template: Template) -> Iterator[str]:
+def _categories(template: Template, pipeline: str) -> Iterator[str]:
     for resource in template.resources.values():
-        if resource.type == "AWS::CodePipeline::Pipeline":
+        if resource.type == "AWS::CodePipeline::Pipeline" and resource.properties.get("Name") == pipeline:
             stages = resource.properties.get("Stages")
             for stage in stages if isinstance(stages, list) else ():
                 yield from _of_actions(stage)

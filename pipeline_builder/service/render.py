@@ -4,32 +4,36 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from pipeline_builder.definition.roles import made_roles
-from pipeline_builder.documents.prefix import read_prefix
 from pipeline_builder.documents.source import load_yaml
-from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
+from pipeline_builder.documents.values import build_settings
 from pipeline_builder.errors import InputProblems, Problem, sort_problems
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.addresses import parse_address
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.manifest.surroundings import reached_by_builds_alone
 from pipeline_builder.opened import Opened
-from pipeline_builder.regions.partitions import partition_of
+from pipeline_builder.service.account import aws_values, place_of, repository_root
 from pipeline_builder.service.cloudformation.access.listing import Names, render_policies
 from pipeline_builder.service.cloudformation.access.people import people
-from pipeline_builder.service.cloudformation.access.roles import Facts, build_access, service_facts
+from pipeline_builder.service.cloudformation.access.roles import (
+    Facts,
+    build_access,
+    further_access,
+    service_facts,
+)
 from pipeline_builder.service.cloudformation.checks import check_service
 from pipeline_builder.service.cloudformation.checks.telling import UNHEARD
 from pipeline_builder.service.cloudformation.description.availability import find_regional, find_untold
 from pipeline_builder.service.cloudformation.description.firing import next_firing
 from pipeline_builder.service.cloudformation.description.lasting import touched_problems
-from pipeline_builder.service.cloudformation.description.model import Place, ServiceModel, build_model
+from pipeline_builder.service.cloudformation.description.lateness import late_problems
+from pipeline_builder.service.cloudformation.description.model import ServiceModel, build_model
+from pipeline_builder.service.cloudformation.description.starting import kept_problems
 from pipeline_builder.service.cloudformation.description.telling import Telling
 from pipeline_builder.service.cloudformation.evaluation.buildspec import parse_buildspec
 from pipeline_builder.service.cloudformation.evaluation.document import Template, load_template
@@ -40,14 +44,13 @@ from pipeline_builder.service.cloudformation.rendering.rendering import (
     render_templates,
 )
 from pipeline_builder.service.costs import Parts, Use, month_of, size_of
+from pipeline_builder.service.further import main_problems, with_further
 from pipeline_builder.service.prices import HOME, load_prices
 from pipeline_builder.service.unwritten import not_written
 
 BUILDSPEC = "buildspec.yml"
-_ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 _OF_AWS = ("PB603", "PB761", "PB762")
 """What a rehearsal has all the same: repositories of this machine, services that a Region lacks."""
-_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,21 +84,23 @@ def render(opened: Opened, *, now: datetime, checked: bool = True) -> Rendered:
     Raises:
         InputProblems: PB601 to PB618, every problem of the service; what composing, access and the checks find.
     """
-    manifest = opened.manifest
+    manifest = opened.manifest.narrowed("")
     values = aws_values(manifest, opened.workspace.values)
-    composing = Opened(replace(opened.workspace, values=values, target="aws"), warn=opened.warn)
-    place = _place(opened, values, composing.composed.definition.pipeline)
+    workspace = replace(opened.workspace.narrowed(""), values=values, target="aws")
+    composing = Opened(workspace, warn=opened.warn, manifest=manifest if manifest.pipelines[1:] else None)
+    place = place_of(opened, values, composing.composed.definition.pipeline)
     model, problems = build_model(manifest, place)
-    problems = (*problems, *_buildspec_problems(opened), *_unreachable(opened))
+    problems = (*problems, *_buildspec_problems(opened), *_unreachable(opened), *main_problems(manifest))
     if not checked:
         # Whoever only rehearses does it on this machine.
         problems = tuple(replace(found, warning=True) if found.id in _OF_AWS else found for found in problems)
     if any(not problem.warning for problem in problems):
         raise InputProblems(*problems)
     facts = _facts(model, manifest, composing)
-    if lost := tuple(touched_problems(model, facts.definition, manifest)):
+    model, facts = with_further(opened, model, facts)
+    if lost := tuple(_lost(model, manifest, facts)):
         raise InputProblems(*lost)
-    for problem in sort_problems((*problems, *facts.definition.warnings)):
+    for problem in sort_problems((*problems, *facts.definition.warnings, *late_problems(model, manifest))):
         opened.warn(problem)
     for problem in not_written(manifest) if checked else ():
         opened.warn(problem)
@@ -103,6 +108,7 @@ def render(opened: Opened, *, now: datetime, checked: bool = True) -> Rendered:
         opened.warn(dear_polling(model, manifest))
     made = composing.composed.definition.made
     model = replace(model, roles=build_access(facts), people=tuple(people(facts).values()), made=made)
+    model = replace(model, further=tuple(map(_with_roles, model.further, facts.further)))
     files = {**render_templates(model), BUILDSPEC: buildspec_path(opened).read_text("utf-8")}
     if checked:
         _check(opened, files, parameter_values(model), model.telling)
@@ -113,6 +119,18 @@ def render(opened: Opened, *, now: datetime, checked: bool = True) -> Rendered:
     return Rendered(model=model, files=files, parameters=parameter_values(model), firings=firings)
 
 
+def _lost(model: ServiceModel, manifest: Manifest, facts: Facts) -> Iterator[Problem]:
+    """Yield what time would take of what steps write, and what would start itself by what it writes."""
+    for one in (facts, *facts.further):
+        yield from touched_problems(model, one.definition, manifest)
+        narrowed = manifest.narrowed(one.handle)
+        yield from kept_problems(one, narrowed, model.place.bucket)
+
+
+def _with_roles(one: ServiceModel, facts: Facts) -> ServiceModel:
+    return replace(one, roles=further_access(facts))
+
+
 def render_parts(opened: Opened) -> Rendered:
     """Return the service without its roles, which alone need the model repositories: what is in it, for its costs.
 
@@ -120,7 +138,7 @@ def render_parts(opened: Opened) -> Rendered:
         InputProblems: PB601 to PB618, every problem of the service's section.
     """
     manifest = opened.manifest
-    place = _place(opened, aws_values(manifest, opened.workspace.values), manifest.service.name)
+    place = place_of(opened, aws_values(manifest, opened.workspace.values), manifest.service.name)
     model, problems = build_model(manifest, place)
     # The pipeline's name is none yet, so whether it is another's place can't be said.
     problems = tuple(found for found in problems if found.id != "PB614")
@@ -204,55 +222,9 @@ def render_access(model: ServiceModel) -> str:
     return render_policies((*model.roles, *model.people), names, prefix=model.name)
 
 
-def aws_values(manifest: Manifest, values: Mapping[str, str]) -> dict[str, str]:
-    """Return the values that builds on AWS have: what the service makes stands for what nobody has set.
-
-    Raises:
-        InputProblems: PB616 where account, Region or a given role are not AWS's.
-    """
-    service = manifest.service
-    account, region = values.get("SMP_ACCOUNTID", "").strip(), values.get("SMP_REGION", "").strip()
-    problems = list(_value_problems(account, region))
-    bucket = _given(values, "SMP_S3BUCKETNAME") or f"{service.name}-{account}-{region}"
-    role = f"arn:{partition_of(region).name}:iam::{account}:role/{service.name}-execution"
-    if service.execution_role == "given":
-        role = _given(values, "SMP_ROLE")
-        if not re.fullmatch(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", role, re.ASCII):
-            message = f"SMP_ROLE is '{role}', and the service is to use it as execution role ('execution_role: given')"
-            hint = "set SMP_ROLE to the role's ARN in the environment or in .env"
-            problems.append(Problem(id="PB616", message=message, place=manifest.service_place, hint=hint))
-    if problems:
-        raise InputProblems(*problems)
-    own = service.execution_role == "per-repository"
-    jobs = made_roles(service.name, account=account, region=region) if own else role
-    return {**values, "SMP_S3BUCKETNAME": bucket, "SMP_ROLE": role, "SMP_JOBROLES": jobs, "SMP_TARGET": "aws"}
-
-
-def _given(values: Mapping[str, str], name: str) -> str:
-    """Return a value that somebody has set; the local target's own are nobody's."""
-    value = values.get(name, "").strip()
-    return "" if value == LOCAL_DEFAULTS[name] else value
-
-
-def _value_problems(account: str, region: str) -> Iterator[Problem]:
-    if not _ACCOUNT.fullmatch(account) or account == LOCAL_DEFAULTS["SMP_ACCOUNTID"]:
-        message = f"SMP_ACCOUNTID is '{account}', expected the twelve digits of the account that the service goes to"
-        hint = "set SMP_ACCOUNTID in the environment or in .env; with --target aws it is that of the credentials"
-        yield Problem(id="PB616", message=message, hint=hint)
-    if not _REGION.fullmatch(region):
-        message = f"SMP_REGION is '{region}', expected the Region that the service goes to, such as 'eu-central-1'"
-        hint = "set SMP_REGION in the environment or in .env; with --target aws it is that of the profile"
-        yield Problem(id="PB616", message=message, hint=hint)
-
-
 def buildspec_path(opened: Opened) -> Path:
     """Return where the buildspec is: CodeBuild looks for it at the root of the repository."""
     return repository_root(opened.workspace.root) / BUILDSPEC
-
-
-def repository_root(folder: Path) -> Path:
-    """Return the root of the git repository that the folder is in; the folder itself where it is in none."""
-    return next((parent for parent in (folder, *folder.parents) if (parent / ".git").exists()), folder)
 
 
 def _buildspec_problems(opened: Opened) -> Iterator[Problem]:
@@ -277,22 +249,6 @@ def _unreachable(opened: Opened) -> Iterator[Problem]:
             message = f"the repository '{repo.name}' is outside of this one, where builds on AWS can't fetch it"
             hint = "give it an https or ssh url for AWS, or 'enabled: false'"
             yield Problem(id="PB603", message=message, place=repo.place, hint=hint)
-
-
-def _place(opened: Opened, values: Mapping[str, str], pipeline: str) -> Place:
-    workspace = opened.workspace
-    return Place(
-        account=values["SMP_ACCOUNTID"].strip(),
-        region=values["SMP_REGION"].strip(),
-        pipeline=pipeline,
-        bucket=values["SMP_S3BUCKETNAME"],
-        role=values["SMP_ROLE"],
-        prefix=read_prefix(values),
-        manifest=workspace.manifest_path.relative_to(repository_root(workspace.root)).as_posix(),
-        kms_key=values.get("SMP_KMSKEY", "").strip(),
-        subnets=values.get("SMP_SUBNETS", "").strip(),
-        security_groups=values.get("SMP_SECURITYGROUPS", "").strip(),
-    )
 
 
 def _facts(model: ServiceModel, manifest: Manifest, composing: Opened) -> Facts:

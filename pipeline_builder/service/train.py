@@ -13,7 +13,8 @@ from pipeline_builder.errors import InputProblems, Problem, RunFailed
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.release.narrowing import LAST, Wanted
 from pipeline_builder.release.run import Start, describe_start
-from pipeline_builder.service.stage import Setting, Staged, publish
+from pipeline_builder.service.setting import Setting
+from pipeline_builder.service.stage import Staged, publish
 from pipeline_builder.session import Session
 from pipeline_builder.views.following import Eyes
 
@@ -144,7 +145,8 @@ def _handed(session: Session, pipeline: DeployedPipeline) -> tuple[str, bool]:
 
 def _own(session: Session, setting: Setting, pipeline: DeployedPipeline) -> Execution | None:
     """Return what this execution of CodePipeline has started before."""
-    return session.target.pipelines.find_caused(pipeline.name, setting.execution) if setting.execution else None
+    found = session.target.pipelines.find_caused(pipeline.name, setting.execution) if setting.execution else None
+    return session.dated(found) if found else None
 
 
 def _is_own(execution: Execution, setting: Setting) -> bool:
@@ -160,7 +162,12 @@ class _Chosen:
 
 
 def _choose(session: Session, setting: Setting) -> _Chosen:
-    """Limit the run to what the trigger is about; where it changed nothing, to the run that it was compared with."""
+    """Limit the run to what the trigger is about; where it changed nothing, to the run that it was compared with.
+
+    Scores are of a date: what another date's have been made of stands for none of them.
+    """
+    if session.composed.definition.kind == "inference":
+        return _Chosen()
     wanted = Wanted(groups=setting.groups)
     if not setting.groups and setting.is_push and setting.use_cache:
         wanted = Wanted(since=LAST)
@@ -175,4 +182,8 @@ def _choose(session: Session, setting: Setting) -> _Chosen:
 def _published(session: Session, setting: Setting, record: RunRecord) -> Staged:
     record = record.model_copy(update={"trigger": setting.words})
     session.write_record(record)
+    if record.kind == "inference":
+        from pipeline_builder.service.scoring import staged_scores
+
+        return staged_scores(session, setting, record)
     return publish(session, setting, record)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from pipeline_builder.release.plan import Plan
     from pipeline_builder.release.record import RunRecord
 
+_MOST = 4
+"""Models that a line speaks of."""
+
 
 def stage_line(stage: str, words: str, seconds: float) -> str:
     """Say what a stage did, and how long it took."""
@@ -69,10 +72,25 @@ def apply_line(applied: Applied) -> str:
 
 
 def gate_line(record: RunRecord) -> str:
-    """Say whether the gate lets a run through that was judged, and where not, why."""
+    """Say whether the gate lets a run through that was judged, and where not, why; of scores what was found."""
     verdict = record.verdict
     assert verdict is not None
+    if record.scores:
+        from pipeline_builder.views.scores import score_words
+
+        return "; ".join(score_words(score) for score in record.scores[:_MOST]) + _more(len(record.scores))
     return "passed" if verdict.passed else f"blocked: {'; '.join(verdict.reasons)}"
+
+
+def publish_line(record: RunRecord, *, changed: bool) -> str:
+    """Say what became of each model's scores, and where readers find them; or that nothing of it is new."""
+    words = [f"{score.model} {score.status} {score.published_to}".rstrip() for score in record.scores[:_MOST]]
+    said = inert_line("; ".join(words)) + _more(len(record.scores)) if words else "nothing"
+    return f"{record.date} {said}{'' if changed else '; nothing changed'}"
+
+
+def _more(count: int) -> str:
+    return f"; and {count - _MOST:,} more models" if count > _MOST else ""
 
 
 def promote_line(record: RunRecord) -> str:

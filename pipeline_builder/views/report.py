@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.dag.outline import Node
 from pipeline_builder.inert import inert_text
 from pipeline_builder.layout import TEMPLATES
 from pipeline_builder.release.approval import failure_text
+from pipeline_builder.release.machines import machine_times
 from pipeline_builder.release.metrics import (
     Compared,
     Confusion,
@@ -23,8 +25,26 @@ from pipeline_builder.release.metrics import (
 from pipeline_builder.release.promote import waiting
 from pipeline_builder.release.record import PackageRecord, RunRecord, StepRecord
 from pipeline_builder.release.standing import Standing, standing
+from pipeline_builder.views import days as over_time
+from pipeline_builder.views import distributions
 from pipeline_builder.views.bounds import MOST_LABELS, MOST_METRICS, MOST_POINTS, bounded, corner, left_out
+from pipeline_builder.views.days import Day, timelines, with_this
 from pipeline_builder.views.drawing import render_svg
+from pipeline_builder.views.drift import STATISTICS
+from pipeline_builder.views.formats import (
+    format_bound,
+    format_duration,
+    format_found,
+    format_machines,
+    format_moment,
+    format_number,
+    format_percent,
+    format_short,
+    format_since,
+    format_statistic,
+)
+from pipeline_builder.views.holdings import size_text
+from pipeline_builder.views.scored import bounds_of, days_of, score_views, scored_sentence, scored_word
 from pipeline_builder.views.trials import HEIGHT, WIDTH, tuned_of, unquoted
 
 if TYPE_CHECKING:
@@ -75,8 +95,13 @@ class Headline:
     tone: str
 
 
-def render_report(record: RunRecord) -> str:
-    """Return the report as HTML: one file, no script, nothing from the network."""
+def render_report(
+    record: RunRecord, days: Sequence[Day] = (), prices: Mapping[str, float] = MappingProxyType({})
+) -> str:
+    """Return the report as HTML: one file, no script, nothing from the network.
+
+    `days` are what the ledger has; `prices` are USD of an hour, by type of machine.
+    """
     whole, record = record, bounded(record)
     failed = [step for step in record.steps if step.status == "Failed"]
     return _template().render(
@@ -94,7 +119,20 @@ def render_report(record: RunRecord) -> str:
         execution_id=record.execution.rsplit("/", 1)[-1],
         seconds=_seconds(record.started, record.ended),
         plot=_PLOT,
+        machines=machine_times(record.steps, prices),
+        scores=score_views(record),
+        statistic_names=STATISTICS,
+        shape_width=distributions.WIDTH,
+        shape_height=distributions.HEIGHT,
+        **_over_time(record, days),
     )
+
+
+def _over_time(record: RunRecord, days: Sequence[Day]) -> dict[str, Any]:
+    """Return what the drawing of the days needs; only an inference run has days."""
+    shown = with_this(days, days_of(record)) if record.kind == "inference" else []
+    sizes = {"days_width": over_time.WIDTH, "days_high": over_time.HIGH, "days_low": over_time.LOW}
+    return {"days": timelines(shown, now=record.date, bounds=bounds_of(record)), **sizes}
 
 
 @functools.lru_cache(maxsize=1)
@@ -114,6 +152,14 @@ def _template() -> Template:
         "duration": format_duration,
         "moment": format_moment,
         "unquoted": unquoted,
+        "statistic": format_statistic,
+        "machines": format_machines,
+        "bound": format_bound,
+        "found": format_found,
+        "percent": format_percent,
+        "short": format_short,
+        "since": format_since,
+        "size": size_text,
     }
     return environment.get_template("report.html.j2")
 
@@ -140,6 +186,9 @@ def _headline(record: RunRecord, failed: Sequence[StepRecord]) -> Headline:  # n
         return Headline(word="Failed", sentence=f"{names} failed; nothing may be promoted.", tone="bad")
     if record.status != "Succeeded":
         return Headline(word=record.status, sentence="The execution did not come to its end.", tone="idle")
+    if record.scores:
+        word, tone = scored_word(record.scores)
+        return Headline(word=word, sentence=scored_sentence(record.scores, record.date), tone=tone)
     if record.verdict and not record.verdict.passed:
         return Headline(word="Blocked", sentence="; ".join(record.verdict.reasons), tone="bad")
     if not record.packages:
@@ -230,27 +279,3 @@ def _nodes(steps: Sequence[StepRecord]) -> list[Node]:
 
 def _seconds(started: datetime | None, ended: datetime | None) -> float | None:
     return (ended - started).total_seconds() if started and ended else None
-
-
-def format_number(value: float | None) -> str:
-    """Return a number as a reader wants it: whole numbers whole, others with four digits that say something."""
-    if value is None:
-        return "none"
-    if float(value).is_integer() and abs(value) < 1e15:
-        return f"{int(value):,}"
-    return f"{value:.4g}" if abs(value) < 1e5 else f"{value:,.0f}"
-
-
-def format_duration(seconds: float | None) -> str:
-    """Return seconds as `0.4 s`, `12.3 s`, `4 min 05 s` or `2 h 03 min`."""
-    if seconds is None:
-        return ""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def format_moment(when: datetime | None) -> str:
-    """Return a time in UTC to the second."""
-    return f"{when:%Y-%m-%d %H:%M:%S} UTC" if when else ""

@@ -17,6 +17,7 @@ from pipeline_builder.release.standing import Standing, standing
 _MOST_METRICS = 12
 _NEXT = "'pipeline-builder retry {}' does it again as it was, 'pipeline-builder up' with what has changed since"
 _FAILURE_LINES = 20
+_MOST_REASONS = 20
 
 
 def render_status(execution: Execution, steps: Sequence[StepState]) -> str:
@@ -112,7 +113,7 @@ def history_json(executions: Sequence[Execution], approvals: Sequence[ApprovalCh
 
 def render_evidence(record: RunRecord) -> str:
     """Return what an approver must see: the metrics beside the champion's, and the commits."""
-    lines: list[str] = []
+    lines = [inert_line(f"started by {record.trigger}")] if record.trigger else []
     for package in record.packages:
         lines.append(f"{inert_line(package.group)} version {package.version} ({package.status}, {_against(package)})")
         lines += _metric_lines(package)
@@ -150,6 +151,10 @@ def render_result(record: RunRecord, report: str) -> str:
     lines += [f"{inert_line(p.arn)}\n  {p.status}{_why(p)}" for p in record.packages]
     from pipeline_builder.release.promote import waiting
 
+    if record.scores:
+        from pipeline_builder.views.scores import render_scores
+
+        lines += ["", render_scores(record.scores), ""]
     if models := waiting(record):
         names = f"{', '.join(package.model for package in models)}: " if len(record.packages) > 1 else ""
         lines.append(f"waiting for approval: {names}'pipeline-builder promote' or 'pipeline-builder reject'")
@@ -185,9 +190,9 @@ def failure_problems(record: RunRecord) -> tuple[Problem, ...]:
     if record.status != "Succeeded":
         return (Problem(id="PB500", message=f"the execution {_id(record)} is {record.status}"),)
     if record.verdict and not record.verdict.passed:
-        return (
-            Problem(id="PB431", message=inert_line("the gate blocks this run: " + "; ".join(record.verdict.reasons))),
-        )
+        left = len(record.verdict.reasons) - _MOST_REASONS
+        reasons = "; ".join(record.verdict.reasons[:_MOST_REASONS]) + (f"; and {left:,} more" if left > 0 else "")
+        return (Problem(id="PB431", message=inert_line(f"the gate blocks this run: {reasons}")),)
     return ()
 
 

@@ -114,7 +114,7 @@ def place(workspace: Workspace) -> str:
         (
             variant(("step_class: Metrics", "step_class: Metric")),
             "{}:52:25: PB204 'step_class' is 'Metric', expected 'Processing', 'Training', 'CreateModel', 'Transform', "
-            "'Metrics', 'RegisterModel' and 26 more\n                step_class: Metric\n                            ^\n"
+            "'Metrics', 'RegisterModel' and 28 more\n                step_class: Metric\n                            ^\n"
             "  hint: did you mean 'Metrics'\n",
         ),
         (

@@ -111,7 +111,7 @@ def test_two_repositories_in_one_graph(tmp_path: Path) -> None:
             ("step_class: Training", "step_class: Trainning"),
             [
                 "churn@1f3c9ab:conf/conf.yaml:41:25: PB204 'step_class' is 'Trainning', expected 'Processing', 'Training', "
-                "'CreateModel', 'Transform', 'Metrics', 'RegisterModel' and 26 more"
+                "'CreateModel', 'Transform', 'Metrics', 'RegisterModel' and 28 more"
             ],
         ),
         (

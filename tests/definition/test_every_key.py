@@ -262,6 +262,7 @@ ELSEWHERE = {
     "framework": "test_images", "version": "test_images", "py_version": "test_images", "base_framework_version": "test_images",
     "lambda": "golden: lambda-and-callback", "callback": "golden: lambda-and-callback",
     "include": "test_bundle", "data": "golden: cached-by-data, and test_definition", "ModelRepack": "test_sample_faults a12 and a13", "source_directory": "test_conf_and_graph",
+    "model_channel": "test_inference",
     "sdk": "tests/sdk/test_made", "tune": "test_tuning", "top_k": "test_tuning",
     "secrets": "tests/security/test_secrets", "ModelPackageGroupDescription": "below", "max_regression": "test_metrics",
     "better": "test_metrics", "parameters": "golden", "name": "golden: parameters", "type": "golden: parameters",

@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from pipeline_builder.conf.conf import ConfFile
-from pipeline_builder.manifest.manifest import ManifestSection
+from pipeline_builder.conf.inference import InferenceFile
+from pipeline_builder.manifest.sections import ManifestSection
 from tests.definition.cases import CASES
 from tests.definition.test_every_key import ROWS, Row, put, tree
 from tests.places import ROOT
@@ -21,6 +22,7 @@ from tests.tiny import CONF, variant
 from tests.workspaces import MANIFEST
 
 CONF_SCHEMA = ConfFile.model_json_schema(by_alias=True)
+INFERENCE_SCHEMA = InferenceFile.model_json_schema(by_alias=True)
 MANIFEST_SCHEMA = ManifestSection.model_json_schema(by_alias=True)
 # VS Code's YAML extension reads a schema without `$schema` as draft 7; others take the newest.
 VALIDATORS = (jsonschema.Draft7Validator, jsonschema.Draft202012Validator)
@@ -45,10 +47,11 @@ def test_they_are_schemas(schema: dict[str, Any]) -> None:
 @pytest.mark.parametrize("path", EXAMPLES, ids=str)
 def test_shipped_confs_pass_and_name_their_schema(path: Path) -> None:
     text = (ROOT / path).read_text("utf-8")
-    assert faults(CONF_SCHEMA, yaml.safe_load(text)) == []
+    schema = INFERENCE_SCHEMA if path.name == "inference.yaml" else CONF_SCHEMA
+    assert faults(schema, yaml.safe_load(text)) == []
     named = re.match(r"# yaml-language-server: \$schema=(\S+)\n", text)
     assert named
-    assert json.loads(((ROOT / path).parent / named[1]).read_text("utf-8")) == CONF_SCHEMA
+    assert json.loads(((ROOT / path).parent / named[1]).read_text("utf-8")) == schema
 
 
 def test_the_shipped_manifest_passes_and_names_its_schema() -> None:

@@ -18,7 +18,7 @@ from tests.conformance.test_conformance import run
 from tests.places import ROOT
 
 PACKAGE = ROOT / "pipeline_builder"
-FOLDERS = ("engine/inside", "engine/standins", "definition/inside")
+FOLDERS = ("engine/inside", "engine/standins", "definition/inside", "monitoring/inside")
 # Run by this program's own Python.
 OWN = ("launch.py", "usage.py", "title.py", "pid_max.py")
 CASES = ("inference/four_functions", "transform/join_csv", "training/sagemaker_training", "processing/own_command")

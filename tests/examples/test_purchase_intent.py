@@ -16,7 +16,7 @@ from tests.examples.definitions import EXAMPLES, check_golden, check_scripts
 from tests.places import ROOT
 
 EXAMPLE = EXAMPLES / "purchase-intent"
-DATA = ROOT / "examples" / "data" / "purchase-intent" / "online_shoppers_intention.csv"
+DATA = ROOT / "examples" / "data" / "purchase-intent" / "labelled" / "online_shoppers_intention.csv"
 
 
 def test_the_data_is_what_the_generator_makes() -> None:

@@ -18,7 +18,8 @@ from pipeline_builder.checkout.runner import Remote
 from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem
 from pipeline_builder.gitops.alone import only_watch
-from pipeline_builder.gitops.watch import LONGEST_PAUSE, Loaded, Ran, Surroundings, Watch
+from pipeline_builder.gitops.surroundings import Loaded, Ran, Surroundings
+from pipeline_builder.gitops.watch import LONGEST_PAUSE, Watch
 from pipeline_builder.manifest.manifest import build_manifest
 from pipeline_builder.workspace import Workspace, load_manifest
 from tests.checkout.repositories import ENVIRONMENT, commit, git, make_repository, serve

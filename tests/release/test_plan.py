@@ -14,7 +14,8 @@ from markdown_it import MarkdownIt
 
 from pipeline_builder.descriptions import CachePrediction, DeployedPipeline
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.release.plan import build_plan, load_plan, plan_json, render_markdown, render_plan
+from pipeline_builder.release.plan import build_plan, plan_json, render_markdown, render_plan
+from pipeline_builder.release.plan_files import load_plans
 
 
 def step(name: str, **arguments: Any) -> dict[str, Any]:
@@ -114,7 +115,7 @@ def test_nothing_deployed_and_nothing_changed() -> None:
 def test_a_plan_is_read_back(tmp_path: Path) -> None:
     plan = build_plan("p", NEW, deployed(OLD), ())
     (tmp_path / "plan.json").write_text(json.dumps(plan_json(plan)))
-    read = load_plan(tmp_path / "plan.json")
+    (read,) = load_plans(tmp_path / "plan.json")
     assert (read.new_sha256, read.base_version) == (plan.new_sha256, 3)
 
 
@@ -122,4 +123,4 @@ def test_a_plan_is_read_back(tmp_path: Path) -> None:
 def test_no_plan(tmp_path: Path, text: str) -> None:
     (tmp_path / "plan.json").write_text(text)
     with pytest.raises(InputProblems, match="PB424 cannot take the plan"):
-        load_plan(tmp_path / "plan.json")
+        load_plans(tmp_path / "plan.json")

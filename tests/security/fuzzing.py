@@ -45,7 +45,7 @@ from pipeline_builder.release.metrics import (
     metric_at,
     parse_metrics,
 )
-from pipeline_builder.release.plan import load_plan
+from pipeline_builder.release.plan_files import load_plans
 from pipeline_builder.release.record import RunRecord, load_record
 from pipeline_builder.serve.application import Application
 from pipeline_builder.serve.background import Background
@@ -135,7 +135,7 @@ def _lock(folder: Path, content: bytes) -> None:
 
 def _plan(folder: Path, content: bytes) -> None:
     with answered():
-        load_plan(_file(folder, "plan.json", content))
+        load_plans(_file(folder, "plan.json", content))
 
 
 def _conf(folder: Path, content: bytes) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_builder.manifest.manifest import ManifestSection
+from pipeline_builder.manifest.sections import ManifestSection
 from tests.doors import Door
 from tests.trio import MANIFEST, NAMES, TRAIN, Trio, make_trio
 from tests.workspaces import Ended

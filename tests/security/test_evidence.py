@@ -11,7 +11,8 @@ import pytest
 
 from pipeline_builder.cli.options import make_session
 from pipeline_builder.errors import PipelineBuilderError, PlanRefused
-from pipeline_builder.service.stage import Setting, run_promote
+from pipeline_builder.service.setting import Setting
+from pipeline_builder.service.stage import run_promote
 from tests.security import attacks
 from tests.security.attacks import (
     Attack,

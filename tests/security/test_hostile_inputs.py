@@ -47,7 +47,7 @@ from pipeline_builder.release.approval import approval_text
 from pipeline_builder.release.gate import judge
 from pipeline_builder.release.junit import render_junit, render_junit_problems
 from pipeline_builder.release.metrics import MOST_LEVELS, MOST_NAME, MOST_NUMBERS, MOST_VALUES, parse_metrics
-from pipeline_builder.release.plan import load_plan
+from pipeline_builder.release.plan_files import load_plans
 from pipeline_builder.release.record import RunRecord, StepRecord, VerdictRecord
 from pipeline_builder.serve.application import Application
 from pipeline_builder.serve.background import Background
@@ -780,7 +780,7 @@ def test_a_body_that_is_no_request(served: Served, body: bytes) -> None:
 def test_a_plan_that_is_none(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "plan.json").write_bytes(text)
     with pytest.raises(InputProblems, match="PB424"):
-        load_plan(tmp_path / "plan.json")
+        load_plans(tmp_path / "plan.json")
 
 
 @pytest.mark.long

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,9 +17,23 @@ from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.manifest import Manifest, build_manifest
 from pipeline_builder.service.cloudformation.access.fetched import fetched
 from pipeline_builder.service.cloudformation.access.people import people
-from pipeline_builder.service.cloudformation.access.roles import DefinitionFacts, Facts, build_access, definition_facts
-from pipeline_builder.service.cloudformation.description.model import Place, ServiceModel, build_model
+from pipeline_builder.service.cloudformation.access.roles import (
+    DefinitionFacts,
+    Facts,
+    build_access,
+    definition_facts,
+    further_access,
+)
+from pipeline_builder.service.cloudformation.access.scoring import with_models
+from pipeline_builder.service.cloudformation.access.touched import place_of_address
+from pipeline_builder.service.cloudformation.description.model import (
+    Place,
+    ServiceModel,
+    build_further,
+    build_model,
+)
 from pipeline_builder.service.cloudformation.rendering.rendering import render_templates
+from pipeline_builder.service.further import with_pairs
 from tests.places import GOLDEN
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
@@ -62,6 +76,25 @@ MADE = Made(
         ),
     ),
 )
+_DATE = {"Get": "Parameters.LogicalDate"}
+SCORING: Mapping[str, Any] = {
+    "Parameters": [{"Name": "LogicalDate", "Type": "String"}, {"Name": "ModelPackage-churn", "Type": "String"}],
+    "Steps": [
+        {
+            "Name": "churn-CreateModel",
+            "Type": "Model",
+            "Arguments": {"PrimaryContainer": {"ModelPackageName": {"Get": "Parameters.ModelPackage-churn"}}},
+        },
+        {
+            "Name": "churn-Score",
+            "Type": "Transform",
+            "Arguments": {
+                "TransformInput": {"S3Uri": {"Std:Join": {"On": "", "Values": ["s3://exports/daily/dt=", _DATE, "/"]}}},
+                "TransformOutput": {"S3OutputPath": "s3://exports/scored/"},
+            },
+        },
+    ],
+}
 SCHEDULES: tuple[Mapping[str, Any], ...] = (
     {"name": "nightly", "cron": "0 2 * * ? *", "timezone": "Europe/Berlin", "groups": ["nightly"]},
     {"name": "weekly", "rate": "7 days", "cache": True, "enabled": False},
@@ -81,10 +114,16 @@ def read_service(
     place: Mapping[str, str] | None = None,
     made: Made | None = None,
     policy: Mapping[str, Any] | None = None,
+    *,
+    pipelines: tuple[Mapping[str, Any], ...] = (),
     **service: Any,
 ) -> tuple[ServiceModel, tuple[Problem, ...]]:
-    """Return the model of a service with roles for the tiny pipeline, and its problems."""
-    written = {"policy": policy} if policy else {}
+    """Return the model of a service with roles for the tiny pipeline, and its problems.
+
+    Of `pipelines` those that use models score what the tiny pipeline registers.
+    """
+    written: dict[str, Any] = {"policy": policy} if policy else {}
+    written |= {"pipelines": pipelines} if pipelines else {}
     manifest = parse_manifest({"repos": repos, "schedules": schedules, "service": {**SERVICE, **service}, **written})
     values = {
         "account": ACCOUNT,
@@ -108,13 +147,56 @@ def read_service(
         subnets=subnets,
         security_groups=groups,
     )
-    return replace(model, roles=build_access(facts), people=tuple(people(facts).values()), made=made), problems
+    model, facts = with_pairs(model, facts, _further(model, facts, manifest))
+    model = replace(model, roles=build_access(facts), people=tuple(people(facts).values()), made=made)
+    further = tuple(
+        replace(one, roles=further_access(its)) for one, its in zip(model.further, facts.further, strict=True)
+    )
+    return replace(model, further=further), problems
+
+
+def _further(model: ServiceModel, facts: Facts, manifest: Manifest) -> Iterator[tuple[ServiceModel, Facts]]:
+    repositories = tuple(repo.name for repo in manifest.repos)
+    for entry in manifest.pipelines[1:]:
+        narrowed = manifest.narrowed(entry.name)
+        its = replace(
+            facts,
+            service=model.service.model_copy(update={"name": narrowed.service_name}),
+            kind=entry.kind,
+            handle=entry.name,
+            owner=model.name,
+            landing=entry.trigger.data,
+            artifacts=model.artifact_bucket,
+            functions=(),
+            has_queues=False,
+        )
+        if entry.is_inference:
+            scoring = definition_facts(
+                "Scoring",
+                json.dumps(SCORING).encode(),
+                bucket=model.place.bucket,
+                prefix=model.place.prefix,
+                data=("s3://exports/daily/dt=${Parameters.LogicalDate}/",),
+                repositories={step["Name"]: repositories[0] for step in SCORING["Steps"]},
+            )
+            used = {repositories[0]: facts.definition.groups}
+            its = replace(
+                its,
+                definition=with_models(scoring, used, [facts.definition]),
+                used=facts.definition.groups,
+                trained=(facts.definition,),
+                published=(place_of_address("s3://predictions/churn/"), place_of_address("s3://predictions/${date}")),
+            )
+        place = replace(model.place, pipeline=its.definition.pipeline)
+        yield build_further(model, narrowed, place, its.used), its
 
 
 def _facts(model: ServiceModel, manifest: Manifest) -> Facts:
     triggers = model.triggers
     return Facts(
         service=model.service,
+        artifacts=model.artifact_bucket,
+        landing=manifest.main.trigger.data,
         definition=_tiny_facts(model.place.bucket, model.place.prefix, tuple(repo.name for repo in manifest.repos)),
         fetched=fetched(manifest.repos),
         polled=fetched(repo for repo in manifest.repos if repo.trigger.kind == "poll"),

@@ -10,7 +10,8 @@ import pytest
 
 from pipeline_builder.descriptions import Approval
 from pipeline_builder.errors import InputProblems, PlanRefused
-from pipeline_builder.service.stage import Setting, Staged, run_promote, run_reject
+from pipeline_builder.service.setting import Setting
+from pipeline_builder.service.stage import Staged, run_promote, run_reject
 from tests.service.test_stage import Service, session
 from tests.trio import Trio, make_trio
 

@@ -74,7 +74,7 @@ def test_every_price_has_a_page_of_aws_and_a_use() -> None:
     prices = load_prices(HOME)
     used = {
         line.price
-        for parts in (*OTHERS.values(), BEFORE, replace(BEFORE, scheduled=30), replace(NOW, queues=1))
+        for parts in (*OTHERS.values(), BEFORE, replace(BEFORE, scheduled=30), replace(NOW, queues=1, landings=1))
         for compute in ("small", "medium", "large")
         for line in month(replace(parts, compute=compute)).lines
     }

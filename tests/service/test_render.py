@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_builder.service.render import aws_values, next_firings
+from pipeline_builder.service.account import aws_values
+from pipeline_builder.service.render import next_firings
 from tests.places import ROOT
 from tests.serve.serving import ROLE, serving
 from tests.service.services import CONNECTION, SERVICE, parse_manifest, read_service, read_template

@@ -9,7 +9,7 @@ import click
 from pipeline_builder.cli.staging import stage_command
 from pipeline_builder.descriptions import Approval
 from pipeline_builder.service.cloudformation.evaluation.physical import Home
-from pipeline_builder.service.stage import read_setting
+from pipeline_builder.service.setting import read_setting
 from pipeline_builder.service.widening import compare_templates
 from tests.places import ROOT
 from tests.service.services import ACCOUNT, REGION, read_template, render

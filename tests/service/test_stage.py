@@ -16,7 +16,8 @@ from pipeline_builder.cli.options import make_session
 from pipeline_builder.descriptions import Approval
 from pipeline_builder.errors import InputProblems, PlanRefused
 from pipeline_builder.release.proof import approval_of
-from pipeline_builder.service.stage import Setting, console_link, read_setting, run_promote, run_reject
+from pipeline_builder.service.setting import Setting, read_setting
+from pipeline_builder.service.stage import console_link, run_promote, run_reject
 from pipeline_builder.service.train import run_train
 from pipeline_builder.session import Session
 from pipeline_builder.views.following import Eyes

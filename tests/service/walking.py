@@ -36,7 +36,7 @@ class Walk:
     events: int = 2  # started, and ended
     retries: int = 0
     pauses: list[float] = field(default_factory=list)
-    definition: Any = field(default_factory=lambda: wait_definition("models"))
+    definition: Any = field(default_factory=lambda: wait_definition("models", "Train"))
 
     @property
     def transitions(self) -> int:

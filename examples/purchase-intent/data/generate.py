@@ -17,8 +17,15 @@ COLUMNS = (
     "ProductRelated_Duration", "BounceRates", "ExitRates", "PageValues", "SpecialDay", "Month", "OperatingSystems",
     "Browser", "Region", "TrafficType", "VisitorType", "Weekend", "Revenue",
 )  # fmt: skip
-MONTHS = {"Feb": 2, "Mar": 19, "May": 34, "June": 3, "Jul": 4, "Aug": 4, "Sep": 4, "Oct": 5, "Nov": 30, "Dec": 17}
-VISITORS = {"Returning_Visitor": 856, "New_Visitor": 137, "Other": 7}
+USUAL = {
+    "Month": {"Feb": 2, "Mar": 19, "May": 34, "June": 3, "Jul": 4, "Aug": 4, "Sep": 4, "Oct": 5, "Nov": 30, "Dec": 17},
+    "VisitorType": {"Returning_Visitor": 856, "New_Visitor": 137, "Other": 7},
+    "OperatingSystems": {1: 21, 2: 53, 3: 21, 4: 4, 5: 1, 6: 1, 7: 1, 8: 1},
+    "Browser": {1: 20, 2: 65, 3: 1, 4: 6, 5: 4, 6: 1, 7: 1, 8: 1, 10: 1, 13: 1},
+    "Region": {1: 39, 2: 9, 3: 19, 4: 10, 5: 3, 6: 7, 7: 6, 8: 3, 9: 4},
+    "TrafficType": {1: 20, 2: 32, 3: 17, 4: 9, 5: 2, 6: 4, 8: 3, 10: 4, 11: 2, 13: 6, 20: 1},
+}
+"""How often each category comes."""
 
 
 def main(path):
@@ -38,11 +45,14 @@ def table():
     return text.getvalue()
 
 
-def session(generator):
-    """Return one row: first what the visitor is like, then the pages, then whether it ended in a purchase."""
-    month = pick(generator, MONTHS)
-    visitor = pick(generator, VISITORS)
-    interest = generator.gauss(0.25 if visitor == "New_Visitor" else 0.0, 1.0)
+def session(generator, shares=USUAL, lift=0.0):
+    """Return one row: first what the visitor is like, then the pages, then whether it ended in a purchase.
+
+    `shares` says how often each category comes, `lift` how much more visitors are interested than usual.
+    """
+    month = pick(generator, shares["Month"])
+    visitor = pick(generator, shares["VisitorType"])
+    interest = generator.gauss(0.25 if visitor == "New_Visitor" else 0.0, 1.0) + lift
     administrative, administrative_time = pages(generator, 2.3 + 0.5 * interest, 35)
     informational, informational_time = pages(generator, 0.5 + 0.2 * interest, 68)
     product, product_time = pages(generator, 25 * math.exp(0.35 * interest), 37)
@@ -63,10 +73,8 @@ def session(generator):
     return (
         administrative, administrative_time, informational, informational_time, product, product_time,
         round(bounces, 6), round(exits, 6), round(page_value, 6), special, month,
-        pick(generator, {1: 21, 2: 53, 3: 21, 4: 4, 5: 1, 6: 1, 7: 1, 8: 1}),
-        pick(generator, {1: 20, 2: 65, 3: 1, 4: 6, 5: 4, 6: 1, 7: 1, 8: 1, 10: 1, 13: 1}),
-        pick(generator, {1: 39, 2: 9, 3: 19, 4: 10, 5: 3, 6: 7, 7: 6, 8: 3, 9: 4}),
-        pick(generator, {1: 20, 2: 32, 3: 17, 4: 9, 5: 2, 6: 4, 8: 3, 10: 4, 11: 2, 13: 6, 20: 1}),
+        pick(generator, shares["OperatingSystems"]), pick(generator, shares["Browser"]),
+        pick(generator, shares["Region"]), pick(generator, shares["TrafficType"]),
         visitor, str(weekend).upper(), str(revenue).upper(),
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pipeline_builder.definition.policy.asking import Asking
 from pipeline_builder.definition.policy.elsewhere import ADDRESS
-from pipeline_builder.definition.policy.known import EXECUTION
+from pipeline_builder.definition.policy.known import DATE, EXECUTION
 from pipeline_builder.definition.policy.member import Member
 from pipeline_builder.definition.policy.requests import UNKNOWABLE
 from pipeline_builder.definition.policy.territory import Territory, climbs, is_inside, plain
@@ -98,7 +98,7 @@ def _climbing(asking: Asking, problem_id: str, address: str, path: DataPath) -> 
 
 
 def _known_part(address: str) -> str:
-    return address.partition(EXECUTION)[0]
+    return address.partition(EXECUTION)[0].partition(DATE)[0]
 
 
 def _unreadable(asking: Asking, address: str) -> str:

@@ -29,6 +29,8 @@ _ARTIFACT = "ModelArtifacts.S3ModelArtifacts"
 _NAMES = ("OutputName", "InputName", "ChannelName")
 EXECUTION = "⟨execution⟩"
 """Stands for what only an execution knows, and nobody chooses: its id, its times."""
+DATE = "⟨date⟩"
+"""Stands for the logical date, or a part of it: of fixed letters, and the same for all addresses of a run."""
 _DEEPEST = 20
 
 

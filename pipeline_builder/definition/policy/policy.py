@@ -29,13 +29,15 @@ from pipeline_builder.definition.policy.groups import (
     groups_of,
 )
 from pipeline_builder.definition.policy.indexes import allowed, check_indexes, refused
-from pipeline_builder.definition.policy.known import Known, flat
+from pipeline_builder.definition.policy.known import DATE, Known, flat
+from pipeline_builder.definition.policy.landing import Output
 from pipeline_builder.definition.policy.member import Member
 from pipeline_builder.definition.policy.members import find_members
 from pipeline_builder.definition.policy.model import check_model
 from pipeline_builder.definition.policy.requests import check_request
 from pipeline_builder.definition.policy.secrets import check_secrets
-from pipeline_builder.definition.policy.territory import Territory
+from pipeline_builder.definition.policy.territory import Territory, is_inside
+from pipeline_builder.definition.policy.uses import check_published, check_uses
 from pipeline_builder.definition.policy.volumes import check_volume
 from pipeline_builder.definition.roles import role_of
 from pipeline_builder.definition.shapes.kinds import STEP_TYPES
@@ -148,9 +150,28 @@ def hold(policed: Policed, given: Mapping[str, str] | None = None) -> Held:
     problems += _strangers(policed, names)
     problems += check_nesting(written)
     problems += _check_name(policed)
+    problems += check_uses(policed)
+    problems += check_published(policed)
     problems += check_groups(groups, default_groups(policed.graph))
     problems += check_indexes(_bundles(policed), policed.rules, indexed)
     return Held(problems=sort_problems(problems), written=tuple(written), groups=tuple(groups))
+
+
+def outputs_of(policed: Policed) -> tuple[Output, ...]:
+    """Return where runs of a definition write to: its steps, what is published, and what the service keeps of it."""
+    found = [Output(address=policed.territory.base, what="what is kept", place=None)]
+    for one in _asked(policed, {}):
+        for member in find_members(one.type, one.request):
+            if isinstance(member, Member) and member.kind == "write":
+                address = one.known.beginning(member.value).text or ""
+                if address.startswith("s3://") and not is_inside(address, policed.territory.base):
+                    found.append(Output(address=address, what=f"step '{one.name}'", place=one.place(member.path)))
+    for unit in policed.graph.units.values():
+        if publish := getattr(unit.section, "publish", None):
+            place = unit.conf.document.place((*unit.path, "publish", "to"))
+            address = publish.to.partition("${")[0]
+            found.append(Output(address=address, what=f"what is published of '{unit.name}'", place=place))
+    return tuple(found)
 
 
 def own_role(settings: Settings, step: Step) -> str:
@@ -163,7 +184,8 @@ def _asked(policed: Policed, given: Mapping[str, str]) -> Iterator[Asking]:
     steps = dict(flat(items_of(document, "Steps")))
     declared = items_of(document, "Parameters")
     defaults = {text_of(item, "Name"): member_at(item, ("DefaultValue",)) for item in declared}
-    known = Known(steps=steps, parameters={**defaults, **given}, pipeline=policed.graph.pipeline)
+    dates = dict.fromkeys(policed.definition.dates, DATE)
+    known = Known(steps=steps, parameters={**defaults, **dates, **given}, pipeline=policed.graph.pipeline)
     for name, composed in steps.items():
         step = policed.graph.by_name.get(policed.definition.owners.get(name, name))
         if step is None or not isinstance(composed, dict):

@@ -26,19 +26,20 @@ class Territory:
     prefix: str = ""
 
     @property
-    def _base(self) -> str:
+    def base(self) -> str:
+        """The folder that everything of the pipeline lies below."""
         return f"s3://{self.bucket}/{self.prefix}{self.pipeline}/"
 
     def own(self, repo: str) -> str:
         """Return the folder that a repository's steps write to."""
-        return f"{self._base}{repo}/"
+        return f"{self.base}{repo}/"
 
     def is_own(self, address: str, repo: str, steps: frozenset[str]) -> bool:
         """Tell whether an address is the repository's by itself: in its folder, or an execution's of one of its steps.
 
         The second is how it was before repositories had folders.
         """
-        shared = tuple(f"{self._base}executions/{EXECUTION}/{step}" for step in steps)
+        shared = tuple(f"{self.base}executions/{EXECUTION}/{step}" for step in steps)
         return is_inside(address, self.own(repo)) or any(is_inside(address, folder) for folder in shared)
 
     def protected(self, address: str) -> str:

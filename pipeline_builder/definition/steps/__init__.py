@@ -19,6 +19,7 @@ from pipeline_builder.definition.steps.checks import compose_clarify_check, comp
 from pipeline_builder.definition.steps.condition import compose_condition, compose_fail
 from pipeline_builder.definition.steps.context import Context, Mapped
 from pipeline_builder.definition.steps.model import compose_create_model, compose_register_model
+from pipeline_builder.definition.steps.monitoring import compose_baseline, compose_monitor
 from pipeline_builder.definition.steps.processing import compose_metrics, compose_processing
 from pipeline_builder.definition.steps.training import compose_training
 from pipeline_builder.definition.steps.transform import compose_transform
@@ -33,6 +34,8 @@ COMPOSERS: Mapping[str, Callable[[Context, Step], Mapped]] = {
     "Transform": compose_transform,
     "Metrics": compose_metrics,
     "RegisterModel": compose_register_model,
+    "Baseline": compose_baseline,
+    "Monitor": compose_monitor,
     **dict.fromkeys(TYPED, compose_typed),
     "Lambda": compose_lambda,
     "Callback": compose_callback,

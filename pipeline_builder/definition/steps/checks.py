@@ -9,11 +9,20 @@ from typing import Any
 
 from pipeline_builder.conf.checks import CheckSection, ClarifyCheckSection, QualityCheckSection
 from pipeline_builder.conf.graph import Graph, Step
-from pipeline_builder.definition.steps.context import Context, Mapped, chained_outputs, execution_uri, without_empty
+from pipeline_builder.definition.steps.context import (
+    DATA_QUALITY,
+    MODEL_QUALITY,
+    Context,
+    Mapped,
+    chained_outputs,
+    execution_uri,
+    without_empty,
+)
 from pipeline_builder.definition.steps.group import own_group
 from pipeline_builder.definition.steps.instances import job_request
+from pipeline_builder.definition.uses import package_reference
 from pipeline_builder.descriptions import JSON
-from pipeline_builder.documents.expressions import get
+from pipeline_builder.documents.expressions import get, join
 from pipeline_builder.errors import InputProblems, Problem
 
 _BASE = "/opt/ml/processing"
@@ -50,7 +59,7 @@ def compose_quality_check(context: Context, step: Step, section: QualityCheckSec
         if getattr(section, key)
     ]
     request = job_request(context, step, section, inputs, _output(context, step, section, "quality_check_output"))
-    about = {"SuppliedBaselineStatistics": section.supplied_baseline_statistics or None}
+    about = {"SuppliedBaselineStatistics": section.supplied_baseline_statistics or _of_package(step, _STATISTICS)}
     return {
         "Type": "QualityCheck",
         "Arguments": {**request, "Environment": environment},
@@ -156,8 +165,22 @@ def _about(context: Context, step: Step, section: CheckSection) -> Mapped:
         "SkipCheck": section.skip_check,
         "FailOnViolation": section.fail_on_violation,
         "RegisterNewBaseline": section.register_new_baseline,
-        "SuppliedBaselineConstraints": section.supplied_baseline_constraints or None,
+        "SuppliedBaselineConstraints": section.supplied_baseline_constraints or _of_package(step, _CONSTRAINTS),
     }
+
+
+def _of_package(step: Step, what: str) -> JSON:
+    """Return what of the baseline of the model package that scores a check is held against.
+
+    None where it isn't: with a group the service looks for the baseline itself, of the latest approved package.
+    """
+    section = step.request
+    if not isinstance(section, QualityCheckSection) or not step.unit.section.used:
+        return None
+    if section.skip_check is True or section.model_package_group_name:
+        return None
+    files = DATA_QUALITY if section.check == "data_quality" else MODEL_QUALITY
+    return join("", package_reference("baseline", step.unit.name), files[what])
 
 
 def _check(section: CheckSection) -> str:

@@ -19,6 +19,13 @@ from pipeline_builder.errors import InputProblems, Problem
 
 Mapped = dict[str, JSON]
 DEFAULT_CHANNEL = "train"
+# The files of a baseline by the members of DriftCheckBaselines that have their addresses.
+DATA_QUALITY: Mapping[str, str] = {"Statistics": "statistics.json", "Constraints": "constraints.json"}
+MODEL_QUALITY: Mapping[str, str] = {
+    "Statistics": "quality_statistics.json", "Constraints": "quality_constraints.json",
+}  # fmt: skip
+WATCHING = {"Baseline": "baseline", "Monitor": "monitor"}
+"""The one output of the steps that watch data, by their class."""
 # Below the pipeline's name in its bucket: code and lists of files by their hashes, definitions, evidence; and what
 # executions made before each repository had a folder of its own.
 OWN_FOLDERS = ("code", "definitions", "evidence", "executions", "manifests")
@@ -150,6 +157,9 @@ def chained_outputs(context: Context, step: Step, *, single: str = DEFAULT_CHANN
         elif source.step_class == "Metrics":
             label = report_output(source)
             outputs.append(Chained(step=name, label=label, uri=output_uri(name, label)))
+        elif source.step_class in WATCHING:
+            label = WATCHING[source.step_class]
+            outputs.append(Chained(step=name, label=label, uri=output_uri(name, label)))
         elif source.trains:
             outputs.append(Chained(step=name, label=single, uri=model_uri(source, top)))
         else:
@@ -264,7 +274,7 @@ def dependencies(step: Step) -> Mapped:
 
 def retry_policies(step: Step) -> Mapped:
     """Return when the service tries the step again; a policy that names no exceptions has all that fit the step."""
-    section = step.registry if step.step_class in ("CreateModel", "RegisterModel") else step.own
+    section = step.modelled or step.own
     asked = section.retry if section else step.request.attempts if step.request else ()
     has_job = step.job is not None or (step.request is not None and step.step_class not in _ELSEWHERE)
     policies: list[JSON] = []

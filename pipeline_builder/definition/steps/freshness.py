@@ -16,6 +16,7 @@ from pipeline_builder.definition.names import parameter_name
 from pipeline_builder.definition.steps.context import Mapped
 from pipeline_builder.definition.steps.data import files_of
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.dates import with_parameters
 from pipeline_builder.documents.expressions import get, is_expression
 from pipeline_builder.documents.members import member_at
 from pipeline_builder.errors import InputProblems, Place, Problem
@@ -28,11 +29,24 @@ MOST_VARIABLES: Mapping[str, int] = {"Processing": 100, "Training": 100, "Transf
 
 def data_parameters(graph: Graph) -> Mapping[str, str]:
     """Return the parameter of each step that is cached by its data, by the step's name."""
-    return {
-        step.name: parameter_name("Data", step.name)
-        for step in graph.steps
-        if step.own and step.own.cache.data and not without_data(step)
-    }
+    return {step.name: parameter_name("Data", step.name) for step in graph.steps if _is_told(step)}
+
+
+def _is_told(step: Step) -> bool:
+    """Tell whether a step's own files are looked at by each start: of an inference pipeline all are, whatever its step
+    cache, for what has been scored already isn't scored again.
+    """
+    if step.unit.infers:
+        return bool(_own(step))
+    return bool(step.own and step.own.cache.data and not without_data(step))
+
+
+def _own(step: Step) -> list[JSON]:
+    """Return the addresses of a step's own files: those of its channels, or the data of a check."""
+    if step.job is not None:
+        return [uri for _, _, uri in files_of(step.job.channels)]
+    dataset = getattr(step.request, "dataset", "")
+    return [dataset] if dataset else []
 
 
 def without_data(step: Step) -> str:
@@ -45,19 +59,26 @@ def without_data(step: Step) -> str:
 
 
 def data_addresses(step: Step) -> tuple[str, ...]:
-    """Return the addresses of a step's own files, as a listing takes them.
+    """Return the addresses of a step's own files, as a listing takes them: what a start gives, the date for one, stands
+    in them as `${Parameters.<name>}`.
 
     Raises:
         InputProblems: PB329 for an address that only an execution knows, or that is a list of others.
     """
     if getattr(step.job, "s3_data_type", "") == "ManifestFile":  # which Processing and Evaluation have
         raise InputProblems(_listing(step))
-    uris = [uri for _, _, uri in files_of(step.job.channels)] if step.job else []
-    plain = tuple(uri for uri in uris if isinstance(uri, str))
-    if len(plain) == len(uris):
-        return plain
+    uris = _own(step)
+    told = [with_parameters(uri) if step.unit.infers else uri for uri in uris]
+    known = tuple(uri for uri in told if isinstance(uri, str))
+    if len(known) == len(uris):
+        return known
     message = f"step '{step.name}': 'cache.data' needs addresses that are known before the run, and one is a reference"
     hint = "write the address itself, or leave 'data' out and let the cache expire"
+    if step.unit.infers:
+        message = (
+            f"step '{step.name}': what it reads is listed before the run, and one of its addresses isn't known then"
+        )
+        hint = "an address may have the date and pipeline parameters in it; what a step makes is chained"
     raise InputProblems(Problem(id="PB329", message=message, place=step.section_place("cache"), hint=hint))
 
 
@@ -65,6 +86,9 @@ def _listing(step: Step) -> Problem:
     """A change of what a manifest names would go unseen, and an old result be taken for the new data's."""
     message = f"step '{step.name}': 'cache.data' looks at the step's own files, and these are lists of others"
     hint = "write the files that they name into 'dataFiles': a manifest is made of them; or leave 'data' out"
+    if step.unit.infers:
+        message = f"step '{step.name}': what it reads is listed before the run, and its files are lists of others"
+        hint = "write the files that they name into 'dataFiles', or a prefix that they all have"
     return Problem(id="PB329", message=message, place=step.section_place("cache"), hint=hint)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pipeline_builder.conf.containers import containers_of
 from pipeline_builder.conf.graph import Step
 from pipeline_builder.definition.steps.checks import registered_baselines
@@ -15,7 +17,12 @@ from pipeline_builder.definition.steps.context import (
     without_empty,
 )
 from pipeline_builder.definition.steps.group import group_name
+from pipeline_builder.definition.steps.monitoring import baseline_members
+from pipeline_builder.definition.uses import package_reference
 from pipeline_builder.documents.expressions import get
+
+if TYPE_CHECKING:
+    from pipeline_builder.conf.inference import UsedModelSection
 
 # The service takes 50 custom properties; a model that depends on more repositories names the manifest's commit only.
 _MOST_REPOSITORIES = 40
@@ -23,7 +30,10 @@ _MOST_REPOSITORIES = 40
 
 def compose_create_model(context: Context, step: Step) -> Mapped:
     """Return the step: the unit's last trained artifact, in the registry's image, with the inference code."""
-    settings, containers = context.settings, model_containers(context, step)
+    settings = context.settings
+    if used := step.unit.section.used:
+        return _create_from_package(context, step, used)
+    containers = model_containers(context, step)
     held: Mapped = {"Containers": containers} if containers_of(step) else {"PrimaryContainer": containers[0]}
     request: Mapped = {
         "ModelName": step.unit.section.name,
@@ -37,11 +47,29 @@ def compose_create_model(context: Context, step: Step) -> Mapped:
     return {"Type": "Model", "Arguments": without_empty(request)}
 
 
+def _create_from_package(context: Context, step: Step, used: UsedModelSection) -> Mapped:
+    """Return the step with all containers of a model package, which each start names: a promotion changes no byte."""
+    package: Mapped = {
+        "ModelPackageName": package_reference("package", step.unit.name),
+        "Environment": context.texts(used.env),
+    }
+    transform = step.unit.section.transform
+    request: Mapped = {
+        "ModelName": step.unit.section.name,
+        "ExecutionRoleArn": context.role(step),
+        "Containers": [without_empty(package)],  # as AWS documents it: a package may have several
+        "VpcConfig": vpc_config(context.settings),
+        "EnableNetworkIsolation": True if context.is_isolated(step) else None,
+        "Tags": tag_list(context, transform.tags if transform else {}),
+    }
+    return {"Type": "Model", "Arguments": without_empty(request)}
+
+
 def compose_register_model(context: Context, step: Step) -> Mapped:
     """Return the step: a new version of the model's package group, with metrics and provenance."""
     registry, unit = step.registry, step.unit
     inference = registry.inference
-    calculated, baselines = registered_baselines(context, step)
+    calculated, checked = registered_baselines(context, step)
     specification: Mapped = {
         "Containers": model_containers(context, step),
         "SupportedContentTypes": list(inference.content_types),
@@ -55,7 +83,7 @@ def compose_register_model(context: Context, step: Step) -> Mapped:
         "ModelApprovalStatus": registry.approval,
         "InferenceSpecification": without_empty(specification),
         "ModelMetrics": _metrics(context, step, calculated),
-        "DriftCheckBaselines": baselines,
+        "DriftCheckBaselines": {**checked, **baseline_members(context, step, checked)},
         "SecurityConfig": without_empty({"KmsKeyId": context.settings.kms_key}),
         **_provenance(context, step),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
+from pipeline_builder.conf.belonging import channel_of
 from pipeline_builder.conf.graph import Step
 from pipeline_builder.conf.sections import EvaluateSection, JobSection, PreprocessSection
 from pipeline_builder.definition.handing import job_variables, secret_variables
@@ -21,7 +22,8 @@ from pipeline_builder.definition.steps.context import (
     vpc_config,
     without_empty,
 )
-from pipeline_builder.definition.steps.data import DataInput, processing_inputs
+from pipeline_builder.definition.steps.data import DataInput, Placed, processing_inputs
+from pipeline_builder.definition.uses import package_reference
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import get, s3_uri
 
@@ -33,7 +35,7 @@ def compose_processing(context: Context, step: Step) -> Mapped:
     job = step.job
     assert isinstance(job, PreprocessSection)
     outputs: list[JSON] = [
-        _output(channel, execution_uri(context, step, channel), _output_path(job, channel), job.s3_upload_mode)
+        job_output(channel, execution_uri(context, step, channel), _output_path(job, channel), job.s3_upload_mode)
         for channel in output_channels(step)
     ]
     return {"Type": "Processing", "Arguments": _request(context, step, outputs), **cache_config(step)}
@@ -50,7 +52,7 @@ def compose_metrics(context: Context, step: Step) -> Mapped:
     job = step.job
     assert isinstance(job, EvaluateSection)
     name = job.output_name
-    outputs: list[JSON] = [_output(name, _metrics_uri(context, step, job), job.output_path, "EndOfJob")]
+    outputs: list[JSON] = [job_output(name, _metrics_uri(context, step, job), job.output_path, "EndOfJob")]
     report: JSON = {"PropertyFileName": name, "OutputName": name, "FilePath": job.file}
     arguments = _request(context, step, outputs)
     return {"Type": "Processing", "Arguments": arguments, "PropertyFiles": [report], **cache_config(step)}
@@ -66,10 +68,21 @@ def _metrics_uri(context: Context, step: Step, job: EvaluateSection) -> JSON:
 
 
 def _request(context: Context, step: Step, outputs: list[JSON]) -> Mapped:
+    job = step.job
+    assert isinstance(job, PreprocessSection | EvaluateSection)
+    chained = [*_chained(context, step, job), *_model(step, job)]
+    own, placed = processing_inputs(step, job, len(chained))
+    return processing_request(
+        context, step, [*(_own(context, step, data) for data in own), *chained], outputs, list(placed)
+    )
+
+
+def processing_request(
+    context: Context, step: Step, inputs: list[JSON], outputs: list[JSON], placed: list[Placed]
+) -> Mapped:
+    """Return the request of a processing job with these inputs and the step's code; `placed` are files to be moved."""
     job, settings = step.job, context.settings
     assert isinstance(job, PreprocessSection | EvaluateSection)
-    chained = _chained(context, step, job)
-    own, placed = processing_inputs(step, job, len(chained))
     network = vpc_config(settings)
     cluster: Mapped = {
         "InstanceCount": job.instance_count,
@@ -77,7 +90,7 @@ def _request(context: Context, step: Step, outputs: list[JSON]) -> Mapped:
         "VolumeSizeInGB": job.volume_size,
         "VolumeKmsKeyId": settings.kms_key,
     }
-    code = _input("code", context.code[step.name], CODE, job)
+    code = job_input("code", context.code[step.name], CODE, job)
     folders = {file.source_name: input_folder(step, file.source_name) for file in placed}
     return without_empty(
         {
@@ -87,7 +100,7 @@ def _request(context: Context, step: Step, outputs: list[JSON]) -> Mapped:
                 "ImageUri": context.image(step, job),
                 **application(context, step, job, [(file, folders[file.source_name]) for file in placed]),
             },
-            "ProcessingInputs": [*(_own(context, step, data) for data in own), *chained, code],
+            "ProcessingInputs": [*inputs, code],
             "ProcessingOutputConfig": without_empty({"Outputs": outputs, "KmsKeyId": settings.kms_key}),
             "ProcessingResources": {"ClusterConfig": without_empty(cluster)},
             "StoppingCondition": {"MaxRuntimeInSeconds": job.max_runtime},
@@ -108,9 +121,9 @@ def _own(context: Context, step: Step, data: DataInput) -> Mapped:
     job = step.job
     assert isinstance(job, PreprocessSection | EvaluateSection)
     if data.manifest:
-        source = _input(f"files-{data.name}", data.manifest.uri(context.base), f"{_FILES}/{data.name}", job)
+        source = job_input(f"files-{data.name}", data.manifest.uri(context.base), f"{_FILES}/{data.name}", job)
         return {**source, "S3Input": {**_s3(source), "S3DataType": "ManifestFile", "S3InputMode": "File"}}
-    return _input(data.name, data.uri, f"{input_folder(step, data.name)}/{data.name}", job)
+    return job_input(data.name, data.uri, f"{input_folder(step, data.name)}/{data.name}", job)
 
 
 def _s3(source: Mapped) -> Mapped:
@@ -150,11 +163,18 @@ def _chained(context: Context, step: Step, job: PreprocessSection | EvaluateSect
     for output in found:
         label = output.label if metrics else f"input-{output.label}"
         name = channel_name(output.step, label)
-        inputs.append(_input(name, output.uri, f"{BASE}/input/{name}", job))
+        inputs.append(job_input(name, output.uri, f"{BASE}/input/{name}", job))
     return inputs
 
 
-def _input(name: str, uri: JSON, path: str, job: JobSection) -> Mapped:
+def _model(step: Step, job: PreprocessSection | EvaluateSection) -> list[JSON]:
+    """Return the input with the artifact of the model package that the step scores with."""
+    name = channel_of(step)
+    return [job_input(name, package_reference("artifact", step.unit.name), f"{BASE}/input/{name}", job)] if name else []
+
+
+def job_input(name: str, uri: JSON, path: str, job: JobSection) -> Mapped:
+    """Return an input: what is at an address comes into a folder of the container."""
     return {"InputName": name, "AppManaged": False, "S3Input": _s3_input(uri, path, job, code=name == "code")}
 
 
@@ -171,6 +191,7 @@ def _s3_input(uri: JSON, path: str, job: JobSection, *, code: bool) -> Mapped:
     }
 
 
-def _output(name: str, uri: JSON, path: str, mode: JSON) -> Mapped:
+def job_output(name: str, uri: JSON, path: str, mode: JSON) -> Mapped:
+    """Return an output: what is in a folder of the container goes to an address."""
     destination: Mapped = {"S3Uri": uri, "LocalPath": path, "S3UploadMode": mode}
     return {"OutputName": name, "AppManaged": False, "S3Output": destination}

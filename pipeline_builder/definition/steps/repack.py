@@ -40,7 +40,7 @@ _SCRIPT = (
 def needs_repack(step: Step) -> bool:
     """Tell whether the model of a CreateModel or RegisterModel step gets its inference code into the archive."""
     transform = step.unit.section.transform
-    return step.registry.repack and needs_training(step) and bool(transform and transform.entry_point)
+    return needs_training(step) and step.registry.repack and bool(transform and transform.entry_point)
 
 
 def repack_name(training: Step, top: int | None = None) -> str:

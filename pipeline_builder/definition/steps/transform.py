@@ -32,7 +32,7 @@ def compose_transform(context: Context, step: Step) -> Mapped:
     assert isinstance(job, TransformSection)
     model = context.needed(step, "CreateModel")
     assert model is not None
-    source: Mapped = {"S3DataType": "S3Prefix", "S3Uri": _input(context, step, job)}
+    source: Mapped = {"S3DataType": "S3Prefix", "S3Uri": input_uri(context, step)}
     resources: Mapped = {"InstanceCount": job.instance_count, "InstanceType": job.instance_type}
     request: Mapped = {
         "TransformJobName": job.base_job_name,
@@ -65,7 +65,14 @@ def compose_transform(context: Context, step: Step) -> Mapped:
     return {"Type": "Transform", "Arguments": without_empty(request), **cache_config(step)}
 
 
-def _input(context: Context, step: Step, job: TransformSection) -> JSON:
+def input_uri(context: Context, step: Step) -> JSON:
+    """Return the address of what the step predicts.
+
+    Raises:
+        InputProblems: PB320, PB321 where the one input can't be told.
+    """
+    job = step.job
+    assert isinstance(job, TransformSection)
     chained = chained_outputs(context, step, single=own_channel(job))
     own = [uri for _, _, uri in files_of(job.channels)]
     if chained:

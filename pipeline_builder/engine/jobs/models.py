@@ -45,6 +45,8 @@ def place_container(step: str, container: Container, ml: Path, store: LocalStore
 
 def doubts_of(container: Container) -> Iterator[Problem]:
     """Yield warnings of what will answer otherwise than its definition looks like; its references may be open."""
+    if container.get("ModelPackageName"):
+        return  # which has images and code of its own, and a start says which it is
     environment = container.get("Environment") or {}
     program, code = environment.get("SAGEMAKER_PROGRAM", ""), environment.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
     uri = container.get("Image", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -25,6 +25,10 @@ class ObjectFacts:
     modified: datetime
     etag: str
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def _unchecked() -> None:
+    """Let anything be written."""
 
 
 class Objects:
@@ -71,15 +75,26 @@ class Objects:
         return (rows[0]["etag"], rows[0].json("headers")) if rows else None
 
     def put(
-        self, uri: str, file: Path, etag: str, headers: Mapping[str, str], *, sha256: str, new: bool = False
+        self,
+        uri: str,
+        file: Path,
+        etag: str,
+        headers: Mapping[str, str],
+        *,
+        sha256: str,
+        new: bool = False,
+        check: Callable[[], None] = _unchecked,
     ) -> None:
         """Make a file of the staging folder the object; `sha256` is its digest.
+
+        `check` raises where it mustn't be by now: nobody else writes between that and the object.
 
         Raises:
             FileExistsError: with `new`, where there is one already.
         """
         # In one transaction, so that of two writers the last one's facts are kept with the last one's content.
         with file.open("rb") as opened, self._state.transaction():
+            check()
             path = self.store.adopt(uri, file, new=new)
             stamp = unchanged(os.fstat(opened.fileno()))  # moving it is a change too
             self._state.remember_headers(str(path), stamp, etag, headers)

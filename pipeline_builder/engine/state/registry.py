@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline_builder.dag.packages import QUALITY, containers_of, reports_of
+from pipeline_builder.dag.packages import QUALITY, baselines_of, containers_of, reports_of, stage_of
 from pipeline_builder.descriptions import ApprovalChange, ApprovalStatus, ModelPackage
 from pipeline_builder.engine.state.rows import Row
 from pipeline_builder.engine.state.state import State, now
@@ -157,6 +157,7 @@ def _put_group(db: sqlite3.Connection, name: str, description: str) -> None:
 def _package(row: Row) -> ModelPackage:
     request = {**row.json("request"), **row.json("details")}
     containers, reports = containers_of(request), reports_of(request)
+    stage, stage_status = stage_of(request)
     return ModelPackage(
         arn=row["arn"],
         group=row["group_name"],
@@ -172,6 +173,9 @@ def _package(row: Row) -> ModelPackage:
         execution=row["execution"],
         containers=containers,
         reports=reports,
+        baselines=baselines_of(request),
+        stage=stage,
+        stage_status=stage_status,
     )
 
 

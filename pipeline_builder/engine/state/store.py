@@ -8,7 +8,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO
 
@@ -133,10 +133,52 @@ class LocalStore:
         with self._found(uri).open("rb") as file:
             return read_small(file, uri)
 
+    def read(self, uri: str) -> tuple[bytes, str] | None:
+        """Return the content of a small object and its sha256; None where there is none."""
+        path = self.find(uri)
+        try:
+            with path.open("rb") if path else nullcontext() as file:
+                content = read_small(file, uri) if file else None
+        except FileNotFoundError:  # deleted just now
+            return None
+        return None if content is None else (content, hashlib.sha256(content).hexdigest())
+
+    def put_if(self, uri: str, content: bytes, media: Media = Media.BYTES, *, mark: str) -> bool:
+        """Write an object if the one that is there has this sha256, or if there is none; tell whether it was written.
+
+        The transaction is what keeps others, of this process and of another, out of it meanwhile.
+        """
+        with self._state.transaction():
+            found = self.read(uri)
+            if (found[1] if found else "") != mark:
+                return False
+            self.put(uri, content, media)
+        return True
+
     def fetch(self, uri: str, path: Path) -> None:
         """Write an object's content, of any size, to a file; KeyError where there is none."""
         with self._found(uri).open("rb") as source, replacing(path) as file:
             copy(source, file)
+
+    @contextmanager
+    def reading(self, uri: str) -> Iterator[IO[bytes]]:
+        """Open an object to be read in parts; KeyError where there is none."""
+        try:
+            file = self._found(uri).open("rb")
+        except FileNotFoundError as error:  # deleted just now
+            raise KeyError(uri) from error
+        with file:
+            yield file
+
+    def copy(self, source: str, to: str) -> StoredObject:
+        """Copy an object; KeyError where there is none.
+
+        The bytes are: a hard link would change with the original, which may be in somebody's mounted folder.
+        """
+        with self.reading(source) as content, self.writing(to) as file:
+            copy(content, file)
+            sha256, size = file.sha256, file.tell()
+        return StoredObject(size=size, sha256=sha256)
 
     def _found(self, uri: str) -> Path:
         path = self.find(uri)
@@ -219,6 +261,12 @@ class LocalStore:
         return {
             uri: unchanged(status) if not is_fresh(status) else f"fresh:{uuid.uuid4().hex}" for uri, status in found
         }
+
+    def entries(self, prefix: str) -> dict[str, str]:
+        """Return what changes with each object whose address begins with the prefix."""
+        bucket, key = self.split(prefix)
+        found = sorted(self.files(bucket, key, []))
+        return {f"s3://{bucket}/{name}": stamp for name, path in found if (stamp := _stamp(path))}
 
     def settled(self, uris: Iterable[str], since: float) -> dict[str, str] | None:
         """Return the stamp of each object, an empty one where there is none.
@@ -311,6 +359,14 @@ class LocalStore:
     def split(self, uri: str) -> tuple[str, str]:
         """Return bucket and key, refused where they would leave the store."""
         return split_address(uri)
+
+
+def _stamp(path: str) -> str:
+    """Return what changes with a file, as far as its facts tell; empty where it is gone."""
+    try:
+        return unchanged(os.stat(path))  # noqa: PTH116 - a Path of each would take longer than the look
+    except FileNotFoundError:
+        return ""
 
 
 def _can_be_object(key: str) -> bool:

@@ -81,7 +81,10 @@ def put_object(place: Place) -> Response:
     with received(place) as upload:
         headers = {**kept_headers(place.request), **upload.checksums}
         try:
-            place.objects.put(place.uri, upload.file, upload.md5, headers, sha256=upload.sha256, new=new)
+            place.objects.put(
+                place.uri, upload.file, upload.md5, headers,
+                sha256=upload.sha256, new=new, check=lambda: check_if_match(place),
+            )  # fmt: skip
         except FileExistsError:
             raise S3Error("PreconditionFailed", "The object is there already.", 412) from None
     return Response(headers={"ETag": f'"{upload.md5}"', **upload.checksums})

@@ -79,13 +79,15 @@ def _check(rendered: Path, repository: Path, at: Rehearsing) -> None:
         at.warn(problem)
 
 
-def begin(at: Rehearsing, rendered: Path, variables: Mapping[str, str]) -> tuple[Path, Rehearsal]:
+def begin(at: Rehearsing, rendered: Path, variables: Mapping[str, str], pipeline: str = "") -> tuple[Path, Rehearsal]:
     """Play the templates of a folder from the first stage on; return the rehearsal's folder and its record.
+
+    `pipeline` is the name of one of several, without it the main one is played.
 
     Raises:
         InputProblems: PB650 to PB655, PB620 to PB636 for the templates; PB661 and PB622 for a buildspec.
     """
-    service = load_service(rendered, at.account, at.region)
+    service = load_service(rendered, at.account, at.region, pipeline)
     check_pipeline(service)
     values = start_variables(service.pipeline, variables)
     git = Git(environment=at.environment)
@@ -130,7 +132,7 @@ def resume(at: Rehearsing, wanted: str, *, whole: bool = False) -> tuple[Path, R
         if record.status == "Succeeded":
             message = f"the rehearsal {record.id} has succeeded, there is nothing left of it to play"
             raise InputProblems(Problem(id="PB664", message=message, hint="begin another one"))
-        service = load_service(folder / RENDERED, record.account, record.region)
+        service = load_service(folder / RENDERED, record.account, record.region, record.pipeline)
         git = Git(environment=at.environment)
         source = describe_source(git, Path(record.repository), record.commit)
         at.say(f"rehearsal {record.id} of '{record.pipeline}' goes on at {record.commit[:7]}")
@@ -224,8 +226,10 @@ def start_variables(pipeline: Pipeline, given: Mapping[str, str]) -> dict[str, s
     return {**pipeline.variables, **given}
 
 
-def load_service(folder: Path, account: str, region: str) -> Service:
+def load_service(folder: Path, account: str, region: str, pipeline: str = "") -> Service:
     """Read the rendered templates and return what is played of them, everything in them resolved.
+
+    `pipeline` is the name of one of several, without it the main one is played.
 
     Raises:
         InputProblems: PB650 where a file isn't there, PB651, and the problems of the templates.
@@ -236,7 +240,7 @@ def load_service(folder: Path, account: str, region: str) -> Service:
     template = _load(folder, SERVICE)
     declared = template.section("Parameters")
     parameters = {name: value for name, value in outputs.items() if name in declared and value}
-    return read_service(resolve_template(template, {**_parameters(folder), **parameters}, home), home)
+    return read_service(resolve_template(template, {**_parameters(folder), **parameters}, home), home, pipeline)
 
 
 def _value(template: Template, output: str) -> str:

@@ -208,19 +208,20 @@ class Service(BaseModel):
     machines: dict[str, StateMachine] = {}
 
 
-def read_service(template: Template, home: Home) -> Service:
-    """Return what is played of a resolved template.
+def read_service(template: Template, home: Home, wanted: str = "") -> Service:
+    """Return what is played of a resolved template: the pipeline of the name that is wanted, or else its main one.
 
     Raises:
-        InputProblems: PB651, everything that isn't as CloudFormation has it; or no pipeline, or more than one.
+        InputProblems: PB651, everything that isn't as CloudFormation has it; or no such pipeline.
     """
     problems: list[Problem] = []
-    pipelines = _read(template, PIPELINE, Pipeline, problems)
+    pipelines = _wanted(template, _read(template, PIPELINE, Pipeline, problems), wanted)
     projects = _read(template, PROJECT, Project, problems)
     rules = _read(template, RULE, EventRule, problems)
     machines = _machines(template, home, problems)
     if len(pipelines) != 1 and not problems:
-        message = f"the template has {len(pipelines)} pipelines, expected one"
+        what = f"no pipeline '{wanted}'" if wanted else f"{len(pipelines)} pipelines, expected one"
+        message = f"the template has {what}"
         problems.append(Problem(id="PB651", message=message, place=Place(template.label), hint="render it anew"))
     if problems:
         raise InputProblems(*problems)
@@ -230,6 +231,14 @@ def read_service(template: Template, home: Home) -> Service:
         rules=tuple(rules),
         machines=machines,
     )
+
+
+def _wanted(template: Template, pipelines: list[Pipeline], wanted: str) -> list[Pipeline]:
+    if wanted:
+        return [pipeline for pipeline in pipelines if pipeline.name == wanted]
+    # Of several the main one has the plain name in the template.
+    main = [found.properties.get("Name") for found in template.of_type(PIPELINE) if found.id == "Pipeline"]
+    return [one for one in pipelines if one.name in main] if len(pipelines) > 1 else pipelines
 
 
 def _machines(template: Template, home: Home, problems: list[Problem]) -> dict[str, StateMachine]:

@@ -17,8 +17,10 @@ Pieces = tuple[str, ...]
 ANYTHING: Pieces = ("", "")
 # Members under which a job's results go, in the requests of all kinds of steps.
 _WRITTEN = frozenset(("S3Output", "S3OutputPath", "CheckpointConfig", "ProfilerConfig", "DebugHookConfig", ARTIFACTS))
-_METRICS = "ModelMetrics"
+# What a package is measured by, and what later data are held against: a run's evidence has both.
+_METRICS = frozenset(("ModelMetrics", "DriftCheckBaselines"))
 _STEP_OUTPUT = re.compile(r"Steps\.(?P<step>[^.]+)\.(?P<path>.+)")
+_BASELINE = re.compile(r"(?P<which>CalculatedBaseline|BaselineUsedForDriftCheck)(?P<what>Constraints|Statistics)")
 _PROCESSING = re.compile(r"ProcessingOutputConfig\.Outputs\['(?P<name>[^']+)'\]\.S3Output\.S3Uri")
 # Below a training job's folder: model.tar.gz, or without compression a folder; what else the job puts out is beside it.
 _ARTIFACT: Pieces = ("output/model",)
@@ -76,7 +78,7 @@ class _Known:
             if pieces and pieces[0].startswith("s3://") and not _is_prose(pieces):
                 written = not _WRITTEN.isdisjoint(under)
                 location = _location(pieces, written=written)
-                metrics = _METRICS in under
+                metrics = not _METRICS.isdisjoint(under)
                 yield Found(step=step, location=location, written=written, metrics=metrics, text="*".join(pieces))
         elif isinstance(value, dict):
             for key, item in value.items():
@@ -110,12 +112,23 @@ class _Known:
             return _joined([folder, ANYTHING, _ARTIFACT], "/")
         if path in _FOLDERS:
             return self.pieces(member_at(arguments, tuple(path.split("."))))
+        if match := _BASELINE.fullmatch(path):
+            return self._baseline(step, match["which"], match["what"])
         if match := _PROCESSING.fullmatch(path):
             outputs = member_at(arguments, ("ProcessingOutputConfig", "Outputs"))
             for output in outputs if isinstance(outputs, list) else ():
                 if member_at(output, ("OutputName",)) == match["name"]:
                     return self.pieces(member_at(output, ("S3Output", "S3Uri")))
         return ANYTHING
+
+    def _baseline(self, step: JSON, which: str, what: str) -> Pieces:
+        """A check's baseline is in its output; the one that it is held against may be supplied."""
+        supplied = member_at(step, (f"SuppliedBaseline{what}",))
+        if which == "BaselineUsedForDriftCheck" and supplied:
+            return self.pieces(supplied)
+        outputs = member_at(step, ("Arguments", "ProcessingOutputConfig", "Outputs"))
+        first = outputs[0] if isinstance(outputs, list) and outputs else None
+        return _joined([self.pieces(member_at(first, ("S3Output", "S3Uri"))), ANYTHING], "/")
 
 
 def is_reference(value: JSON) -> bool:

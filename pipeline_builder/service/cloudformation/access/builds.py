@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pipeline_builder.service.cloudformation.access import calls
+from pipeline_builder.service.cloudformation.access import calls, gathering, scoring
 from pipeline_builder.service.cloudformation.access.facts import Facts
 from pipeline_builder.service.cloudformation.access.fetching import fetch
 from pipeline_builder.service.cloudformation.access.looks import NOTES, note_asked
@@ -27,6 +27,8 @@ from pipeline_builder.service.cloudformation.access.waiting import start_wait
 
 def build_roles(facts: Facts) -> tuple[Role, ...]:
     """Return the roles of the stages, of the worker, and of the projects that webhooks start."""
+    if facts.kind == "inference":
+        return (_build(facts), _score(facts), _publish(facts))
     stages = (_build(facts), _train(facts), _promote(facts), _worker(facts))
     return (*stages, _webhook(facts)) if facts.has_webhooks else stages
 
@@ -50,6 +52,8 @@ def _build(facts: Facts) -> Role:
         *calls.look_before(facts),
         calls.pass_role(facts),
         *((note_asked(facts),) if facts.has_looks else ()),
+        *scoring.read_packages(facts),
+        *gathering.look_at_landing(facts),
     )
     return _role("build", statements, "Build: checks out, composes, plans and applies the SageMaker pipeline")
 
@@ -74,6 +78,53 @@ def _train(facts: Facts) -> Role:
         calls.use_records(facts, "PutObject"),
     )
     return _role("train", statements, "Train: runs the SageMaker pipeline and judges the run")
+
+
+def _score(facts: Facts) -> Role:
+    asks = ("GetPipelineExecution", *(("ListActionExecutions",) * facts.waits_without_build))
+    statements = (
+        *project_use(facts, "score"),
+        *artifacts(facts),
+        *calls.object_key(facts),
+        calls.ask_pipeline(facts, *asks),
+        *start_wait(facts),
+        *calls.read_pipeline(facts),
+        *calls.run_pipeline(facts),
+        calls.read_executions(facts),
+        *calls.read_evidence(facts),
+        calls.use_evidence(facts),
+        *calls.read_digests(facts),
+        *scoring.read_packages(facts),
+        *scoring.read_proof(facts),
+        *scoring.ask_retraining(facts),
+        scoring.use_days(facts),
+        *calls.list_data(facts),
+        calls.use_records(facts, "PutObject"),
+    )
+    return _role("score", statements, "Score: runs the SageMaker pipeline and judges what it has predicted")
+
+
+def _publish(facts: Facts) -> Role:
+    """Return the role of what puts predictions in place: it reads what was judged, and approves no model."""
+    statements = (
+        *project_use(facts, "publish"),
+        *artifacts(facts),
+        *calls.object_key(facts),
+        calls.data_names(facts),
+        calls.read_executions(facts),
+        *calls.read_evidence(facts),
+        calls.use_evidence(facts),
+        *calls.read_digests(facts),
+        *scoring.read_packages(facts),
+        *scoring.read_proof(facts),
+        scoring.use_days(facts),
+        *scoring.publish(facts),
+        scoring.tell_published(),
+        *calls.list_data(facts),
+        calls.use_records(facts, "PutObject"),
+        calls.ask_pipeline(facts, "GetPipelineExecution"),
+    )
+    return _role("publish", statements, "Publish: puts predictions in place that were judged")
 
 
 def _promote(facts: Facts) -> Role:

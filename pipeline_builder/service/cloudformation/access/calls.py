@@ -14,6 +14,7 @@ from pipeline_builder.service.cloudformation.access.resources import (
     named,
     objects,
     objects_at,
+    pattern,
     secret_arn,
     via_service,
     without_covered,
@@ -126,14 +127,21 @@ def list_data(facts: Facts) -> tuple[Statement, ...]:
     places = [place for place in facts.definition.listed if place.bucket]
     if not places:
         return ()
-    return (
+    dated = [place for place in places if len(place.pieces) > 1]
+    found = (
+        ("ListData", "StringEquals", [place for place in places if len(place.pieces) == 1]),
+        ("ListDays", "StringLike", dated),
+    )
+    return tuple(
         Statement(
-            sid="ListData",
+            sid=sid,
             actions=("s3:ListBucket",),
-            resources=tuple(sorted({bucket_of(facts, place) for place in places})),
-            conditions={"StringEquals": {"s3:prefix": tuple(sorted({literal(place.pieces[0]) for place in places}))}},
+            resources=tuple(sorted({bucket_of(facts, place) for place in those})),
+            conditions={operator: {"s3:prefix": tuple(sorted({pattern(place) for place in those}))}},
             why="whether data has changed that cached results depend on",
-        ),
+        )
+        for sid, operator, those in found
+        if those
     )
 
 

@@ -12,6 +12,7 @@ from pipeline_builder.documents.values import Settings
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.manifest.policy import Rules
 from pipeline_builder.manifest.service import ServiceSection
+from pipeline_builder.service.cloudformation.access.addresses import Location
 from pipeline_builder.service.cloudformation.access.fetched import Fetched, fetched
 from pipeline_builder.service.cloudformation.access.touched import DefinitionFacts, definition_facts
 
@@ -27,10 +28,28 @@ class Facts:
     `functions` are those that the service makes for handlers, in the network of jobs (`subnets`, `security_groups`),
     `has_queues` says that it makes queues; `artifacts` is the artifact bucket, `bucket` that for data where it is
     another, `key` that of jobs.
+
+    `further` are the service's other pipelines, each with the name that stands before its parts' and its `handle`, and
+    the service's name as `owner`; `scheduled` are the CodePipelines that schedules start. Of those that use models
+    `used` are the groups, `trained` the definitions that register in them, `published` where predictions are put.
+    `landing` are the addresses whose new data starts it, `gathers` says that something starts a pipeline in batches,
+    `is_gathered` that it is this one, `retrains` that scores may start it.
     """
 
     service: ServiceSection
     definition: DefinitionFacts
+    kind: str = "training"
+    handle: str = ""
+    owner: str = ""
+    scheduled: tuple[str, ...] = ()
+    used: tuple[str, ...] = ()
+    trained: tuple[DefinitionFacts, ...] = ()
+    published: tuple[Location, ...] = ()
+    further: tuple[Facts, ...] = ()
+    landing: tuple[str, ...] = ()
+    gathers: bool = False
+    is_gathered: bool = False
+    retrains: bool = False
     fetched: Fetched = field(default_factory=Fetched)
     polled: Fetched = field(default_factory=Fetched)
     connections: tuple[str, ...] = ()
@@ -55,6 +74,11 @@ class Facts:
     def waits_without_build(self) -> bool:
         """A state machine waits for runs."""
         return self.service.wait == "step-functions"
+
+    @property
+    def caches(self) -> str:
+        """What the names of its builds' caches begin with."""
+        return f"{self.handle}/" if self.handle else ""
 
     @property
     def prefix(self) -> str:
@@ -94,11 +118,15 @@ def service_facts(
     Raises:
         InputProblems: PB641 for names that no policy can have in it.
     """
-    service = manifest.service
-    artifacts = f"{service.name}-{settings.account}-{settings.region}"
+    service = manifest.service.model_copy(update={"name": manifest.service_name})
+    artifacts = f"{manifest.service.name}-{settings.account}-{settings.region}"
     hooks = tuple(webhooks) if webhooks is not None else None
     return Facts(
         service=service,
+        kind=manifest.entry.kind,
+        handle=manifest.narrowed_to,
+        owner=manifest.service.name,
+        landing=manifest.entry.trigger.data,
         definition=definition_facts(
             definition.pipeline,
             definition.content,

@@ -17,6 +17,7 @@ from pipeline_builder.service.cloudformation.access.resources import (
     named,
     objects_at,
 )
+from pipeline_builder.service.cloudformation.access.scoring import make_of_packages
 from pipeline_builder.service.cloudformation.access.statements import OURS, Conditions, Role, Statement, arn
 from pipeline_builder.service.cloudformation.access.touched import DefinitionFacts
 from pipeline_builder.service.cloudformation.access.tracking import tracking_and_indexes
@@ -58,6 +59,7 @@ def _execution_role(facts: Facts) -> Role:
         *_steps(definition),
         *_calls(definition),
         *_registry(definition),
+        *make_of_packages(facts),
         *_data(facts, definition),
         *pull("Images", image_repositories(definition.images)),
         *_pass_roles(facts),
@@ -84,6 +86,7 @@ def _pipeline_role(facts: Facts) -> Role:
         *_steps(definition),
         *_calls(definition),
         *_registrations(facts),
+        *make_of_packages(facts),
         *_data(facts, looked_at),
         *pull("Images", image_repositories(registered.images)),
         *_pass_roles(facts),

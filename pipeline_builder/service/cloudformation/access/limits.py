@@ -25,7 +25,7 @@ def find_beyond(facts: Facts) -> Iterator[Problem]:
     kept_here = dict.fromkeys((*_KEPT, *(f"{definition.prefix}{name}" for name in _KEPT)))
     artifacts = (*kept_here, *(key.removesuffix("*") for key in artifact_keys(facts.service.name)))
     for repo, touched in definition.by_repository.items():
-        kept = (*places.of(repo).kept(), *(artifacts if not facts.bucket else ()))
+        kept = (*places.of(repo).kept(), *(artifacts if not facts.bucket else ()), *_ledger(facts))
         for place in touched.writes:
             theirs = artifacts if place.bucket and place.bucket == facts.artifacts else ()
             found = [prefix for prefix in kept if may_be_below(place, prefix)]
@@ -35,6 +35,11 @@ def find_beyond(facts: Facts) -> Iterator[Problem]:
         if facts.role in touched.roles:
             message = f"a step of the repository '{repo}' would run as the pipeline's own role, which makes the jobs"
             yield Problem(id="PB645", message=message, hint="take the RoleArn out of its 'arguments'")
+
+
+def _ledger(facts: Facts) -> tuple[str, ...]:
+    """Return where is kept which days were scored; only pipelines that score have it, and no repository's folder."""
+    return (f"{facts.definition.base}/ledger/",) if facts.kind == "inference" else ()
 
 
 def _shared_roles(facts: Facts) -> Iterator[Problem]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from pipeline_builder.service.cloudformation.access.facts import Facts
 from pipeline_builder.service.cloudformation.access.projects import project_logs
 from pipeline_builder.service.cloudformation.access.resources import key_use, objects
 from pipeline_builder.service.cloudformation.access.statements import BUCKET, Role, Statement, arn
+
+_STAGES = {"training": ("Build", "Train", "Approve", "Promote"), "inference": ("Build", "Score", "Publish")}
 
 
 def people(facts: Facts) -> Mapping[str, Role]:
@@ -19,7 +21,7 @@ def _approver(facts: Facts) -> Role:
     decide = Statement(
         sid="Decide",
         actions=("codepipeline:PutApprovalResult",),
-        resources=(arn("codepipeline", f"{facts.service.name}/Approve/Approve"),),
+        resources=tuple(arn("codepipeline", f"{name}/Approve/Approve") for name in _training(facts)),
         why="this one question, with the person's name and comment",
     )
     return _person(
@@ -31,8 +33,11 @@ def _approver(facts: Facts) -> Role:
 
 def _operator(facts: Facts) -> Role:
     name = facts.service.name
-    stages = tuple(arn("codepipeline", f"{name}/{stage}") for stage in ("Build", "Train", "Approve", "Promote"))
-    own = (arn("codepipeline", name),)
+    all_of_them = (facts, *facts.further)
+    stages = tuple(
+        arn("codepipeline", f"{one.service.name}/{stage}") for one in all_of_them for stage in _STAGES[one.kind]
+    )
+    own = tuple(arn("codepipeline", one.service.name) for one in all_of_them)
     act = Statement(
         sid="StartAndStop",
         actions=("codepipeline:StartPipelineExecution", "codepipeline:StopPipelineExecution"),
@@ -71,7 +76,13 @@ def _look(facts: Facts) -> tuple[Statement, ...]:
         "codepipeline:GetPipeline", "codepipeline:GetPipelineExecution", "codepipeline:GetPipelineState",
         "codepipeline:ListActionExecutions", "codepipeline:ListPipelineExecutions",
     )  # fmt: skip
-    return (listed, Statement(sid="Look", actions=actions, resources=(arn("codepipeline", facts.service.name),)))
+    resources = tuple(arn("codepipeline", one.service.name) for one in (facts, *facts.further))
+    return (listed, Statement(sid="Look", actions=actions, resources=resources))
+
+
+def _training(facts: Facts) -> Iterator[str]:
+    """Yield the names of the pipelines that ask."""
+    return (one.service.name for one in (facts, *facts.further) if one.kind == "training")
 
 
 def _reports(facts: Facts, *services: str) -> tuple[Statement, ...]:

@@ -53,7 +53,7 @@ def project_use(facts: Facts, stage: str) -> tuple[Statement, ...]:
     cache = Statement(
         sid="Cache",
         actions=("s3:GetObject", "s3:PutObject"),
-        resources=objects(BUCKET, f"{facts.prefix}builds/cache/{stage}/*"),
+        resources=objects(BUCKET, f"{facts.prefix}builds/cache/{facts.caches}{stage}/*"),
     )
     surrounded = (*variables_use(facts), *index_use(facts))
     return (logs(name), reports, cache, *image_use(facts), *network_use(facts), *surrounded)
@@ -76,11 +76,10 @@ def project_logs(service: str) -> Statement:
     return Statement(sid="ReadLogs", actions=actions, resources=(arn("logs", group), arn("logs", f"{group}:*")))
 
 
-def start(service: str) -> Statement:
-    """Return what starting the CodePipeline takes."""
-    return Statement(
-        sid="StartPipeline", actions=("codepipeline:StartPipelineExecution",), resources=(_service(service),)
-    )
+def start(*services: str) -> Statement:
+    """Return what starting these CodePipelines takes."""
+    resources = tuple(map(_service, services))
+    return Statement(sid="StartPipeline", actions=("codepipeline:StartPipelineExecution",), resources=resources)
 
 
 def _service(service: str) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from pipeline_builder.definition.names import logical_id
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.service.cloudformation.access import builds, jobs
 from pipeline_builder.service.cloudformation.access.facts import Facts, service_facts
 from pipeline_builder.service.cloudformation.access.functions import function_roles
+from pipeline_builder.service.cloudformation.access.gathering import gather_roles, start_gather
 from pipeline_builder.service.cloudformation.access.limits import find_beyond
 from pipeline_builder.service.cloudformation.access.looks import look_role
 from pipeline_builder.service.cloudformation.access.packing import pack
@@ -21,7 +25,18 @@ from pipeline_builder.service.cloudformation.access.statements import BUCKET, OU
 from pipeline_builder.service.cloudformation.access.touched import DefinitionFacts, definition_facts
 from pipeline_builder.service.cloudformation.access.waiting import start_wait, wait_role
 
-__all__ = ["DefinitionFacts", "Facts", "Role", "Statement", "build_access", "definition_facts", "service_facts"]
+__all__ = [
+    "DefinitionFacts",
+    "Facts",
+    "Role",
+    "Statement",
+    "build_access",
+    "definition_facts",
+    "further_access",
+    "service_facts",
+]
+
+STAGES = {"training": ("build", "train", "promote"), "inference": ("build", "score", "publish")}
 
 
 def build_access(facts: Facts) -> tuple[Role, ...]:
@@ -37,6 +52,8 @@ def build_access(facts: Facts) -> tuple[Role, ...]:
     if facts.waits_without_build:
         roles.append(wait_role(facts))
     roles.append(_events(facts))
+    if facts.gathers:
+        roles += gather_roles(facts)
     if facts.has_schedules or facts.has_polls:
         roles.append(_scheduler(facts))
     if facts.service.notifications:
@@ -44,6 +61,20 @@ def build_access(facts: Facts) -> tuple[Role, ...]:
     if facts.has_looks:
         roles.append(look_role(facts))
     return pack([*roles, *function_roles(facts), *jobs.execution_roles(facts)])
+
+
+def further_access(facts: Facts) -> tuple[Role, ...]:
+    """Return the roles of a pipeline beside the main one: those of its own parts, by names of its own.
+
+    Raises:
+        InputProblems: as `build_access`.
+    """
+    if facts.job_roles and (problems := tuple(find_beyond(facts))):
+        raise InputProblems(*problems)
+    waits = (wait_role(facts),) if facts.waits_without_build else ()
+    roles = (_pipeline(facts), *builds.build_roles(facts), *waits, *function_roles(facts), *jobs.execution_roles(facts))
+    before = logical_id("Of", facts.handle)
+    return pack(replace(role, id=f"{before}{role.id or role.name.capitalize()}") for role in roles)
 
 
 def _pipeline(facts: Facts) -> Role:
@@ -65,11 +96,11 @@ def _pipeline(facts: Facts) -> Role:
         Statement(
             sid="Builds",
             actions=("codebuild:BatchGetBuilds", "codebuild:StartBuild"),
-            resources=tuple(project(name, stage) for stage in ("build", "train", "promote")),
+            resources=tuple(project(name, stage) for stage in STAGES[facts.kind]),
         ),
-        Statement(sid="AskForApproval", actions=("sns:Publish",), resources=(arn("sns", name),)),
+        *_asks(facts),
         *_sources(facts),
-        *key_use(facts, "s3", "sns"),
+        *key_use(facts, "s3", *(("sns",) if facts.kind == "training" else ())),
     ]
     return Role(
         name="pipeline",
@@ -78,6 +109,14 @@ def _pipeline(facts: Facts) -> Role:
         statements=tuple(statements),
         description="CodePipeline: starts the builds and asks for approval",
     )
+
+
+def _asks(facts: Facts) -> tuple[Statement, ...]:
+    """Return what asking for an approval takes; the topic is the service's, whichever of its pipelines asks."""
+    if facts.kind != "training":
+        return ()
+    topic = arn("sns", facts.owner or facts.service.name)
+    return (Statement(sid="AskForApproval", actions=("sns:Publish",), resources=(topic,)),)
 
 
 def _sources(facts: Facts) -> tuple[Statement, ...]:
@@ -121,18 +160,19 @@ def source_connections(facts: Facts) -> tuple[str, ...]:
 
 
 def _events(facts: Facts) -> Role:
-    name = facts.service.name
+    training = tuple(one for one in (facts, *facts.further) if one.kind == "training")
     reject = Statement(
         sid="Reject",
         actions=("codebuild:StartBuild",),
-        resources=(project(name, "worker"),),
+        resources=tuple(project(one.service.name, "worker") for one in training),
         why="a rejected approval is written to the model packages by the worker",
     )
+    started = tuple(one.service.name for one in training if facts.has_events or one.retrains)
     return Role(
         name="events",
         trust="events.amazonaws.com",
         trust_conditions=OURS,
-        statements=(reject, *start_wait(facts), *((start(name),) if facts.has_events else ())),
+        statements=(reject, *start_wait(facts), *start_gather(facts), *((start(*started),) if started else ())),
         description="EventBridge rules: rejections, and pushes to CodeCommit",
     )
 
@@ -156,7 +196,7 @@ def _scheduler(facts: Facts) -> Role:
     name = facts.service.name
     statements = []
     if facts.has_schedules:
-        statements.append(start(name))
+        statements.append(start(*(facts.scheduled or (name,))))
     if facts.has_polls:
         why = "it looks whether a model repository has moved"
         action, resource = ("codebuild:StartBuild", project(name, "worker"))

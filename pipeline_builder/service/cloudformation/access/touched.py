@@ -11,6 +11,7 @@ from pipeline_builder.dag.outline import flat_steps
 from pipeline_builder.dag.packages import is_registered_approved
 from pipeline_builder.definition.handing import PREFIX
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.dates import known_parts
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.regions.hosts import ecr_image, queue
@@ -121,7 +122,7 @@ def definition_facts(
     touched = _Touched(steps, tuple(find_addresses(steps, parameters)), manifests or {}, places)
     facts = replace(
         touched.facts(lambda _: True, places),
-        listed=places.named(_place(address) for address in data),
+        listed=places.named(place_of_address(address) for address in data if address.startswith("s3://")),
         by_repository={repo: touched.of(repo, owners) for repo in places.repositories},
         registered=touched.facts(touched.registers, places),
     )
@@ -185,9 +186,10 @@ class _Touched:
         )
 
 
-def _place(address: str) -> Location:
+def place_of_address(address: str) -> Location:
+    """Return what an address with placeholders in it stands for; what they are, only a run knows."""
     bucket, _, key = address.removeprefix("s3://").partition("/")
-    return Location(bucket, (key,))
+    return Location(bucket, known_parts(key))
 
 
 def _called(steps: Mapping[str, JSON], kind: str) -> tuple[str, ...]:

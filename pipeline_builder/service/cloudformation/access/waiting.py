@@ -7,9 +7,15 @@ from pipeline_builder.service.cloudformation.access.resources import named
 from pipeline_builder.service.cloudformation.access.statements import OURS, Role, Statement, arn
 
 # The actions of the stage that waits without a build.
-STAGE, START, WAIT, JUDGE = "Train", "Start", "Wait", "Judge"
+START, WAIT, JUDGE = "Start", "Wait", "Judge"
+_STAGES = {"training": "Train", "inference": "Score"}
 # What the state machine says in its answer where it has stopped a run, by which Judge knows it.
 TOO_LONG = "it has taken longer than a run may"
+
+
+def run_stage(kind: str) -> str:
+    """Return the stage that runs a pipeline of a kind, and waits for that."""
+    return _STAGES[kind]
 
 
 def machine_name(service: str) -> str:
@@ -21,9 +27,10 @@ def start_wait(facts: Facts) -> tuple[Statement, ...]:
     """Return what starting the state machine takes, where there is one."""
     if not facts.waits_without_build:
         return ()
-    machine = arn("states", f"stateMachine:{machine_name(facts.service.name)}")
+    names = (machine_name(one.service.name) for one in (facts, *facts.further))
+    machines = tuple(arn("states", f"stateMachine:{name}") for name in names)
     why = "the state machine that waits for the run"
-    return (Statement(sid="StartWait", actions=("states:StartExecution",), resources=(machine,), why=why),)
+    return (Statement(sid="StartWait", actions=("states:StartExecution",), resources=machines, why=why),)
 
 
 def wait_role(facts: Facts) -> Role:
@@ -32,7 +39,7 @@ def wait_role(facts: Facts) -> Role:
         name="wait",
         trust="states.amazonaws.com",
         trust_conditions=OURS,
-        statements=(*_looks(facts), _answers(facts), _logs()),
+        statements=(*_looks(facts), _answers(facts), machine_logs()),
         description="Step Functions: waits for a run, stops it when its time is up, answers the action Wait",
     )
 
@@ -61,12 +68,13 @@ def _looks(facts: Facts) -> tuple[Statement, ...]:
 
 
 def _answers(facts: Facts) -> Statement:
-    action = arn("codepipeline", f"{facts.service.name}/{STAGE}/{WAIT}")
+    action = arn("codepipeline", f"{facts.service.name}/{run_stage(facts.kind)}/{WAIT}")
     why = "this action alone: no approval of models"
     return Statement(sid="Answer", actions=("codepipeline:PutApprovalResult",), resources=(action,), why=why)
 
 
-def _logs() -> Statement:
+def machine_logs() -> Statement:
+    """Return what the log of a state machine takes."""
     return Statement(
         sid="Logs",
         actions=(

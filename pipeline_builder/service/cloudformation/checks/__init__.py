@@ -14,6 +14,7 @@ from pipeline_builder.service.cloudformation.checks.actions import check_actions
 from pipeline_builder.service.cloudformation.checks.builds import check_projects
 from pipeline_builder.service.cloudformation.checks.environment import check_environments
 from pipeline_builder.service.cloudformation.checks.events import check_events
+from pipeline_builder.service.cloudformation.checks.names import check_names
 from pipeline_builder.service.cloudformation.checks.schedules import check_schedules
 from pipeline_builder.service.cloudformation.checks.secrets import check_secrets
 from pipeline_builder.service.cloudformation.checks.size import check_size
@@ -30,6 +31,7 @@ from pipeline_builder.service.cloudformation.evaluation.physical import Home
 from pipeline_builder.stacks.stacks import STORAGE_OUTPUTS
 
 RULES: tuple[Callable[[Service], Iterator[Problem]], ...] = (
+    check_names,
     check_stages,
     check_triggers,
     check_actions,

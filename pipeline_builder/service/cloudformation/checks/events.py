@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe, did_you_mean
 from pipeline_builder.errors import Problem
+from pipeline_builder.service.cloudformation.access.scoring import ASKED, SOURCE
 from pipeline_builder.service.cloudformation.checks.environment import check_variables
 from pipeline_builder.service.cloudformation.checks.schedules import check_start_variables
 from pipeline_builder.service.cloudformation.checks.telling import is_chat_message
@@ -19,6 +20,7 @@ _FIELDS = ("account", "detail", "detail-type", "id", "region", "resources", "sou
 _WORD = re.compile(r"<([A-Za-z0-9_.-]+)>")
 _PREDEFINED = ("aws.events.rule-arn", "aws.events.rule-name", "aws.events.event.ingestion-time", "aws.events.event",
                "aws.events.event.json")  # fmt: skip
+_BATCH = {"batch", "minutes", "pipeline", "time", "trigger"}
 _PIPELINE = ("CANCELED", "FAILED", "RESUMED", "STARTED", "STOPPED", "STOPPING", "SUCCEEDED", "SUPERSEDED")
 _EXECUTION = ("Executing", "Failed", "Stopped", "Stopping", "Succeeded")
 # By source and detail-type: the field of `detail` that says what happened, and its values.
@@ -51,6 +53,8 @@ EVENTS_OF: Mapping[str, Mapping[str, tuple[str, tuple[str, ...]]]] = {
             ("Approved", "PendingManualApproval", "Rejected"),
         ),
     },
+    # The service's own.
+    SOURCE: {ASKED: ("", ())},
 }
 
 
@@ -153,12 +157,12 @@ def _target(service: Service, target: Node, made: Mapping[str, Node]) -> Iterato
     if len(given) > 1:
         yield target.at(given[1]).problem(EVENTS, f"'{given[0]}' and '{given[1]}' exclude each other", key=True)
     if target.at("InputTransformer").value is not None:
-        yield from _transformer(target.at("InputTransformer"), arn.text, pipeline)
+        yield from _transformer(service, target.at("InputTransformer"), arn.text, pipeline)
     elif target.at("Input").value is not None:
-        yield from _json(target.at("Input"), target.at("Input").text, pipeline)
+        yield from _json(service, target.at("Input"), target.at("Input").text, pipeline)
 
 
-def _transformer(node: Node, arn: str, pipeline: Pipeline | None) -> Iterator[Problem]:
+def _transformer(service: Service, node: Node, arn: str, pipeline: Pipeline | None) -> Iterator[Problem]:
     words = dict(node.at("InputPathsMap").entries())
     for name, path in words.items():
         if not path.text.startswith("$."):
@@ -176,7 +180,7 @@ def _transformer(node: Node, arn: str, pipeline: Pipeline | None) -> Iterator[Pr
     if ":sns:" in arn and not is_chat_message(template.text):
         yield from _lines(template)
     else:
-        yield from _json(template, _WORD.sub("word", template.text), pipeline)
+        yield from _json(service, template, _WORD.sub("word", template.text), pipeline)
 
 
 def _lines(template: Node) -> Iterator[Problem]:
@@ -190,13 +194,26 @@ def _lines(template: Node) -> Iterator[Problem]:
             yield template.problem(EVENTS, f"the line {describe(line.strip())} of 'InputTemplate' is no text in quotes")
 
 
-def _json(node: Node, text: str, pipeline: Pipeline | None) -> Iterator[Problem]:
+def _batch(service: Service, node: Node, data: dict[str, JSON]) -> Iterator[Problem]:
+    """What an event tells the machine that gathers: it fails each time where a part of it is missing."""
+    if set(data) != _BATCH:
+        message = f"a batch is told {', '.join(sorted(data))}, expected {', '.join(sorted(_BATCH))}"
+        yield node.problem(EVENTS, message)
+    names = [pipeline.name for pipeline in service.pipelines]
+    if data.get("pipeline") not in names:
+        message = f"a batch is to start the pipeline {describe(data.get('pipeline'))}, which no template makes"
+        yield node.problem(EVENTS, message, did_you_mean(str(data.get("pipeline")), names))
+
+
+def _json(service: Service, node: Node, text: str, pipeline: Pipeline | None) -> Iterator[Problem]:
     """An input is the request of what is started: CodePipeline's and CodeBuild's in the spelling of their APIs."""
     try:
         data: JSON = json.loads(text)
     except ValueError as error:
         yield node.problem(EVENTS, f"'{node.path[-1]}' is no JSON: {error}")
         return
+    if isinstance(data, dict) and "batch" in data:
+        yield from _batch(service, node, data)
     if isinstance(data, dict) and "environmentVariablesOverride" in data:
         yield from check_variables(node, data["environmentVariablesOverride"], ("name", "value", "type"))
     if pipeline is not None and isinstance(data, dict):

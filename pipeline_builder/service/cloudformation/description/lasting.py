@@ -22,7 +22,7 @@ _MOST_NAMED = 3
 
 def expiring(model: ServiceModel) -> tuple[str, ...]:
     """Return what the keys begin with that the bucket's rules let expire: CodePipeline's artifacts, builds' caches."""
-    return (f"{model.artifact_prefix}/", f"{model.place.prefix}builds/")
+    return (*(f"{prefix}/" for prefix in model.artifact_prefixes), f"{model.place.prefix}builds/")
 
 
 def longest_days(model: ServiceModel) -> int:

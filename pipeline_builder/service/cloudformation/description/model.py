@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pipeline_builder.definition.made import Made
+from pipeline_builder.definition.names import logical_id
 from pipeline_builder.errors import Place as FilePlace
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.addresses import parse_address
 from pipeline_builder.manifest.manifest import Manifest
+from pipeline_builder.manifest.pipelines import Kind, PipelineTrigger
 from pipeline_builder.manifest.quotas import AFTER_RUN, AFTER_WAIT, LONGEST_BUILD, LONGEST_BUILD_ACTION, MOST_TAGS
 from pipeline_builder.manifest.service import ServiceSection
 from pipeline_builder.regions.hosts import codecommit_url
 from pipeline_builder.regions.partitions import partition_of
 from pipeline_builder.service.cloudformation.access.roles import Role
-from pipeline_builder.service.cloudformation.access.waiting import machine_name
+from pipeline_builder.service.cloudformation.access.waiting import machine_name, run_stage
 from pipeline_builder.service.cloudformation.description.availability import find_regional
 from pipeline_builder.service.cloudformation.description.hosts import find_provider
 from pipeline_builder.service.cloudformation.description.lasting import lasting_problems
+from pipeline_builder.service.cloudformation.description.lateness import late_after
 from pipeline_builder.service.cloudformation.description.schedules import Timing, build_schedules
+from pipeline_builder.service.cloudformation.description.starting import (
+    Gathered,
+    gathered_events,
+    landing_buckets,
+)
 from pipeline_builder.service.cloudformation.description.telling import Telling, telling_problems
 from pipeline_builder.service.cloudformation.description.triggers import Triggers, build_triggers, is_pattern
 from pipeline_builder.stacks.stacks import OWNER_TAG
@@ -102,6 +110,11 @@ class Place:
 class ServiceModel:
     """Everything that stands in the templates; `people` has the policies that somebody gives to persons, `made` what is
     there for Lambda and Callback steps; `factories` says that some repository may have steps made by a function.
+
+    That is the main pipeline with what starts and tells. `further` are the others, each a model of its own with another
+    name: `handle` is theirs in the manifest, `owner` the service's name. `used` are the groups of the models that one
+    uses, `asking` those of a training pipeline whose scores may ask for a training, `late_after` are the hours after
+    which a publication is late.
     """
 
     service: ServiceSection
@@ -113,14 +126,47 @@ class ServiceModel:
     people: tuple[Role, ...] = ()
     made: Made = field(default_factory=Made)
     factories: bool = False
+    handle: str = ""
+    kind: Kind = "training"
+    owner: str = ""
+    used: tuple[str, ...] = ()
+    asking: tuple[str, ...] = ()
+    trigger: PipelineTrigger = field(default_factory=PipelineTrigger.model_construct)
+    late_after: int | None = None
+    further: tuple[ServiceModel, ...] = ()
 
     @property
     def name(self) -> str:
         return self.service.name
 
     @property
+    def id(self) -> str:
+        """What begins the names of its resources in the template; nothing for the main pipeline."""
+        return logical_id("Of", self.handle) if self.handle else ""
+
+    @property
+    def pipelines(self) -> tuple[ServiceModel, ...]:
+        """All pipelines of the service, the main one first."""
+        return (self, *self.further)
+
+    @property
+    def gathered(self) -> tuple[Gathered, ...]:
+        """The events that start a pipeline in batches."""
+        return tuple(found for one in self.pipelines for found in gathered_events(one))
+
+    @property
+    def listens(self) -> bool:
+        """New objects in the artifact bucket start something."""
+        return self.artifact_bucket in landing_buckets(self.pipelines)
+
+    @property
+    def caches(self) -> str:
+        """What the names of its builds' caches begin with."""
+        return f"{self.handle}/" if self.handle else ""
+
+    @property
     def tags(self) -> Mapping[str, str]:
-        return {**dict(sorted(self.service.tags.items())), OWNER_TAG: self.name}
+        return {**dict(sorted(self.service.tags.items())), OWNER_TAG: self.owner or self.name}
 
     @property
     def telling(self) -> Telling:
@@ -143,18 +189,28 @@ class ServiceModel:
 
     @property
     def artifact_bucket(self) -> str:
-        return f"{self.name}-{self.place.account}-{self.place.region}"
+        return f"{self.owner or self.name}-{self.place.account}-{self.place.region}"
 
     @property
     def connections(self) -> tuple[str, ...]:
         """Every connection that some role uses: of sources, of webhooks, and those that repositories are fetched by."""
-        statements = (one for role in self.roles for policy in (role.statements, *role.managed) for one in policy)
+        roles = (role for pipeline in self.pipelines for role in pipeline.roles)
+        statements = (one for role in roles for policy in (role.statements, *role.managed) for one in policy)
         used = (one for one in statements if any(action.endswith(":UseConnection") for action in one.actions))
         return tuple(sorted({arn for one in used for arn in one.resources}))
 
     @property
     def artifact_prefix(self) -> str:
         return self.name[:_ARTIFACT_PREFIX]
+
+    @property
+    def artifact_prefixes(self) -> tuple[str, ...]:
+        """Where CodePipeline keeps what the actions of all pipelines hand on; that of the main one is the first."""
+        return tuple(dict.fromkeys(one.artifact_prefix for one in self.pipelines))
+
+    def of(self, handle: str) -> ServiceModel | None:
+        """Return the pipeline of a handle, the main one where it is empty; None for one that is not ready yet."""
+        return next((one for one in self.pipelines if one.handle == handle), None)
 
     @property
     def waits_without_build(self) -> bool:
@@ -177,24 +233,55 @@ class ServiceModel:
         return min(minutes, LONGEST_BUILD_ACTION) if self.waits_without_build else minutes
 
     @property
+    def runs_in(self) -> str:
+        """The stage that runs the SageMaker pipeline and judges the run."""
+        return run_stage(self.kind)
+
+    @property
     def projects(self) -> tuple[str, ...]:
         """The builds that run this repository's buildspec, in the order of the pipeline."""
-        return ("build", "train", "promote", "worker")
+        return ("build", "score", "publish") if self.kind == "inference" else ("build", "train", "promote", "worker")
 
 
 def build_model(manifest: Manifest, place: Place) -> tuple[ServiceModel, tuple[Problem, ...]]:
     """Return the model of the service without its roles, and every problem (PB601 to PB615), warnings among them."""
     service = manifest.service
     triggers, trigger_problems = build_triggers(manifest.repos, service, region=place.region)
-    schedules, schedule_problems = build_schedules(manifest.schedules)
+    schedules, schedule_problems = build_schedules(manifest.schedules, manifest.pipelines)
     relative = any(parse_address(repo.url).relative for repo in manifest.repos)
     source = build_source(service, region=place.region, clone=relative)
     factories = any(manifest.policy.rules(repo.name, {}).factories for repo in manifest.repos)
     model = ServiceModel(
-        service=service, place=place, source=source, triggers=triggers, schedules=schedules, factories=factories
+        service=service,
+        place=place,
+        source=source,
+        triggers=triggers,
+        schedules=schedules,
+        factories=factories,
+        trigger=manifest.main.trigger,
     )
     regional = find_regional(manifest, place.region, {"SMP_ROLE": place.role, "SMP_KMSKEY": place.kms_key})
     return model, (*trigger_problems, *schedule_problems, *_problems(model, manifest), *regional)
+
+
+def build_further(main: ServiceModel, manifest: Manifest, place: Place, used: tuple[str, ...]) -> ServiceModel:
+    """Return the model of a pipeline beside the main one, for which the manifest is narrowed; without its roles."""
+    entry = manifest.entry
+    timings = tuple(timing for timing in main.schedules if timing.handle == entry.name)
+    late = late_after(timings, main.service.run_timeout_minutes) if entry.is_inference else None
+    return replace(
+        main,
+        service=main.service.model_copy(update={"name": manifest.service_name}),
+        place=place,
+        triggers=Triggers(connections=() if entry.is_inference else main.triggers.connections),
+        schedules=(),
+        handle=entry.name,
+        kind=entry.kind,
+        owner=main.name,
+        used=used,
+        trigger=entry.trigger,
+        late_after=late,
+    )
 
 
 def build_source(service: ServiceSection, *, region: str, clone: bool) -> Source:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from pipeline_builder.documents.schema import describe, did_you_mean
 from pipeline_builder.errors import Problem
-from pipeline_builder.manifest.manifest import Schedule
+from pipeline_builder.manifest.pipelines import PipelineEntry
+from pipeline_builder.manifest.schedules import Schedule
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
@@ -42,7 +43,7 @@ _MONTH_DAY, _WEEK_DAY = 2, 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """When a schedule fires, in the words of EventBridge Scheduler."""
+    """When a schedule fires, in the words of EventBridge Scheduler; `handle` is the pipeline's, "" for the main one."""
 
     name: str
     expression: str
@@ -50,6 +51,8 @@ class Timing:
     groups: tuple[str, ...]
     cache: bool
     enabled: bool
+    handle: str = ""
+    deadline_minutes: int | None = None
 
     @property
     def cron(self) -> str:
@@ -57,8 +60,14 @@ class Timing:
         return self.expression[5:-1] if self.expression.startswith("cron(") else ""
 
 
-def build_schedules(schedules: Iterable[Schedule]) -> tuple[tuple[Timing, ...], tuple[Problem, ...]]:
-    """Return the schedules, and every problem (PB610 to PB612, PB618) with the manifest's places."""
+def build_schedules(
+    schedules: Iterable[Schedule], pipelines: tuple[PipelineEntry, ...]
+) -> tuple[tuple[Timing, ...], tuple[Problem, ...]]:
+    """Return the schedules, and every problem (PB610 to PB612, PB618) with the manifest's places.
+
+    A day that was scored is not scored again, so that schedules of pipelines that use models take what is cached.
+    """
+    entries = {entry.name: entry for entry in pipelines}
     timings: list[Timing] = []
     problems: list[Problem] = []
     for schedule in schedules:
@@ -72,8 +81,10 @@ def build_schedules(schedules: Iterable[Schedule]) -> tuple[tuple[Timing, ...], 
                 expression=expression,
                 timezone=section.timezone,
                 groups=section.groups,
-                cache=section.cache,
+                cache=section.cache or (entries[schedule.pipeline].is_inference and not schedule.says("cache")),
                 enabled=section.enabled,
+                handle=schedule.pipeline if schedule.pipeline != pipelines[0].name else "",
+                deadline_minutes=section.deadline_minutes,
             )
         )
     return tuple(timings), tuple(problems)

@@ -8,7 +8,7 @@ again without a new Start, the rest is what the first one of the cause was given
 from __future__ import annotations
 
 from pipeline_builder.descriptions import JSON
-from pipeline_builder.service.cloudformation.access.waiting import JUDGE, STAGE, START, TOO_LONG, WAIT, machine_name
+from pipeline_builder.service.cloudformation.access.waiting import JUDGE, START, TOO_LONG, WAIT, machine_name
 from pipeline_builder.service.cloudformation.description.states import choice, passing, task
 
 # The pause grows by this many seconds up to five minutes; from the third day on it is an hour, 2 % of what has gone by:
@@ -31,13 +31,19 @@ _NOT_OPEN = tuple(
 _GONE = ("SageMaker.ResourceNotFoundException",)
 
 
-def wait_definition(service: str) -> JSON:
-    """Return the machine in the States Language; it stands in Fn::Sub."""
+def wait_definition(service: str, stage: str) -> JSON:
+    """Return the machine in the States Language; it stands in Fn::Sub. `stage` is that whose Wait it answers."""
     return {
         "Comment": "Waits for an execution of SageMaker, stops it when its time is up, and answers CodePipeline's Wait",
         "QueryLanguage": "JSONPath",
         "StartAt": "Given",
-        "States": {**_begin(service), **_find_wait(service), **_watch(), **_stop(service), **_end(service)},
+        "States": {
+            **_begin(service),
+            **_find_wait(service, stage),
+            **_watch(),
+            **_stop(service, stage),
+            **_end(service, stage),
+        },
     }
 
 
@@ -83,18 +89,18 @@ def _begin(service: str) -> dict[str, JSON]:
     }
 
 
-def _find_wait(service: str) -> dict[str, JSON]:
+def _find_wait(service: str, stage: str) -> dict[str, JSON]:
     held = {f"{key}.$": f"$.{key}" for key in ("cause", "execution", "limit", "own")}
     bound: JSON = {**held, "token.$": f"{_ACTION}.LatestExecution.Token", "time": {"pause": 0, "waited": 0}}
     return {
         "LookForWait": _ask_pipeline(service, "IsAsked"),
         "IsAsked": choice(
             "NotYet",
-            (_is_asked(), "Bind"),
-            (_is_over(), "Done"),
-            (_is_judged(), "Done"),
+            (_is_asked(stage), "Bind"),
+            (_is_over(stage), "Done"),
+            (_is_judged(stage), "Done"),
             ({"And": [{"Variable": "$.again", "IsPresent": True}, _asked_for(_ASKED_AGAIN)]}, "Done"),
-            ({"And": [_asked_for(_MOST_ASKED), _is_passed()]}, "Done"),
+            ({"And": [_asked_for(_MOST_ASKED), _is_passed(stage)]}, "Done"),
             (_asked_for(_MOST_ASKED), "NeverAsked"),
         ),
         "NotYet": passing("SoonAgain", {"asked.$": "States.MathAdd($.time.asked, 1)"}, result="$.time"),
@@ -131,7 +137,7 @@ def _watch() -> dict[str, JSON]:
     }
 
 
-def _stop(service: str) -> dict[str, JSON]:
+def _stop(service: str, stage: str) -> dict[str, JSON]:
     """Stop at the limit, as long as Wait is asked; one that is asked again has a limit of its own."""
     stop = task(
         "sagemaker:stopPipelineExecution",
@@ -142,25 +148,25 @@ def _stop(service: str) -> dict[str, JSON]:
     )
     return {
         "LookBeforeStop": _ask_pipeline(service, "IsStillAsked"),
-        "IsStillAsked": choice("Done", (_is_bound(), "IsOurs"), (_is_asked(), "Bind")),
+        "IsStillAsked": choice("Done", (_is_bound(), "IsOurs"), (_is_asked(stage), "Bind")),
         "IsOurs": choice("Refuse", ({"Variable": "$.own", "BooleanEquals": True}, "Stop")),
         "Stop": stop,
         "Anew": passing("Early", {"pause": 0, "waited": 0}, result="$.time"),
     }
 
 
-def _end(service: str) -> dict[str, JSON]:
+def _end(service: str, stage: str) -> dict[str, JSON]:
     ended = "States.Format('The execution {} of SageMaker is {}.', $.execution, $.seen.status)"
     words = "The execution {} takes longer than this run may. Somebody else has started it: it goes on."
     others = f"States.Format('{words}', $.execution)"
     late = f"States.Format('The execution {{}} of SageMaker is Stopped: {TOO_LONG}.', $.execution)"
     return {
-        "Answer": _answer(service, "Approved", ended),
-        "AnswerLate": _answer(service, "Approved", late),
-        "Refuse": _answer(service, "Rejected", others),
+        "Answer": _answer(service, stage, "Approved", ended),
+        "AnswerLate": _answer(service, stage, "Approved", late),
+        "Refuse": _answer(service, stage, "Rejected", others),
         # Rejected and asked again while this machine ran: the one that the rule starts leaves that to it.
         "LookAgain": _ask_pipeline(service, "IsAskedAgain"),
-        "IsAskedAgain": choice("Done", (_is_bound(), "Done"), (_is_asked(), "Bind")),
+        "IsAskedAgain": choice("Done", (_is_bound(), "Done"), (_is_asked(stage), "Bind")),
         "Done": {"Type": "Succeed"},
         "NeverAsked": {"Type": "Fail", "Error": "NeverAsked", "Cause": f"The action {WAIT} was not asked in time."},
         "Unknown": {
@@ -171,12 +177,12 @@ def _end(service: str) -> dict[str, JSON]:
     }
 
 
-def _is_asked() -> dict[str, JSON]:
+def _is_asked(stage: str) -> dict[str, JSON]:
     """Return the rule that Wait is open for this execution of CodePipeline."""
     latest = f"{_ACTION}.LatestExecution"
     return {
         "And": [
-            _is_ours(),
+            _is_ours(stage),
             {"Variable": f"{_ACTION}.ActionName", "StringEquals": WAIT},
             {"Variable": f"{latest}.Status", "IsPresent": True},
             {"Variable": f"{latest}.Status", "StringEquals": "InProgress"},
@@ -185,36 +191,36 @@ def _is_asked() -> dict[str, JSON]:
     }
 
 
-def _is_ours() -> dict[str, JSON]:
+def _is_ours(stage: str) -> dict[str, JSON]:
     """Return the rule that this execution of CodePipeline is the stage's latest one."""
-    return {"And": [*_is_train(), {"Variable": _CAUSE, "StringEqualsPath": "$.cause"}]}
+    return {"And": [*_is_stage(stage), {"Variable": _CAUSE, "StringEqualsPath": "$.cause"}]}
 
 
-def _is_passed() -> dict[str, JSON]:
+def _is_passed(stage: str) -> dict[str, JSON]:
     """Return the rule that another one is it."""
-    return {"And": [*_is_train(), {"Not": {"Variable": _CAUSE, "StringEqualsPath": "$.cause"}}]}
+    return {"And": [*_is_stage(stage), {"Not": {"Variable": _CAUSE, "StringEqualsPath": "$.cause"}}]}
 
 
-def _is_train() -> tuple[dict[str, JSON], ...]:
-    named: dict[str, JSON] = {"Variable": f"{_STAGE}.StageName", "StringEquals": STAGE}
+def _is_stage(stage: str) -> tuple[dict[str, JSON], ...]:
+    named: dict[str, JSON] = {"Variable": f"{_STAGE}.StageName", "StringEquals": stage}
     return {"Variable": _CAUSE, "IsPresent": True}, named
 
 
-def _is_over() -> dict[str, JSON]:
+def _is_over(stage: str) -> dict[str, JSON]:
     """Return the rule that the stage has ended: Start has failed after it started this machine, or was stopped."""
     status = f"{_STAGE}.LatestExecution.Status"
     words = ("Failed", "Stopped", "Cancelled")
     ended: JSON = {"Or": [{"Variable": status, "StringEquals": word} for word in words]}
-    return {"And": [_is_ours(), {"Variable": status, "IsPresent": True}, ended]}
+    return {"And": [_is_ours(stage), {"Variable": status, "IsPresent": True}, ended]}
 
 
-def _is_judged() -> dict[str, JSON]:
+def _is_judged(stage: str) -> dict[str, JSON]:
     """Return the rule that Judge runs: somebody has answered Wait before this machine has seen it asked."""
     judge = f"{_STAGE}.ActionStates[{_JUDGE_INDEX}]"
     status = f"{judge}.LatestExecution.Status"
     return {
         "And": [
-            _is_ours(),
+            _is_ours(stage),
             {"Variable": f"{judge}.ActionName", "StringEquals": JUDGE},
             {"Variable": status, "IsPresent": True},
             {"Variable": status, "StringEquals": "InProgress"},
@@ -236,10 +242,10 @@ def _is_bound() -> dict[str, JSON]:
     return {"And": [{"Variable": token, "IsPresent": True}, {"Variable": token, "StringEqualsPath": "$.token"}]}
 
 
-def _answer(service: str, status: str, summary: str) -> dict[str, JSON]:
+def _answer(service: str, stage: str, status: str, summary: str) -> dict[str, JSON]:
     parameters: JSON = {
         "PipelineName": service,
-        "StageName": STAGE,
+        "StageName": stage,
         "ActionName": WAIT,
         "Token.$": "$.token",
         "Result": {"Status": status, "Summary.$": summary},

@@ -13,19 +13,31 @@ from pipeline_builder.manifest import tags
 from pipeline_builder.service.cloudformation.access.looks import NOTES
 from pipeline_builder.service.cloudformation.description.model import ServiceModel
 from pipeline_builder.service.cloudformation.description.schedules import Timing
+from pipeline_builder.service.cloudformation.description.starting import (
+    Gathered,
+    arrivals_definition,
+    batch_definition,
+)
 from pipeline_builder.service.cloudformation.description.waiting import wait_definition
 from pipeline_builder.service.cloudformation.rendering.quoting import quote
 
 
 def start_input(model: ServiceModel, timing: Timing) -> str:
-    """Return what EventBridge Scheduler asks CodePipeline for, as JSON in the spelling of its universal targets."""
+    """Return what EventBridge Scheduler asks CodePipeline for, as JSON in the spelling of its universal targets.
+
+    It puts the time in that a start is for, however late it is tried; in UTC, so that the schedule's own zone is beside
+    it. https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
+    """
+    one = model.of(timing.handle) or model
     variables = {
         "TRIGGER": f"schedule:{timing.name}",
         "GROUPS": ",".join(timing.groups) or "all",
         "CACHE": "use" if timing.cache else "skip",
     }
+    if one.kind == "inference":
+        variables["DATE"] = f"<aws.scheduler.scheduled-time>[{timing.timezone}]"
     named = [{"Name": name, "Value": value} for name, value in variables.items()]
-    return json.dumps({"Name": model.name, "Variables": named})
+    return json.dumps({"Name": one.name, "Variables": named})
 
 
 def look_input(model: ServiceModel) -> str:
@@ -54,7 +66,29 @@ def codecommit_input(repository: str) -> str:
 
 def wait_definition_text(model: ServiceModel) -> str:
     """Return the state machine that waits for runs, as JSON."""
-    return json.dumps(wait_definition(model.name), indent=2)
+    return json.dumps(wait_definition(model.name, model.runs_in), indent=2)
+
+
+def arrivals_text(model: ServiceModel) -> str:
+    """Return the state machine that events start, as JSON."""
+    return json.dumps(arrivals_definition(model.name), indent=2)
+
+
+def batch_text() -> str:
+    """Return the state machine of a batch, as JSON."""
+    return json.dumps(batch_definition(), indent=2)
+
+
+def arrival_input(found: Gathered) -> str:
+    """Return what a rule tells the first of them, as JSON; EventBridge puts the event's time in."""
+    told = {"pipeline": found.pipeline, "trigger": found.trigger, "batch": found.batch, "minutes": found.minutes}
+    return json.dumps({**told, "time": "<time>"})
+
+
+def asking_input() -> str:
+    """Return what a rule on scores that ask for a training gives CodePipeline; EventBridge puts the cause in."""
+    variables = {"TRIGGER": "retraining", "CAUSE": "<cause>"}
+    return json.dumps({"variables": [{"name": name, "value": value} for name, value in variables.items()]})
 
 
 def chat_message(title: str, lines: Sequence[str]) -> str:
@@ -68,7 +102,9 @@ def chat_message(title: str, lines: Sequence[str]) -> str:
 
 def execution_role(model: ServiceModel) -> str:
     """Return the role of the training pipeline as YAML."""
-    return "!Ref ExecutionRoleArn" if model.service.execution_role == "given" else "!GetAtt ExecutionRole.Arn"
+    return (
+        "!Ref ExecutionRoleArn" if model.service.execution_role == "given" else f"!GetAtt {model.id}ExecutionRole.Arn"
+    )
 
 
 def job_roles(model: ServiceModel) -> str:
@@ -92,7 +128,8 @@ def environment(model: ServiceModel, stage: str) -> Mapping[str, str]:
         "SMP_SECURITYGROUPS": place.security_groups,
         "SMP_MANIFEST": place.manifest if place.manifest != "model_repos.yaml" else "",
     }
-    waits = stage == "train" and model.waits_without_build
+    runs = stage in ("train", "score")
+    waits = runs and model.waits_without_build
     return {
         # Of two actions that run the same project each says which it is.
         **({} if waits else {"STAGE": "watch" if stage == "worker" else stage}),
@@ -104,7 +141,8 @@ def environment(model: ServiceModel, stage: str) -> Mapping[str, str]:
         "SMP_JOBROLES": job_roles(model),
         "SMP_CODEPIPELINE": quote(model.name),
         "SMP_ARTIFACTS": "!Ref ArtifactBucket",
+        **({"SMP_PIPELINE": quote(model.handle)} if model.handle else {}),
         **({"SMP_LOOK": quote("1")} if stage == "build" and model.triggers.looks else {}),
-        **({"SMP_TIMEOUT": "!Ref RunTimeoutMinutes"} if stage == "train" else {}),
-        **({"SMP_WAIT_MACHINE": "!Ref WaitMachine"} if waits else {}),
+        **({"SMP_TIMEOUT": "!Ref RunTimeoutMinutes"} if runs else {}),
+        **({"SMP_WAIT_MACHINE": f"!Ref {model.id}WaitMachine"} if waits else {}),
     } | {name: quote(value) for name, value in given.items() if value}

@@ -13,6 +13,10 @@ from pipeline_builder.manifest.surroundings import proxies
 from pipeline_builder.service.cloudformation.access.functions import role_id
 from pipeline_builder.service.cloudformation.description.model import ServiceModel
 from pipeline_builder.service.cloudformation.rendering.inputs import (
+    arrival_input,
+    arrivals_text,
+    asking_input,
+    batch_text,
     call_code,
     chat_message,
     codecommit_input,
@@ -88,6 +92,10 @@ def _environment() -> Environment:
         "lines": lambda text: text.rstrip("\n"),  # of a macro: the line that calls it has an end of its own
     }
     jinja.globals |= {
+        "arrival_input": arrival_input,
+        "arrivals_text": arrivals_text,
+        "asking_input": asking_input,
+        "batch_text": batch_text,
         "call_code": call_code,
         "chat_message": chat_message,
         "codecommit_input": codecommit_input,

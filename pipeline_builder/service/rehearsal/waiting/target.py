@@ -88,7 +88,7 @@ class Target:
 def workspace_of(root: Path, environment: Mapping[str, str], jobs: int) -> Workspace:
     """Return the workspace that a build's commands have, for a source in another folder."""
     stubs = dict(pair.split("=", 1) for pair in environment.get("SMP_STUBS", "").split() if "=" in pair)
-    return Workspace(
+    made = Workspace(
         manifest_path=root / environment.get("SMP_MANIFEST", _MANIFEST),
         state=Path(environment["SMP_STATE"]),
         build=root / "build",
@@ -99,3 +99,4 @@ def workspace_of(root: Path, environment: Mapping[str, str], jobs: int) -> Works
         require_isolation=environment.get("SMP_REQUIRE_ISOLATION") == "1",
         stubs={name: Path(file) for name, file in stubs.items()},
     )
+    return made.narrowed(environment.get("SMP_PIPELINE", ""))

@@ -25,7 +25,7 @@ def roles(wait: str) -> Mapping[str, Role]:
 
 def called() -> set[tuple[str, str]]:
     """Return the action and the resource of each call that stands in the definition."""
-    text = json.dumps(wait_definition("models"))
+    text = json.dumps(wait_definition("models", "Train"))
     for name, value in AWS.items():
         text = text.replace(name, value)
     found = set()

@@ -81,7 +81,7 @@ def faults(**schedule: object) -> list[str]:
     manifest = parse_manifest(
         {"repos": [{"url": "a/b", "groups": ["nightly"]}], "schedules": [{"name": "s", **schedule}]}
     )
-    _, problems = build_schedules(manifest.schedules)
+    _, problems = build_schedules(manifest.schedules, manifest.pipelines)
     assert all(problem.place for problem in problems)
     return [f"{problem.id} {problem.message} | {problem.hint}" for problem in problems]
 
@@ -138,7 +138,8 @@ def test_groups_fit_into_what_an_action_hands_on() -> None:
         "repos": [{"url": "a/b", "groups": groups}],
         "schedules": [{"name": "s", "rate": "1 day", "groups": groups}],
     }
-    (problem,) = build_schedules(parse_manifest(data).schedules)[1]
+    manifest = parse_manifest(data)
+    (problem,) = build_schedules(manifest.schedules, manifest.pipelines)[1]
     assert problem.message == "the groups of the schedule 's' have together more than 400 characters"
 
 
@@ -197,6 +198,6 @@ def test_no_minute_before_the_next_firing_fits(
 def test_a_problem_is_shown_where_the_value_stands() -> None:
     schedule = {"name": "s", "cron": "0 2 * * *", "timezone": "Mars"}
     manifest = parse_manifest({"repos": [{"url": "https://git.example.com/a.git"}], "schedules": [schedule]})
-    _, problems = build_schedules(manifest.schedules)
+    _, problems = build_schedules(manifest.schedules, manifest.pipelines)
     texts = [problem.place.text.strip() for problem in problems if problem.place]
     assert texts == ['"cron": "0 2 * * *",', '"timezone": "Mars"']

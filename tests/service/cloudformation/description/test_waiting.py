@@ -271,7 +271,7 @@ def test_a_wait_of_which_nothing_is_known_ends_loudly() -> None:
 
 
 def test_every_state_is_led_to() -> None:
-    definition: Any = wait_definition("models")
+    definition: Any = wait_definition("models", "Train")
     seen, ahead = set(), [definition["StartAt"]]
     while ahead:
         name = ahead.pop()

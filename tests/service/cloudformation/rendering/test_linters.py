@@ -134,6 +134,53 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "tags": {"cost center": "a:b/c=d+e@f"},
     },
 }
+SCORES: tuple[Mapping[str, Any], ...] = (
+    {"name": "daily", "pipeline": "scoring", "cron": "0 2 * * ? *", "timezone": "Europe/Berlin"},
+    {"name": "monthly", "pipeline": "other", "cron": "0 2 1 * ? *"},
+)
+OWN = f"s3://model-service-{ACCOUNT}-{REGION}/landing/"
+PIPELINES: tuple[Mapping[str, Any], ...] = (
+    {"name": "training", "trigger": {"data": "s3://exports/labels/"}},
+    {
+        "name": "scoring",
+        "kind": "inference",
+        "trigger": {
+            "data": ["s3://exports/daily/", "s3://exports/hourly/", OWN],
+            "batch_minutes": 10,
+            "approval": True,
+        },
+    },
+    {"name": "other", "kind": "inference"},
+    {"name": "second", "trigger": {"data": "s3://exports"}},
+)
+"""Of each kind two, one of them with all that can start it."""
+CASES = {
+    **CASES,
+    "several pipelines": {"pipelines": PIPELINES, "schedules": (*SCHEDULES, *SCORES), "wait": "step-functions"},
+    "several pipelines, keys of AWS, builds that wait": {
+        "pipelines": PIPELINES, "schedules": SCORES, "encryption": "aws", "wait": "build", "execution_role": "make",
+        "repos": (*REPOS, INSIDE), "network": NETWORK,
+    },
+    "several pipelines, everybody is told": {
+        "pipelines": PIPELINES, "schedules": SCORES, "encryption": KEY,
+        "approval": {"emails": ["a@example.com"], "notify": ["failure", "success"]},
+        "notifications": {"slack": SLACK, "events": ["approval", "failure", "success"]},
+        "policies": ["approver", "operator"],
+        "source": {"kind": "codecommit", "repository": "models"},
+        "permissions_boundary": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
+        "place": {"prefix": "team/models/"},
+    },
+    "several pipelines, source in S3, a given role": {
+        "pipelines": PIPELINES[:2], "schedules": (), "execution_role": "given",
+        "source": {"kind": "s3", "repository": "acme-sources/models/source.zip"},
+        "place": {"bucket": "other-bucket", "kms_key": KEY},
+    },
+    "one that scores, longest names": {
+        "name": "a" * 29, "pipelines": ({"name": "training"}, {"name": "s" * 24, "kind": "inference"}),
+        "schedules": (), "repos": tuple({**repo, "name": f"r{index}".ljust(64, "x")} for index, repo in enumerate(REPOS)),
+    },
+    "as before, several pipelines": {**BEFORE, "pipelines": PIPELINES[:3], "schedules": SCORES},
+}  # fmt: skip
 MATRIX = {case: {**NEW, **service} for case, service in CASES.items()}
 # Sixty repositories have what four have, sixty times: cfn-lint takes five seconds for them.
 QUICK = ("a role for all repositories", "nothing but what a service has")

@@ -1,0 +1,170 @@
+"""Commands about logical dates: publish what a run has scored, and work off those that are missing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline_builder.cli.deciding import show_run
+from pipeline_builder.cli.group import main
+from pipeline_builder.cli.options import common, isolation_option, parameters_option
+from pipeline_builder.cli.output import say, show
+from pipeline_builder.errors import ExitCode, InputProblems, Problem
+
+if TYPE_CHECKING:
+    from pipeline_builder.release.scoring.backfill import Backfill, WorkedDay
+    from pipeline_builder.session import Session
+
+_MOST_PARALLEL = 4
+
+
+def inferring(session: Session) -> Session:
+    """Return the session of the pipeline that scores: the one that was asked for, or the only one.
+
+    Raises:
+        InputProblems: PB898 where it trains, where there is none, or where there are several.
+    """
+    entries = [entry for entry in session.manifest.pipelines if entry.is_inference]
+    if session.named:
+        if session.manifest.entry.is_inference:
+            return session
+        message = f"the pipeline '{session.manifest.entry.name}' makes models, and has no logical dates"
+    elif len(entries) == 1:
+        return session.of(entries[0].name)
+    else:
+        message = "the manifest has no pipeline of the kind inference" if not entries else "several pipelines score"
+    names = ", ".join(f"'{entry.name}'" for entry in entries)
+    hint = f"take --pipeline with one of {names}" if entries else "add one to 'pipelines' in the manifest"
+    raise InputProblems(Problem(id="PB898", message=message, hint=hint))
+
+
+@main.command("publish")
+@common
+@click.argument("execution", required=False, default="")
+@click.option("--force", is_flag=True, help="Also where a later run's predictions are there.")
+def publish_command(session: Session, *, as_json: bool, execution: str, force: bool) -> None:
+    """Publish what an inference run has scored and the gate has passed, by default the last one.
+
+    It is what 'run' does last. Again, it writes nothing.
+
+    \b
+    Example: pipeline-builder publish --pipeline scoring
+    """
+    one = inferring(session)
+    record = one.publish(one.scored(execution), force=force)
+    show_run(record, one.report(record), as_json=as_json)
+
+
+@main.command()
+@common
+@isolation_option
+@click.option("--from", "first", required=True, metavar="DATE", help="The first logical date.")
+@click.option("--to", "last", default="", metavar="DATE", help="The last one; default: now, UTC.")
+@click.option("--parallel", type=click.IntRange(1, 64), help="Dates at once; default: as many as jobs, at most 4.")
+@click.option("--changed", is_flag=True, help="Also dates whose data, models or definition are others by now.")
+@click.option("--force", is_flag=True, help="All dates, whatever has been done; nothing comes from the step cache.")
+@parameters_option
+def backfill(
+    session: Session,
+    *,
+    as_json: bool,
+    first: str,
+    last: str,
+    parallel: int | None,
+    changed: bool,
+    force: bool,
+    given: Mapping[str, str],
+) -> None:
+    """Score the logical dates that haven't been yet, several at once.
+
+    It runs what is deployed. A date that fails stops no other. Repeated, also after a kill, it goes on where it was: no
+    date is scored twice. Where dates ask for a model to be trained anew, that is asked for once, as by a run.
+
+    \b
+    Example: pipeline-builder backfill --pipeline scoring --from 2026-11-01 --to 2026-11-29
+    """
+    from pipeline_builder.release.scoring.backfill import Backfill, work_off
+    from pipeline_builder.release.scoring.dates import dates_between
+
+    one = inferring(session)
+    one.given = given
+    jobs = one.workspace.jobs
+    parallel = parallel or min(jobs, _MOST_PARALLEL)
+    if one.workspace.target == "local":  # each date runs so many jobs at once that all of them keep the limit
+        one.workspace = replace(one.workspace, jobs=max(1, jobs // parallel))
+    definition = one.composed.definition
+    hourly = "hour" in definition.dates.values()
+    dates = dates_between(first, last, hourly=hourly, now=datetime.now(timezone.utc))
+    work = Backfill(
+        target=one.target, composed=one.composed, lock=one.lock, pipeline=one.deployed(), given=given,
+        changed=changed, force=force, closed=one.closed,
+    )  # fmt: skip
+    before = work.find_done(dates)
+    missing = [date for date in dates if date not in before]
+    say(f"backfill  {len(dates):,} dates of '{definition.pipeline}', {len(missing):,} to work off, {parallel} at once")
+    told = _Told(len(missing))
+    worked = {day.date: day for day in work_off(work, missing, parallel, told)}
+    days = tuple(worked.get(date) or before[date] for date in dates)
+    show(_result(work, days), as_json=as_json, text=_table(days))
+    _end(days)
+
+
+class _Told:
+    """Says each date that has ended, and how many are left."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._count = total, 0
+
+    def __call__(self, day: WorkedDay) -> None:
+        self._count += 1
+        why = f": {day.reasons[0]}" if day.reasons else ""
+        words = f"{day.date} {day.status}{_rows(day)}{why}"
+        say(f"backfill  [{self._count}/{self._total}] {words}  {day.seconds:.1f} s")
+
+
+def _rows(day: WorkedDay) -> str:
+    if day.rows_in is None and day.rows_out is None:
+        return ""
+    counts = [f"{count:,}" if count is not None else "?" for count in (day.rows_out, day.rows_in)]
+    return f", {counts[0]} of {counts[1]} rows"
+
+
+def _result(work: Backfill, days: Sequence[WorkedDay]) -> dict[str, Any]:
+    listed = [
+        {
+            "date": day.date, "status": day.status, "before": day.before, "execution": day.execution,
+            "rows": {"input": day.rows_in, "predictions": day.rows_out}, "seconds": day.seconds,
+            "reasons": list(day.reasons),
+        }
+        for day in days
+    ]  # fmt: skip
+    counts = Counter(day.status for day in days)
+    return {"pipeline": work.pipeline.name, "counts": dict(sorted(counts.items())), "days": listed}
+
+
+def _table(days: Sequence[WorkedDay]) -> str:
+    lines = [
+        f"{day.date:<14}{day.status:<11}{'before' if day.before else f'{day.seconds:.1f} s':<9}"
+        f"{_rows(day).removeprefix(', '):<24}{'; '.join(day.reasons[:2])}".rstrip()
+        for day in days
+    ]
+    counts = Counter(day.status for day in days)
+    return "\n".join([*lines, ", ".join(f"{count:,} {status}" for status, count in sorted(counts.items()))])
+
+
+def _end(days: Sequence[WorkedDay]) -> None:
+    """End with the exit code of a run that failed or was blocked, where a date isn't published."""
+    bad = [day for day in days if not day.is_well]
+    if not bad:
+        return
+    shown = ", ".join(day.date for day in bad[:5])
+    more = f" and {len(bad) - 5:,} more" if len(bad) > 5 else ""
+    message = f"{len(bad):,} of {len(days):,} dates aren't published: {shown}{more}"
+    hint = "why, the table says; repeated, the command works off those that have failed"
+    say(str(Problem(id="PB899", message=message, hint=hint)))
+    raise click.exceptions.Exit(ExitCode.FAILED)

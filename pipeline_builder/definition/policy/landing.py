@@ -1,0 +1,85 @@
+"""Landing places: what a pipeline watches for data must not be where runs write, or each run would start the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from pipeline_builder.definition.policy.territory import is_inside, plain
+from pipeline_builder.errors import Place, Problem
+from pipeline_builder.manifest.pipelines import PipelineEntry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """An address that runs of a pipeline write to, as far as it is known before, and where the conf says so."""
+
+    address: str
+    what: str
+    place: Place | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What runs of a pipeline write to."""
+
+    entry: PipelineEntry
+    outputs: Sequence[Output]
+
+
+def find_loops(pipelines: Iterable[Written]) -> Iterator[Problem]:
+    """Yield each output of a pipeline that starts it again, by itself or through other pipelines that it starts."""
+    found = {one.entry.name: one for one in pipelines}
+    starts = {name: _started(one, found.values()) for name, one in found.items()}
+    for name, one in found.items():
+        for output, prefix, started in starts[name]:
+            if way := _way_back(started, name, starts):
+                yield _loop(one.entry, output, prefix, found[started].entry, way)
+
+
+def _started(one: Written, others: Iterable[Written]) -> list[tuple[Output, str, str]]:
+    """Return each output of a pipeline that starts one, with the prefix that is watched for it."""
+    return [
+        (output, prefix, other.entry.name)
+        for other in others
+        for prefix in other.entry.trigger.data
+        for output in one.outputs
+        if _meet(plain(output.address), prefix)
+    ]
+
+
+def _meet(address: str, watched: str) -> bool:
+    """Tell whether something written there can begin with the watched prefix, which is one of names, not of folders."""
+    return address.startswith(watched) or f"{address}/".startswith(watched) or is_inside(watched, address)
+
+
+def _way_back(start: str, end: str, starts: dict[str, list[tuple[Output, str, str]]]) -> tuple[str, ...]:
+    """Return the pipelines on a way from one that was started to another; empty where none leads there."""
+    ways: list[tuple[str, ...]] = [(start,)]
+    seen = {start}
+    while ways:
+        way = ways.pop(0)
+        if way[-1] == end:
+            return way
+        new = dict.fromkeys(name for _, _, name in starts[way[-1]] if name not in seen)
+        seen.update(new)
+        ways += [(*way, name) for name in new]
+    return ()
+
+
+def _loop(entry: PipelineEntry, output: Output, prefix: str, started: PipelineEntry, way: Sequence[str]) -> Problem:
+    through = f", that '{way[1]}'" if len(way) > 2 else ""
+    back = "" if entry.name == started.name else f" starts '{started.name}'{through} and so '{entry.name}' itself"
+    again = f"which{back}: each run would start the next" if back else "each run would start the next"
+    message = (
+        f"{output.what} of the pipeline '{entry.name}' goes to '{output.address}', and "
+        f"'{prefix}' is watched for data: {again}"
+    )
+    watched = started.at("trigger")
+    return Problem(
+        id="PB987",
+        message=message,
+        place=output.place or watched,
+        related=(watched,) if output.place and watched else (),
+        hint="let it write elsewhere, or watch a prefix that only others write to",
+    )

@@ -1,0 +1,97 @@
+"""What inference confs use and publish: groups of models that are a repository's own or allowed, addresses likewise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pipeline_builder.conf.inference import InferenceModel
+from pipeline_builder.definition.policy.groups import identity
+from pipeline_builder.definition.policy.known import DATE
+from pipeline_builder.definition.policy.territory import Territory, climbs, is_inside
+from pipeline_builder.documents.dates import names_dates, plain_dates
+from pipeline_builder.documents.schema import describe
+from pipeline_builder.errors import Place
+from pipeline_builder.manifest.patterns import covers_any, fits_any
+from pipeline_builder.manifest.policy import Rules
+from pipeline_builder.manifest.refusal import Refused, refuse
+
+if TYPE_CHECKING:
+    from pipeline_builder.conf.graph import Graph, Unit
+    from pipeline_builder.definition.composed import Definition
+    from pipeline_builder.definition.policy.policy import Policed
+    from pipeline_builder.definition.uses import ModelUse
+
+
+def owned_uses(
+    definition: Definition, graph: Graph, rules: Mapping[str, Rules], urls: Mapping[str, str]
+) -> Mapping[str, ModelUse]:
+    """Return the uses of model packages with whose repository uses them, and whether the policy allows the group.
+
+    Whose the group is says its tag, which a start reads: until then nothing is known of groups but their names.
+    """
+    found = {}
+    for name, use in definition.models.items():
+        repo = graph.units[use.unit].conf.repo
+        listed = fits_any((*rules[repo].groups, *rules[repo].read_groups), use.group)
+        allow = "" if listed else _refused(use, rules[repo], "").hint or ""
+        found[name] = replace(use, owner=identity(urls.get(repo, repo)), listed=listed, allow=allow)
+    return found
+
+
+def check_uses(policed: Policed) -> Iterator[Refused]:
+    """Yield every group of another account that the policy doesn't list, once for each model."""
+    seen = set()
+    for use in policed.definition.models.values():
+        if use.group.startswith("arn:") and not use.listed and use.unit not in seen:
+            seen.add(use.unit)
+            rules = policed.rules[policed.graph.units[use.unit].conf.repo]
+            yield _refused(use, rules, "another account's")
+
+
+def _refused(use: ModelUse, rules: Rules, whose: str) -> Refused:
+    message = f"the policy of '{rules.repo}' doesn't let it use models of {describe(use.group)}, which is {whose}"
+    return refuse(rules, "read_groups", use.group, problem_id="PB943", message=message, place=use.place)
+
+
+def check_published(policed: Policed) -> Iterator[Refused]:
+    """Yield every address that predictions are published to, and may not be."""
+    for unit in policed.graph.units.values():
+        section = unit.section.publish if isinstance(unit.section, InferenceModel) else None
+        if section is None:
+            continue
+        place = unit.conf.document.place((*unit.path, "publish", "to"))
+        yield from _check_target(plain_dates(section.to, DATE), policed, unit, place)
+        yield from _check_inputs(section.to, policed, unit, place)
+
+
+def _check_target(address: str, policed: Policed, unit: Unit, place: Place) -> Iterator[Refused]:
+    rules, territory = policed.rules[unit.conf.repo], policed.territory
+    if climbs(address):
+        hint = "a key has no '.' or '..' between its slashes, and no control characters"
+        message = f"the address {describe(address)} of '{unit.name}' leads elsewhere"
+        yield Refused(id="PB232", message=message, place=place, hint=hint)
+    elif protected := _protected(address, territory, rules.repo):
+        message = f"'{unit.name}' would publish to {describe(address)}, which is {protected}"
+        yield Refused(id="PB233", message=message, place=place, hint="publish to another prefix of the bucket")
+    elif territory.key(address) is None and not covers_any(rules.write, address):
+        message = f"the policy of '{rules.repo}' doesn't let it publish to {describe(address)}"
+        known = address.partition(DATE)[0]
+        yield refuse(rules, "write", known, problem_id="PB232", message=message, place=place)
+
+
+def _protected(address: str, territory: Territory, repo: str) -> str:
+    return "" if is_inside(address, territory.own(repo)) else territory.protected(address)
+
+
+def _check_inputs(to: str, policed: Policed, unit: Unit, place: Place) -> Iterator[Refused]:
+    """Predictions among what is read would be the next run's input."""
+    target = plain_dates(to, DATE)
+    target = target if names_dates(to) else f"{target.rstrip('/')}/dt={DATE}/"
+    for uri in sorted({uri for uris in policed.definition.data.values() for uri in uris}):
+        read = plain_dates(uri, DATE)
+        if is_inside(target, read) or is_inside(read, target) or (not read.endswith("/") and target.startswith(read)):
+            message = f"'{unit.name}' would publish into {describe(to)}, and what lies there is read: {describe(uri)}"
+            yield Refused(id="PB944", message=message, place=place, hint="publish to a prefix that no job reads")
+            return

@@ -1,0 +1,75 @@
+"""The logical date of a run: the day or hour that it is about, as an inference conf's placeholders name it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from pipeline_builder.descriptions import JSON
+
+DATES: Mapping[str, str] = {
+    "date": "LogicalDate", "year": "LogicalYear", "month": "LogicalMonth", "day": "LogicalDay", "hour": "LogicalHour",
+}  # fmt: skip
+"""The parameter behind each placeholder: `${date}` is one that every run has a value for."""
+PARAMETERS: Mapping[str, str] = {parameter: name for name, parameter in DATES.items()}
+
+_FILLED = re.compile(r"\$\{Parameters\.([A-Za-z0-9_-]+)\}")
+_ANY = re.compile(r"\$\{[^{}]*\}")
+_PLACEHOLDER = re.compile(r"\$\{(" + "|".join(DATES) + r")\}")
+
+
+def date_values(date: str) -> Mapping[str, str]:
+    """Return what each placeholder is on a logical date, `2026-11-29` or `2026-11-29T13`."""
+    day, _, hour = date.partition("T")
+    year, month, number = day.split("-")
+    return {"date": day, "year": year, "month": month, "day": number, "hour": hour or "00"}
+
+
+def fill_dates(text: str, date: str) -> str:
+    """Return a text with the placeholders of the logical date filled in."""
+    values = date_values(date)
+    return _PLACEHOLDER.sub(lambda match: values[match[1]], text)
+
+
+def plain_dates(text: str, stands: str) -> str:
+    """Return a text with the same word where any part of the date would be, in either way of writing it."""
+    return _FILLED.sub(lambda m: stands if m[1] in PARAMETERS else m[0], _PLACEHOLDER.sub(stands, text))
+
+
+def known_parts(text: str) -> tuple[str, ...]:
+    """Return what of a text is known before every run: the parts around its placeholders."""
+    return tuple(_ANY.split(text))
+
+
+def names_dates(text: str) -> bool:
+    """Tell whether a text has a placeholder of the logical date in it."""
+    return bool(_PLACEHOLDER.search(text))
+
+
+def template_of(value: JSON) -> str | None:
+    """Return a value as a text with the date's placeholders; None where more than the date is known only later."""
+    return _text_of(value, lambda name: f"${{{PARAMETERS[name]}}}" if name in PARAMETERS else None)
+
+
+def with_parameters(value: JSON) -> str | None:
+    """Return a value as a text in which each parameter is `${Parameters.<name>}`; None where it has anything else."""
+    return _text_of(value, lambda name: f"${{Parameters.{name}}}")
+
+
+def fill_parameters(text: str, values: Mapping[str, str]) -> str:
+    """Return such a text with the values of its parameters; one without a value stays."""
+    return _FILLED.sub(lambda match: values.get(match[1], match[0]), text)
+
+
+def _text_of(value: JSON, named: Callable[[str], str | None]) -> str | None:
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, dict) or len(value) != 1:
+        return None
+    if isinstance(path := value.get("Get"), str):
+        return named(path.removeprefix("Parameters.")) if path.startswith("Parameters.") else None
+    joined = value.get("Std:Join")
+    if not isinstance(joined, dict) or not isinstance(parts := joined.get("Values"), list):
+        return None
+    texts = [text for part in parts if (text := _text_of(part, named)) is not None]
+    return str(joined.get("On", "")).join(texts) if len(texts) == len(parts) else None

@@ -1,0 +1,172 @@
+"""A Monitor step: holds a day's data and predictions against the model's baseline, and writes `monitor.json`.
+
+It reports and never judges: that data have drifted fails no step.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from . import files
+from .answers import PREDICTION, Answers, Keys
+from .baseline import QUALITY, folder, read_settings
+from .checks import STATISTICS, Bounds, check_column, check_rows, check_schema, drifted, violation
+from .columns import CATEGORICAL
+from .distribution import Distribution, of_column, read_feature
+from .drift import LIBRARY, compare
+from .failure import UnusableError, run
+from .quality import ERRORS, match, measure
+from .reading import Table
+from .tables import Profile, read_profile
+
+FORMAT = 1
+REPORT = "monitor.json"
+
+
+def main() -> None:
+    """Read, compare, and write."""
+    settings = read_settings()
+    report = Monitoring(settings, *files.read_statistics(folder("baseline"))).report()
+    files.write(folder("", "output"), REPORT, report)
+    print(f"{report['rows']['input']} rows, {len(report['violations'])} violations")
+
+
+class Monitoring:
+    """One look at a day: `settings` are the conf's, `baseline` the model's columns."""
+
+    def __init__(
+        self, settings: dict[str, Any], baseline: dict[str, Distribution], left_out: frozenset[str] = frozenset()
+    ) -> None:
+        self.settings = settings
+        self.key = settings.get("key") or ""
+        self.label = settings.get("label") or ""
+        own = (*(settings.get("ignore") or ()), *filter(None, (self.key, self.label)))
+        self.left_out = left_out | frozenset(own)
+        self.baseline = {name: found for name, found in baseline.items() if name not in self.left_out}
+        self.bounds = Bounds(settings)
+        self.violations: list[dict[str, Any]] = []
+        self.plain = {"encoding": settings.get("encoding"), "separator": settings.get("separator")}
+
+    def report(self) -> dict[str, Any]:
+        """Return `monitor.json`."""
+        keys = Keys(self.key)
+        wants_labels = os.path.isdir(folder("labels"))
+        profile = self._input(keys if self.key and wants_labels else None)
+        answers = self._predictions(kept=wants_labels)
+        unread = [*profile.unread, *(answers.unread if answers else ())]
+        self.violations += check_rows(profile.rows, answers.rows if answers else None, unread)
+        columns = self._columns(profile) if profile.rows else {}
+        predictions = self._compared(answers) if answers and answers.rows else None
+        quality = self._quality(answers, keys) if answers and wants_labels else None
+        return {
+            "format": FORMAT,
+            "library": LIBRARY,
+            "rows": {"input": profile.rows, "predictions": answers.rows if answers else None},
+            "columns": columns,
+            "predictions": predictions,
+            "drift": self._drift(columns),
+            "quality": quality,
+            "bounds": {**self.bounds.all, **({"share": self.bounds.share} if self.bounds.share is not None else {})},
+            "violations": self.violations,
+        }
+
+    def _input(self, keys: Keys | None) -> Profile:
+        types = {name: found.type for name, found in self.baseline.items() if found.type != "unknown"}
+        texts = [name for name, kind in types.items() if kind == CATEGORICAL]
+        table = Table(self.settings, [*self.baseline], texts)
+        profile = Profile(types, self.left_out)
+        return read_profile(folder("data"), table, profile, strict=False, see=keys.see if keys else None)
+
+    def _predictions(self, *, kept: bool) -> Answers | None:
+        if not os.path.isdir(folder("predictions")):
+            return None
+        answers = Answers(str(self.settings.get("prediction") or ""), self.key, kept=kept)
+        return answers.read(folder("predictions"), Table(self.plain), strict=False)
+
+    def _columns(self, profile: Profile) -> dict[str, Any]:
+        self.violations += check_schema(self.baseline, profile.columns, self.left_out)
+        found: dict[str, Any] = {}
+        for name, before in self.baseline.items():
+            if name not in profile.columns:
+                continue
+            now = of_column(profile.columns[name], before.type)
+            about = compare(before, now)
+            self.violations += check_column(before, now, about, self.bounds.of(name))
+            own = self.bounds.own(name)
+            found[name] = {
+                "type": before.type,
+                "missing": now.missing_share,
+                **about,
+                **({"bounds": own} if own else {}),
+            }
+        return found
+
+    def _compared(self, answers: Answers) -> dict[str, Any] | None:
+        """Return how the predictions compare with those that the baseline was made of, as of a column."""
+        now = answers.distribution()
+        before = _baseline_of_predictions()
+        if before is None:
+            before = now
+            about = compare(now, now)
+            about = {key: about[key] for key in ("current",) if key in about}
+        else:
+            now = of_column(answers.column, before.type)
+            about = compare(before, now)
+            self.violations += drifted(PREDICTION, about, self.bounds.of(PREDICTION))
+        return {"type": before.type, "missing": now.missing_share, **about}
+
+    def _drift(self, columns: dict[str, Any]) -> dict[str, Any]:
+        names = {found["column"] for found in self.violations if found["kind"] == "drift"} & columns.keys()
+        share = len(names) / len(columns) if columns else 0.0
+        if self.bounds.share is not None and share > self.bounds.share:
+            message = f"{len(names)} of {len(columns)} columns have drifted"
+            self.violations.append(violation("drift", message, statistic="share", value=share, bound=self.bounds.share))
+        found: dict[str, Any] = {"columns": len(names), "share": share}
+        for statistic in STATISTICS:
+            values = [one[statistic] for one in columns.values() if one.get(statistic) is not None]
+            found[f"max_{statistic}"] = max(values) if values else None
+        return found
+
+    def _quality(self, answers: Answers, keys: Keys) -> dict[str, Any] | None:
+        truth = Answers(self.label, self.key, kept=True)
+        truth.read(
+            folder("labels"), Table(self.plain, known=[name for name in (self.key, self.label) if name]), strict=False
+        )
+        if not truth.rows and not truth.unread:
+            return None  # they come later
+        try:
+            predicted, labels = match(answers, truth, answers.all_keys if answers.all_keys is not None else keys.all)
+            found = measure(predicted, labels, self.settings)
+        except UnusableError as error:
+            self.violations.append(violation("quality", str(error), statistic="labels"))
+            return None
+        for words in truth.unread:
+            self.violations.append(violation("quality", f"the file {words}", statistic="unreadable", value=1, bound=0))
+        self.violations += list(self._worse(found))
+        return {**found, "rows": {"value": len(labels)}}
+
+    def _worse(self, found: dict[str, Any]) -> Any:
+        for name, bound in sorted((self.settings.get("quality") or {}).items()):
+            value = found[name]["value"] if name in found else None
+            if value is None or (value > bound if name in ERRORS else value < bound):
+                shown = "could not be measured" if value is None else f"is {value:.4g}"
+                message = f"the quality is below what is asked for: {name} {shown}, the bound is {bound:.4g}"
+                yield violation("quality", message, statistic=name, value=value, bound=bound)
+
+
+def _baseline_of_predictions() -> Distribution | None:
+    path = os.path.join(folder("baseline"), QUALITY)
+    try:
+        with open(path, encoding="utf-8") as file:
+            found = json.load(file)
+        return read_feature(found[PREDICTION])
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        raise UnusableError(f"the model's baseline can't be read: {QUALITY}: {error!r}"[:300]) from None
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,113 @@
+"""How good predictions were, once the truth is there: scikit-learn's metrics."""
+
+from __future__ import annotations
+
+import importlib
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .answers import Answers
+from .columns import category
+from .failure import UnusableError
+from .reading import numbers_of
+
+_MOST_CLASSES = 20
+# Of these more is worse.
+ERRORS = ("rmse", "mae", "log_loss")
+
+
+def match(answers: Answers, truth: Answers, keys: Any) -> tuple[Any, Any]:
+    """Return predictions and labels row by row: by `keys`, of the predictions' rows, or else by their order.
+
+    Raises:
+        UnusableError: they can't be told to belong together.
+    """
+    predicted, labels = answers.all_values, truth.all_values
+    if truth.key:
+        if keys is None or truth.all_keys is None:
+            where = "labels" if truth.all_keys is None else "predictions and their input"
+            raise UnusableError(f"the {where} have no column '{truth.key}' that tells which row is which")
+        if len(keys) != len(predicted):
+            raise UnusableError(f"{len(predicted)} predictions for {len(keys)} keys")
+        told = pd.DataFrame({"key": truth.all_keys, "truth": labels}).drop_duplicates("key", keep="last")
+        both = pd.DataFrame({"key": keys.reset_index(drop=True), "predicted": predicted}).merge(told, on="key")
+        predicted, labels = both["predicted"], both["truth"]
+    elif len(predicted) != len(labels):
+        raise UnusableError(f"{len(labels)} labels for {len(predicted)} predictions, and no 'key' tells which is which")
+    there = predicted.notna() & labels.notna()
+    return predicted[there].reset_index(drop=True), labels[there].reset_index(drop=True)
+
+
+def measure(predicted: Any, labels: Any, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the metrics by name, each with its `value`; `problem` says of which kind."""
+    if not len(labels):
+        return {}
+    numbers = numbers_of(labels)
+    many = len(np.unique(numbers)) > _MOST_CLASSES if not np.isnan(numbers).any() else False
+    problem = settings.get("problem") or ("regression" if many else "classification")
+    if problem == "regression":
+        return _regression(numbers_of(predicted), numbers)
+    return _classification(predicted, labels.map(category), settings)
+
+
+def _metrics() -> Any:
+    try:
+        return importlib.import_module("sklearn.metrics")
+    except ImportError:
+        raise UnusableError("the image has no scikit-learn, which the quality of predictions takes") from None
+
+
+def _regression(predicted: Any, truth: Any) -> dict[str, Any]:
+    metrics = _metrics()
+    there = np.isfinite(predicted) & np.isfinite(truth)
+    predicted, truth = predicted[there], truth[there]
+    if len(truth) < 2:
+        return {}
+    found = {
+        "rmse": math.sqrt(metrics.mean_squared_error(truth, predicted)),
+        "mae": metrics.mean_absolute_error(truth, predicted),
+        "r2": metrics.r2_score(truth, predicted),
+    }
+    return _valued(found)
+
+
+def _classification(predicted: Any, truth: Any, settings: dict[str, Any]) -> dict[str, Any]:
+    metrics = _metrics()
+    classes = sorted(truth.unique())
+    named = settings.get("positive")
+    positive = category(named) if named not in (None, "") else classes[-1]
+    scores = numbers_of(predicted)
+    is_score = not np.isnan(scores).any() and bool(((scores >= 0) & (scores <= 1)).all())
+    if is_score and len(classes) <= 2 and not {*predicted.map(category)} <= {*classes}:
+        return _scored(metrics, scores, (truth == positive).to_numpy(), settings)
+    answers = predicted.map(category)
+    average: dict[str, Any] = {"average": "macro", "zero_division": 0}
+    if len({*classes, *answers}) <= 2:
+        answers, truth, average = answers == positive, truth == positive, {"zero_division": 0}
+    return _valued(_of_classes(metrics, truth, answers, average))
+
+
+def _scored(metrics: Any, scores: Any, truth: Any, settings: dict[str, Any]) -> dict[str, Any]:
+    threshold = settings.get("threshold")
+    answers = scores >= (0.5 if threshold is None else threshold)
+    found = _of_classes(metrics, truth, answers, {"zero_division": 0})
+    if truth.any() and not truth.all():
+        found["auc"] = metrics.roc_auc_score(truth, scores)
+        found["log_loss"] = metrics.log_loss(truth, scores)
+    return _valued(found)
+
+
+def _of_classes(metrics: Any, truth: Any, answers: Any, average: dict[str, Any]) -> dict[str, float]:
+    return {
+        "accuracy": metrics.accuracy_score(truth, answers),
+        "f1": metrics.f1_score(truth, answers, **average),
+        "precision": metrics.precision_score(truth, answers, **average),
+        "recall": metrics.recall_score(truth, answers, **average),
+    }
+
+
+def _valued(found: dict[str, Any]) -> dict[str, Any]:
+    return {name: {"value": float(value)} for name, value in found.items()}

@@ -1,0 +1,145 @@
+"""Kills a backfill again and again, repeats it, and compares what it leaves with one that nobody has killed."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import tempfile
+import threading
+import time
+from collections import Counter
+from datetime import date, timedelta
+from pathlib import Path
+from typing import IO, Any
+
+from tests.aftermath import left_running
+from tests.forking import Process
+from tests.scoring import FAR, Scoring, make_scoring
+
+FIRST = date(2026, 11, 1)
+
+
+def main() -> int:
+    """Kill a backfill of many days, and say whether any of them is missing or was scored twice."""
+    parser = argparse.ArgumentParser(prog="scripts/soak backfill", description=__doc__)
+    parser.add_argument("--days", type=int, default=30)
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=1)
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="soak-backfill-") as folder:
+        scoring = make_days(Path(folder) / "workspace", chosen.days)
+        wrong = kill_backfill(scoring, chosen.days, chosen.kills, random.Random(f"{chosen.seed} backfill"))
+    print("\n".join(wrong) or f"{chosen.days} days, killed {chosen.kills} times: none twice, none missing")
+    return int(bool(wrong))
+
+
+def make_days(root: Path, days: int) -> Scoring:
+    """Make a workspace with a champion, so many days of data, of which one is blocked, and the pipeline deployed."""
+    scoring = make_scoring(root)
+    for number in range(days):
+        scoring.land(str(FIRST + timedelta(number)), FAR if number == days // 2 else (1, 2, 3, number % 3 + 1))
+    for arguments in (
+        ("up", "--pipeline", "training", "--approve", "--comment", "the first"),
+        ("build", "--pipeline", "scoring"),
+        ("apply", "--pipeline", "scoring"),
+    ):
+        done = scoring.run(*arguments, SMP_APPROVER="ada")
+        assert done.code == 0, done
+    return scoring
+
+
+def kill_backfill(scoring: Scoring, days: int, kills: int, chance: random.Random) -> list[str]:
+    """Return what is wrong after a backfill that was killed so often, each time when it had got a bit further."""
+    kept = scoring.root.with_name("kept")
+    shutil.copytree(scoring.root, kept, symlinks=True)
+    asked = ("backfill", "--from", str(FIRST), "--to", str(FIRST + timedelta(days - 1)), "--jobs", "4")
+    began = time.monotonic()
+    whole = scoring.run(*asked, "--json")
+    print(f"undisturbed: exit code {whole.code}, {time.monotonic() - began:.1f} s", flush=True)
+    expected = _outcome(scoring)
+    shutil.rmtree(scoring.root)
+    shutil.copytree(kept, scoring.root, symlinks=True)
+    shutil.rmtree(kept)
+    ended: Counter[str] = Counter()
+    for number in range(kills):
+        steps = days * 3 * (number + 1) // (kills + 1)
+        how = _killed(scoring, asked, steps, chance, group=number % 2 == 1)
+        ended[how] += 1
+        print(f"kill {number + 1}: {how}, at {_steps_done(scoring)} steps of {days * 3}", flush=True)
+    last = scoring.run(*asked, "--json")
+    print(f"ended: {dict(ended)}; then with {last.code}", flush=True)
+    wrong = []
+    if last.code != whole.code:
+        wrong.append(f"it ends with {last.code}, undisturbed with {whole.code}: {last.err[-500:]}")
+    if (outcome := _outcome(scoring)) != expected:
+        wrong.append(f"{outcome} is not {expected}")
+    rows = _ask(scoring, "SELECT status, count(*) FROM executions WHERE pipeline = 'churn-scoring' GROUP BY status")
+    if dict(rows) != {"Succeeded": days}:
+        wrong.append(f"executions: {dict(rows)}, expected {days} that have succeeded")
+    runs = [path.name for path in scoring.object("scores").glob("dt=*/run=*")]
+    if len(runs) != days - 1:
+        wrong.append(f"{len(runs)} runs are published, expected {days - 1}")
+    return [*wrong, *left_running(scoring.root)]
+
+
+def _outcome(scoring: Scoring) -> dict[str, Any]:
+    """Return what readers find of each day: its rows, or that it is blocked."""
+    found: dict[str, Any] = {}
+    for path in sorted(scoring.object("churn-scoring/ledger/churn").glob("*.json")):
+        day = json.loads(path.read_text())
+        found[day["date"]] = (day["status"], day["rows"])
+        pointer = scoring.object(f"scores/dt={day['date']}/_current.json")
+        if pointer.exists():
+            manifest = json.loads(pointer.read_text())["manifest"].removeprefix("s3://local/")
+            listed = json.loads(scoring.object(manifest).read_text())["objects"]
+            found[f"{day['date']} read"] = [scoring.object(one["uri"][11:]).read_text() for one in listed]
+    return found
+
+
+def _killed(scoring: Scoring, asked: tuple[str, ...], steps: int, chance: random.Random, *, group: bool) -> str:
+    process = scoring.start(*asked)
+    readers = [threading.Thread(target=_drain, args=(stream,)) for stream in (process.stdout, process.stderr)]
+    for reader in readers:
+        reader.start()
+    while process.poll() is None and _steps_done(scoring) < steps:
+        time.sleep(0.01)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(chance.uniform(0, 0.3))
+    return _kill(process, readers, group=group)
+
+
+def _kill(process: Process, readers: list[threading.Thread], *, group: bool) -> str:
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            (os.killpg if group else os.kill)(process.pid, signal.SIGKILL)
+    code = process.wait()
+    for reader in readers:
+        reader.join()
+    if code >= 0:
+        return f"ended with {code} before"
+    return "killed with its jobs" if group else "killed alone"
+
+
+def _drain(stream: IO[str]) -> None:
+    with contextlib.suppress(ValueError, OSError):
+        for _ in stream:
+            pass
+
+
+def _steps_done(scoring: Scoring) -> int:
+    with contextlib.suppress(sqlite3.Error):
+        asked = "SELECT count(*) FROM steps JOIN executions ON arn = execution WHERE pipeline = 'churn-scoring' AND "
+        return int(_ask(scoring, f"{asked} steps.status = 'Succeeded'")[0][0])
+    return 0
+
+
+def _ask(scoring: Scoring, sql: str) -> list[tuple[Any, ...]]:
+    with contextlib.closing(sqlite3.connect(scoring.root / ".pipeline_builder" / "state.db", timeout=30)) as db:
+        return db.execute(sql).fetchall()

@@ -1,0 +1,96 @@
+"""What an inference conf becomes: golden definitions, read by eye once, and what each start has to give them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline_builder.errors import InputProblems
+from pipeline_builder.release.parameters import data_addresses
+from tests.definition.scoring import MOUNTED, TRANSFORMED, compose_scoring
+from tests.places import GOLDEN
+
+CASES = {"transformed": TRANSFORMED, "mounted": MOUNTED}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_golden(tmp_path: Path, name: str) -> None:
+    pretty = json.dumps(json.loads(compose_scoring(tmp_path, CASES[name]).content), indent=1, sort_keys=True) + "\n"
+    path = GOLDEN / "inference" / f"{name}.json"
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(pretty)
+        pytest.fail(f"{path} was written; read it")
+    assert pretty == path.read_text()
+
+
+def test_what_each_start_gives(tmp_path: Path) -> None:
+    definition = compose_scoring(tmp_path)
+    use = definition.models["ModelPackage-churn"]
+    assert (use.unit, use.group, use.version, use.stage, use.what) == ("churn", "churn", None, "", "package")
+    assert str(use.place).startswith("churn@1f3c9ab:conf/inference.yaml:6:7")
+    assert definition.kind == "inference"
+    assert definition.dates == {"LogicalDate": "date", "LogicalYear": "year", "LogicalMonth": "month"}
+    declared = {item["Name"]: item for item in json.loads(definition.content)["Parameters"]}
+    given = [*definition.models, *definition.dates]
+    assert [name for name in given if "DefaultValue" in declared[name]] == []
+    assert {*given} <= {*definition.own_parameters}
+    mounted = compose_scoring(tmp_path / "mounted", MOUNTED)
+    assert {name: use.what for name, use in mounted.models.items()} == {"ModelData-churn": "artifact"}
+    assert "LogicalHour" in mounted.dates
+
+
+def test_data_is_listed_where_the_date_says_that_it_is(tmp_path: Path) -> None:
+    definition = compose_scoring(tmp_path)
+    assert definition.data == {"Data-churn-Score": ("s3://local/landing/dt=${Parameters.LogicalDate}/",)}
+    found = data_addresses(definition, {"LogicalDate": "2026-11-29"})
+    assert found == {"Data-churn-Score": ("s3://local/landing/dt=2026-11-29/",)}
+    mounted = compose_scoring(tmp_path / "mounted", MOUNTED)
+    values = {"LogicalYear": "2026", "LogicalMonth": "11", "LogicalDay": "29"}
+    assert data_addresses(mounted, values)["Data-churn-Score"] == (
+        "s3://local/landing/2026/11/29/rows.csv", "s3://b/names.csv",
+    )  # fmt: skip
+
+
+def test_a_parameter_of_the_conf_is_part_of_an_address(tmp_path: Path) -> None:
+    conf = TRANSFORMED.replace("landing/dt=${date}/", "landing/$params.country/dt=${date}/")
+    conf += "    parameters: [{name: country, default: de}]\n"
+    definition = compose_scoring(tmp_path, conf)
+    by_default = data_addresses(definition, {"LogicalDate": "2026-11-29"})
+    assert by_default == {"Data-churn-Score": ("s3://local/landing/de/dt=2026-11-29/",)}
+    assert data_addresses(definition, {"LogicalDate": "1", "country": "fr"})["Data-churn-Score"] == (
+        "s3://local/landing/fr/dt=1/",
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "join_source: Input",
+            "join_source: Input\n        entry_point: score.py",
+            "the model package has its own code",
+        ),
+        (
+            "join_source: Input",
+            "join_source: Input\n        image_uri: example.com/x:1",
+            "the model package's own image",
+        ),
+    ],
+)
+def test_what_does_nothing_is_said(tmp_path: Path, old: str, new: str, said: str) -> None:
+    (warning,) = compose_scoring(tmp_path, TRANSFORMED.replace(old, new)).warnings
+    assert (warning.id, said in warning.message) == ("PB230", True)
+
+
+def test_what_is_read_is_known_before_the_run(tmp_path: Path) -> None:
+    listed = MOUNTED.replace("model_channel: model\n", "model_channel: model\n        s3_data_type: ManifestFile\n")
+    with pytest.raises(InputProblems, match="PB329 step 'churn-Score': what it reads is listed before the run"):
+        compose_scoring(tmp_path, listed)
+    unknown = MOUNTED.replace("fileName: s3://b/names.csv", 'fileName: {Get: "Execution.PipelineExecutionId"}')
+    with pytest.raises(
+        InputProblems, match="PB329 step 'churn-Score': what it reads is listed before the run, and one"
+    ):
+        compose_scoring(tmp_path / "unknown", unknown)

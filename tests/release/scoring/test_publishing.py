@@ -1,0 +1,241 @@
+"""Predictions are published whole: whoever follows the pointer sees one run's, at whatever moment a writer dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from pipeline_builder.aws.client import Aws
+from pipeline_builder.aws.connect import AwsSettings, open_aws_target
+from pipeline_builder.descriptions import StoredObject
+from pipeline_builder.engine.state.store import LocalStore
+from pipeline_builder.errors import InputProblems, PlanRefused
+from pipeline_builder.release.scoring.holding import hold_day
+from pipeline_builder.release.scoring.ledger import (
+    LedgerDay,
+    PackageUsed,
+    RowCounts,
+    ledger_uri,
+    list_days,
+    read_day,
+    write_day,
+)
+from pipeline_builder.release.scoring.publishing import POINTER, Publishable, day_folder, publish
+from pipeline_builder.target import Target
+from tests.engine import definitions
+from tests.serve.serving import ROLE, serving
+
+DATE, TO = "2026-11-29", "s3://local/scores/"
+DAY = f"{TO}dt={DATE}/"
+
+
+@pytest.fixture(params=["local", "aws"])
+def target(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
+    if request.param == "local":
+        yield definitions.target(tmp_path)
+        return
+    with serving(tmp_path) as served:
+        served.s3.create_bucket(Bucket="local")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", served.url)
+        aws = Aws("us-east-1", session=boto3.session.Session(**served.keys))
+        yield open_aws_target(AwsSettings(region="us-east-1", role=ROLE, bucket="local"), aws=aws)
+        aws.client("s3").close()
+
+
+def scored(target: Target, run: str, content: bytes = b"1\n2\n", *, files: int = 2) -> Publishable:
+    """Leave predictions of a run, and return what is to be published of them."""
+    predictions = f"s3://local/p/churn/executions/{run}/churn-Transform/"
+    for number in range(files):
+        target.store.put(f"{predictions}day/{number}.csv.out", content)
+    about = {
+        "pipeline": "p", "model": "churn", "date": DATE, "execution": f"arn:aws:sagemaker:::pipeline/p/execution/{run}",
+        "started": f"2026-11-30T03:00:{run[3:]:0>2}+00:00", "rows": RowCounts(input=4, predictions=4),
+        "package": PackageUsed(arn="a", group="churn", version=3), "definition_sha256": "d" * 64,
+    }  # fmt: skip
+    listed = target.store.entries(predictions)
+    return Publishable(to=TO, predictions=predictions, listed=listed, about=about, at="2026-11-30T04:00:00+00:00")
+
+
+def read(target: Target) -> tuple[str, list[bytes]] | None:
+    """Return what a reader of the day finds by its pointer: the run, and all of its objects."""
+    found = target.store.read(f"{DAY}{POINTER}")
+    if found is None:
+        return None
+    pointer = json.loads(found[0])
+    manifest = json.loads(target.store.get(pointer["manifest"]))
+    assert len(manifest["objects"]) == pointer["objects"]
+    contents = [target.store.get(item["uri"]) for item in manifest["objects"]]
+    assert [len(content) for content in contents] == [item["size"] for item in manifest["objects"]]
+    return pointer["execution"].rsplit("/", 1)[-1], contents
+
+
+def test_a_run_is_published_and_the_next_one_after_it(target: Target) -> None:
+    first = publish(scored(target, "run1"), target)
+    assert read(target) == ("run1", [b"1\n2\n"] * 2)
+    assert (first.run, first.pointer, first.count) == (f"{DAY}run=run1/", f"{DAY}_current.json", 2)
+    assert [item.uri for item in first.objects] == [f"{DAY}run=run1/day/{number}.csv.out" for number in (0, 1)]
+    before = target.store.entries(DAY)
+    again = scored(target, "run1")
+    assert publish(again, target) == first
+    assert target.store.entries(DAY) == before  # nothing was written
+    publish(scored(target, "run2", b"3\n"), target)
+    assert read(target) == ("run2", [b"3\n"] * 2)
+    with pytest.raises(PlanRefused, match="PB895 .* has the predictions of a later run, run2"):
+        publish(again, target)
+    assert read(target) == ("run2", [b"3\n"] * 2)
+    publish(again, target, force=True)
+    assert read(target) == ("run1", [b"1\n2\n"] * 2)
+    with hold_day(target, "p", DATE), pytest.raises(PlanRefused, match="PB975"):
+        hold_day(target, "p", DATE).__enter__()
+
+
+def test_what_moves_meanwhile_is_not_published(target: Target) -> None:
+    publish(scored(target, "run1"), target)
+    late = scored(target, "run2")
+    target.store.put(f"{late.predictions}day/1.csv.out", b"another")
+    with pytest.raises(PlanRefused, match="PB461 .* have changed while they were published"):
+        publish(late, target)
+    assert read(target) == ("run1", [b"1\n2\n"] * 2)
+    target.store.put(f"{DAY}{POINTER}", b'{"mine": true}')
+    with pytest.raises(PlanRefused, match=r"PB896 the pointer .*/_current.json' is somebody else's: it is none of"):
+        publish(scored(target, "run3"), target)
+
+
+def test_two_models_in_one_folder_and_a_file_of_the_manifests_name(tmp_path: Path) -> None:
+    target = definitions.target(tmp_path)
+    publish(scored(target, "run1"), target)
+    other = scored(target, "run2")
+    other.about["model"] = "reach"  # type: ignore[index] # it is a dict here
+    with pytest.raises(PlanRefused, match="PB896 .* it is of 'churn' of the pipeline 'p'"):
+        publish(other, target)
+    target.store.put(f"{other.predictions}_manifest.json", b"")
+    with pytest.raises(InputProblems, match="PB897"):
+        publish(scored(target, "run2"), target)
+
+
+def test_folders_of_days() -> None:
+    assert day_folder("s3://b/scores", DATE) == "s3://b/scores/dt=2026-11-29/"
+    assert day_folder("s3://b/scores/", f"{DATE}T07") == "s3://b/scores/dt=2026-11-29/hour=07/"
+    assert day_folder("s3://b/${year}/${month}/${day}", DATE) == "s3://b/2026/11/29/"
+
+
+class Mortal(LocalStore):
+    """A store whose process dies at one of its writes: before it, or right after."""
+
+    lives = -1
+
+    def _die(self) -> None:
+        self.lives -= 1
+        if self.lives == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def put(self, *args: Any, **more: Any) -> None:
+        self._die()
+        super().put(*args, **more)
+        self._die()
+
+    def put_if(self, *args: Any, **more: Any) -> bool:
+        self._die()
+        written = super().put_if(*args, **more)
+        self._die()
+        return written
+
+    def copy(self, *args: Any) -> StoredObject:
+        self._die()
+        made = super().copy(*args)
+        self._die()
+        return made
+
+
+def mortal(folder: Path, lives: int) -> Target:
+    from dataclasses import replace
+
+    target = definitions.target(folder)
+    assert isinstance(target.store, LocalStore)
+    target.store.__class__ = Mortal
+    target.store.lives = lives  # type: ignore[attr-defined] # it has just become one
+    return replace(target)
+
+
+def killed(folder: Path, lives: int, run: str) -> bool:
+    """Publish a run in a process of its own that dies at a write; tell whether it did."""
+    if process := os.fork():
+        return os.WIFSIGNALED(os.waitpid(process, 0)[1])
+    try:
+        target = mortal(folder, -1)
+        wanted = scored(target, run)
+        target.store.lives = lives  # type: ignore[attr-defined] # likewise
+        publish(wanted, target)
+        write_day(target, day(run))
+    finally:
+        os._exit(0)
+
+
+def day(run: str, **changes: Any) -> LedgerDay:
+    given: dict[str, Any] = {
+        "pipeline": "p", "model": "churn", "date": DATE, "execution": run, "started": f"2026-11-30T03:00:{run[3:]:0>2}",
+        "status": "published", "definition_sha256": "d",
+    }  # fmt: skip
+    return LedgerDay(**given | changes)
+
+
+def test_a_reader_never_sees_half_a_day_wherever_a_writer_dies(tmp_path: Path) -> None:
+    target = definitions.target(tmp_path)
+    publish(scored(target, "run1"), target)
+    seen: list[str] = []
+    ended = threading.Event()
+
+    def look() -> None:
+        reader = definitions.target(tmp_path)
+        while not ended.is_set():
+            found = read(reader)
+            assert found
+            assert found[1] == [b"1\n2\n"] * 2
+            seen.append(found[0])
+            time.sleep(0.001)
+
+    watching = threading.Thread(target=look)
+    watching.start()
+    runs = ["run1"]
+    while killed(tmp_path, len(runs), f"run{len(runs) + 1}"):
+        runs.append(f"run{len(runs) + 1}")
+        assert read(target) in [(run, [b"1\n2\n"] * 2) for run in runs[-2:]]
+        assert not killed(tmp_path, 0, runs[-1])
+        assert read(target) == (runs[-1], [b"1\n2\n"] * 2)
+        assert [one.execution for one in list_days(target, "p")] == [runs[-1]]
+    ended.set()
+    watching.join()
+    assert len(runs) == 14 + 1  # two copies, manifest, pointer, ledger: before, after, and within the transaction
+    assert {*seen} <= {*runs, f"run{len(runs) + 1}"}
+    assert len({*seen}) > 3
+
+
+# --- the ledger
+
+
+def test_the_ledger(target: Target) -> None:
+    assert list_days(target, "p") == ()
+    publication = publish(scored(target, "run1"), target)
+    written = write_day(target, day("run1", publication=publication, published="2026"))
+    assert write_day(target, day("run1", publication=publication, published="2027")) == written  # nothing changed
+    blocked = write_day(target, day("run2", status="blocked"))
+    assert (blocked.status, blocked.publication) == ("blocked", publication)  # which readers see still
+    assert write_day(target, day("run1", publication=publication)) == blocked  # a later one was first
+    assert read_day(target, "p", "churn", DATE) == blocked
+    write_day(target, day("run3", date="2026-11-28"))
+    write_day(target, day("run3", model="reach"))
+    target.store.put("s3://local/p/ledger/churn/other.json", b"{}")
+    target.store.put(ledger_uri(target, "p", "churn", "2026-11-27"), b"{")
+    with hold_day(target, "p", DATE):
+        found = list_days(target, "p")
+    assert [(one.date, one.model) for one in found] == [("2026-11-28", "churn"), (DATE, "churn"), (DATE, "reach")]
+    assert [one.date for one in list_days(target, "p", model="churn", most=1)] == [DATE]

@@ -1,0 +1,67 @@
+"""Rows are counted as they pass by, whatever blocks they come in."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import random
+
+import pytest
+
+from pipeline_builder.release.scoring.rows import few_rows, rows_of
+
+LONG = "x" * (1 << 20)
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        ("", 0),
+        ("\n \n", 0),
+        ("1,2\n3,4\n", 2),
+        ("1,2\r\n3,4", 2),
+        ("1\n\n\n2\n\n", 2),
+        ("age,name\n1,ada\n2,bob\n", 2),
+        ("name\nada\nbob\n", 3),  # nothing says that it has a header
+        ('1,"two\nlines"\n2,"a ""quoted"" word"\n', 2),
+        ('"1\n2\n', None),
+        ('{"a": 1}\n{"a": 2}\n', 2),
+        ('{\n "a": 1\n}\n', None),
+        ("[1, 2]\n[3, 4]\n", 2),
+        ('[{"a": 1}, {"a": 2}]\n', None),
+        ("[0.1 0.9]\n[0.2 0.8]\n", 2),
+        ("PAR1....", None),
+        ("a\0b\n", None),
+        (f'1,"{LONG}\n{LONG}"\n{LONG}\n', 2),
+        (f"{LONG}\n" * 3, 3),
+    ],
+)
+def test_rows(content: str, rows: int | None) -> None:
+    assert rows_of(io.BytesIO(content.encode())) == rows
+    if rows:
+        packed = gzip.compress(content.encode())
+        assert rows_of(io.BytesIO(packed)) == rows
+        assert rows_of(io.BytesIO(packed[:-9])) is None
+        assert rows_of(io.BytesIO(packed + packed)) is None
+
+
+def test_rows_are_those_of_pythons_own_reader() -> None:
+    chance = random.Random(7)
+    for _ in range(200):
+        file = io.StringIO()
+        words = ["a", "b", '"', "\n", ",", " ", "\r\n", "longer words"]
+        rows = [["".join(chance.choices(words, k=chance.randint(1, 5))) for _ in range(3)] for _ in range(20)]
+        csv.writer(file, quoting=csv.QUOTE_ALL).writerows(rows)
+
+        class Small(io.BytesIO):
+            def read(self, size: int | None = -1, /) -> bytes:
+                return super().read(min(size or 7, 7))
+
+        assert rows_of(Small(file.getvalue().encode())) == 20
+
+
+def test_too_few_predictions() -> None:
+    assert few_rows(10, 10, 1.0) == few_rows(None, 1, 1.0) == few_rows(10, None, 1.0) == few_rows(10, 9, 0.9) == ""
+    assert few_rows(1000, 10, 1.0) == "PB973 there are 10 predictions for 1,000 rows"
+    assert few_rows(10, 8, 0.9) == "PB973 there are 8 predictions for 10 rows ('min_rows_share' is 0.9)"

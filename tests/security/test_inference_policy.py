@@ -1,0 +1,101 @@
+"""Attacks by inference confs: data and predictions of others, by the date or around it, models that aren't theirs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline_builder.errors import InputProblems
+from tests.definition.scoring import TRANSFORMED
+from tests.security.policing import compose_all, read_manifest
+
+PIPELINES = "pipelines: [{name: scoring, kind: inference, config: '*/conf/conf.yaml'}]\n"
+INPUT = "s3://SMP_S3BUCKETNAME/landing/dt=${date}/"
+SECTION = "      quality_check:\n"
+
+
+def said(root: Path, *replacements: tuple[str, str], policy: str = "") -> list[str]:
+    """Return what is said of the conf, by id."""
+    conf = TRANSFORMED
+    for old, new in replacements:
+        assert old in conf
+        conf = conf.replace(old, new, 1)
+    try:
+        compose_all(root, {"churn": conf}, read_manifest(PIPELINES + policy, "[{url: churn}]"))
+    except InputProblems as error:
+        return [f"{problem.id} {problem.message}" for problem in error.problems]
+    return []
+
+
+def publish(to: str) -> tuple[str, str]:
+    return SECTION, f"      publish: {{to: '{to}'}}\n{SECTION}"
+
+
+READS = {
+    "elsewhere": ("s3://elsewhere/dt=${date}/", "", True),
+    "allowed": ("s3://elsewhere/in/dt=${date}/", "policy: {read: ['s3://elsewhere/in/*']}\n", False),
+    "another prefix": ("s3://elsewhere/dt=${date}/", "policy: {read: ['s3://elsewhere/in/*']}\n", True),
+    "only one day": ("s3://elsewhere/in/dt=${date}/", "policy: {read: ['s3://elsewhere/in/dt=2026-11-29/*']}\n", True),
+    "the bucket by the date": ("s3://else${year}/x/", "policy: {read: ['s3://elsewhere/*']}\n", True),
+    "our bucket": ("s3://local/any/${year}/${month}/", "", False),
+}
+
+
+@pytest.mark.parametrize("name", READS)
+def test_an_address_with_a_date_is_held_against_the_policy(tmp_path: Path, name: str) -> None:
+    address, policy, refused = READS[name]
+    found = said(tmp_path, (INPUT, address), policy=policy)
+    assert [text for text in found if not text.startswith("PB231 ")] == []
+    assert bool(found) == refused, found
+
+
+TARGETS = {
+    "s3://local/scores/": "",
+    "s3://local/churn-scoring/churn/published/": "",
+    "s3://local/scores/${year}/": "",
+    "s3://local/churn-scoring/code/": "PB233",
+    "s3://local/churn-scoring/price/": "PB233",
+    "s3://local/tiny/evidence/${date}/": "PB233",
+    "s3://local/runs/": "PB233",
+    "s3://local/": "PB233",
+    "s3://elsewhere/scores/": "PB232",
+    "s3://local/scores/../runs/": "PB232",
+    "s3://local/landing/": "PB944",
+    "s3://local/landing/dt=${date}/": "PB944",
+    "s3://local/landing/dt=${date}/scores/": "PB944",
+    "s3://local/landing/scores/": "",
+}
+
+
+@pytest.mark.parametrize("to", TARGETS)
+def test_predictions_are_published_where_nobody_else_is(tmp_path: Path, to: str) -> None:
+    found = said(tmp_path, publish(to))
+    assert [text[:5] for text in found] == ([TARGETS[to]] if TARGETS[to] else []), found
+
+
+def test_a_bucket_of_the_policy_may_be_published_to(tmp_path: Path) -> None:
+    to = publish("s3://elsewhere/scores/")
+    assert said(tmp_path, to, policy="policy: {write: ['s3://elsewhere/scores/*']}\n") == []
+    assert said(tmp_path / "other", to, policy="policy: {write: ['s3://elsewhere/mine/*']}\n") != []
+
+
+def test_the_whole_of_what_is_read_is_no_place_to_publish_to(tmp_path: Path) -> None:
+    found = said(tmp_path, (INPUT, "s3://local/landing/"), publish("s3://local/landing/scores/"))
+    assert found == [
+        "PB944 'churn' would publish into 's3://local/landing/scores/', and what lies there is read: 's3://local/landing/'"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("{Containers: [{ModelPackageName: 'arn:aws:sagemaker:eu-west-1:111122223333:model-package/x/1'}]}", "PB231"),
+        ("{Containers: [{ModelPackageName: $params.ModelPackage-price}]}", "PB317"),
+        ("{PrimaryContainer: {Image: 'x:1', ModelDataUrl: 's3://elsewhere/m.tar.gz'}, Containers: null}", "PB231"),
+    ],
+)
+def test_a_model_step_takes_no_other_package(tmp_path: Path, given: str, expected: str) -> None:
+    step = "{step_name: churn-CreateModel, step_class: CreateModel}"
+    found = said(tmp_path, (step, f"{step[:-1]}, arguments: {given}}}"))
+    assert expected in {text[:5] for text in found}, found
