@@ -40,11 +40,13 @@ model, size, joins = inference.model_fn(sys.argv[2]), int(sys.argv[5]) << 20, sy
 with open(sys.argv[3], "rb") as source, open(sys.argv[4], "wb") as target:
     while body := source.read(size - 200):
         body += source.readline()
+        if joins:
+            lines = body.splitlines()
+            body = b"".join([b",".join(line.split(b",")[0:]) + b"\\n" for line in lines])
         found = inference.predict_fn(inference.input_fn(body, "text/csv"), model)
         answer = inference.output_fn(found, "text/csv").encode() + b"\\n"
         if joins:
-            rows = zip((line.split(b",") for line in body.splitlines()), answer.splitlines())
-            answer = b"".join(b",".join([*line, row]) + b"\\n" for line, row in rows)
+            answer = b"".join([line + b"," + row + b"\\n" for line, row in zip(lines, answer.splitlines())])
         target.write(answer)
 """
 RUN = """
@@ -74,7 +76,7 @@ class World:
     def __init__(self, folder: Path, payload: int) -> None:
         self.folder, self.payload = folder, payload
         state = folder / "state"
-        words = ["up", "--state", str(state), "--build-dir", str(folder / "build")]
+        words = ["up", "--pipeline", "training", "--state", str(state), "--build-dir", str(folder / "build")]
         meter([*COMMAND, *words], folder=ROOT, environment={**os.environ, "PYTHONPATH": str(ROOT)})
         steps = json.loads((folder / "build" / "pipeline_definition.json").read_text())["Steps"]
         self.container = next(s for s in steps if s["Type"] == "Model")["Arguments"]["PrimaryContainer"]
