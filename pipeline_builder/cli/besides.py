@@ -66,7 +66,7 @@ def _known(loaded: Loaded) -> tuple[Known, ...]:
     session = _session(loaded)
     session.warn = _unsaid
     found = []
-    for entry in loaded.manifest.pipelines:
+    for entry in (one for one in loaded.manifest.pipelines if loaded.only in ("", one.name)):
         name = session.names.get(entry.name, "")
         if entry.is_inference:
             try:

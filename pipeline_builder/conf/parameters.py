@@ -21,7 +21,7 @@ _DEFAULT_TYPES: Mapping[str, tuple[type, ...]] = {
     "Boolean": (bool,),
 }
 
-_OF_MODELS = ("ModelPackage-", "ModelData-", "Baseline-")
+_OF_MODELS = ("ModelPackage-", "ModelData-", "Baseline-", "Labels-")
 
 
 def _one_or_more(value: JSON) -> JSON:

@@ -43,7 +43,8 @@ class Definition:
     package group to its description, `code` every step with code to the address of its bundle, `sources` to what that
     was made of; `parts` are the steps in the order of the content, `made` is what the service makes for them, `files`
     the content of what factories have uploaded, by its address. One of the `kind` inference takes from each start what
-    `models` and `dates` have: by parameter, which model package, and which part of the logical date.
+    `models` and `dates` have: by parameter, which model package, and which part of the logical date; `labels` have
+    where labels will be, which may not have come yet.
     """
 
     pipeline: str
@@ -65,12 +66,13 @@ class Definition:
     kind: Kind = "training"
     models: Mapping[str, ModelUse] = field(default_factory=dict)
     dates: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def own_parameters(self) -> tuple[str, ...]:
         """The parameters that whoever starts an execution sets, and nobody else."""
         own = (MANIFEST_PARAMETER, *self.commit_parameters.values(), *self.data, caching.PARAMETER)
-        return (*own, *self.models, *self.dates)
+        return (*own, *self.models, *self.dates, *self.labels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

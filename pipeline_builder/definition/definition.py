@@ -26,6 +26,7 @@ from pipeline_builder.definition.steps.context import Context, Mapped, chained_o
 from pipeline_builder.definition.steps.data import DataInput, processing_inputs, training_inputs
 from pipeline_builder.definition.steps.distributed_rules import find_pointless
 from pipeline_builder.definition.steps.freshness import data_addresses, data_parameters, find_always_cached
+from pipeline_builder.definition.steps.labels import awaited, label_templates, nothing
 from pipeline_builder.definition.steps.volumes import find_left_out
 from pipeline_builder.definition.uses import date_uses, model_uses
 from pipeline_builder.descriptions import JSON
@@ -109,6 +110,7 @@ def _definition(context: Context, code: Code, steps: list[Mapped], *, whole: boo
         kind=graph.kind,
         models=model_uses(graph, steps),
         dates=date_uses(graph, steps),
+        labels=label_templates(graph),
         data=_data(context) if whole else {},
         warnings=(
             *(warning for step in graph.steps for warning in find_ineffective(step)),
@@ -141,6 +143,8 @@ def _name_problems(graph: Graph) -> list[Problem]:
 def _manifests(context: Context) -> dict[str, bytes]:
     """Return the content of every manifest that the steps name, by its address."""
     found = dict(analysis_file(context.base, section) for section in check_sections(context.graph))
+    if any(awaited(step) for step in context.graph.steps):
+        found |= [nothing(context.base)]
     for step in context.graph.steps:
         inputs: tuple[DataInput, ...] = ()
         if isinstance(step.job, TrainSection):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline_builder.dag import caching
 from pipeline_builder.definition.names import parameter_name
+from pipeline_builder.definition.steps.labels import label_parameters
 from pipeline_builder.definition.uses import date_uses, model_uses
 from pipeline_builder.descriptions import JSON
 
@@ -31,7 +32,10 @@ def list_parameters(context: Context, steps: list[Mapped]) -> list[JSON]:
     commits, data = context.commit_parameters.values(), context.data_parameters.values()
     cached = any("CacheConfig" in step for step in steps)
     given = (*model_uses(context.graph, steps), *date_uses(context.graph, steps))
-    return [*declare(commits, data, context.graph.parameters, cached=cached), *_given(given)]
+    labels: list[JSON] = [
+        {"Name": name, "Type": "String", "DefaultValue": default} for name, default in label_parameters(context.graph)
+    ]
+    return [*declare(commits, data, context.graph.parameters, cached=cached), *labels, *_given(given)]
 
 
 def declare(

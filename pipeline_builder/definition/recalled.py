@@ -155,6 +155,7 @@ def _written(composed: Composed) -> dict[str, Any]:
     plain = ("pipeline", "sha256", "owners", "repositories", "groups", "commit_parameters", "code", "kind", "dates")
     return {
         **{name: _plain(getattr(definition, name)) for name in plain},
+        "labels": _plain(definition.labels),
         "content": definition.content.decode(_RAW),
         "bundles": {uri: _bundle_written(bundle) for uri, bundle in definition.bundles.items()},
         "manifests": {uri: content.decode(_RAW) for uri, content in definition.manifests.items()},
@@ -187,6 +188,7 @@ def _read(found: Mapping[str, Any], again: Callable[[], Composed]) -> Composed:
         made=_made(found["made"]),
         kind=found["kind"],
         dates=found["dates"],
+        labels=found["labels"],
         models={name: ModelUse(**{**use, "place": Place(**use["place"])}) for name, use in found["models"].items()},
     )
     return Composed(

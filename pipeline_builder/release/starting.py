@@ -48,12 +48,22 @@ class Starting:
         check_given(self.given, definition.own_parameters, lambda: self.composed.policed)
         self.uses  # noqa: B018 - says them, before anything is done with them
         used = {name: used.value for name, used in self.models.items()}
-        return start_parameters(definition, self.lock, self.fingerprints) | used | self._dates | dict(self.given)
+        own = start_parameters(definition, self.lock, self.fingerprints)
+        return own | dict(self._labels) | used | self._dates | dict(self.given)
 
     @cached_property
     def fingerprints(self) -> Mapping[str, str]:
         """Those of the data."""
         return data_fingerprints(self.composed.definition, self.target.store, {**self._dates, **self.given})
+
+    @property
+    def _labels(self) -> Mapping[str, str]:
+        """Where a Monitor step finds labels that come later."""
+        if self.composed.definition.kind != "inference":
+            return {}
+        from pipeline_builder.release.scoring.labels import find_labels
+
+        return find_labels(self.composed, self.target, {**self._dates, **self.given})
 
     def check_inputs(self) -> None:
         """Look whether what an inference run reads is there, before it starts: what is deployed needs none yet.

@@ -41,6 +41,10 @@ def report(workspace: Workspace) -> Path:
     return found(workspace, "model_evaluation_metrics.json")
 
 
+def baseline(workspace: Workspace) -> Path:
+    return found(workspace, "test.csv")
+
+
 def evidence(workspace: Workspace) -> Path:
     return store(workspace) / "evidence" / f"{record_of(workspace)['evidence']}.json"
 

@@ -17,6 +17,7 @@ from tests.security import attacks
 from tests.security.attacks import (
     Attack,
     artifact,
+    baseline,
     copy_of,
     cut,
     edited_evidence,
@@ -39,7 +40,20 @@ from tests.tiny import EVALUATE, variant
 from tests.workspaces import Workspace, make_workspace
 
 GATE = "        - {metric: regression_metrics.mae.value, max: 100, max_regression: 10%}\n"
-CONF = variant(("      registry:\n", f"      gate:\n{GATE}      registry:\n"))
+# What later data would be held against: any file will do.
+BASELINE = """\
+      registry:
+        arguments:
+          DriftCheckBaselines:
+            ModelDataQuality:
+              Statistics:
+                ContentType: application/json
+                S3Uri:
+                  Std:Join:
+                    "On": /
+                    Values: [{Get: "Steps.churn-Preprocess.ProcessingOutputConfig.Outputs['test'].S3Output.S3Uri"}, test.csv]
+"""
+CONF = variant(("      registry:\n", f"      gate:\n{GATE}{BASELINE}"))
 ARN = "arn:aws:sagemaker:localhost:000000000000:model-package/tiny-churn"
 
 
@@ -81,6 +95,7 @@ BYTES: dict[str, tuple[Attack, str, str]] = {
     ),
     "the report is no JSON": (replaced(report), "PB461", "mae was 1, is missing"),
     "the report is gone": (gone(report), "PB461", "is gone"),
+    "the baseline is another": (replaced(baseline), "PB461", "the baseline ModelDataQuality.Statistics 's3://"),
     "the code is other code": (other_code, "PB465", "is not what its name says: its content has the sha256 "),
     "the code is no archive": (no_archive, "PB465", "it can't be unpacked"),
     "the code is gone": (attacks.code, "PB465", "nothing is there"),

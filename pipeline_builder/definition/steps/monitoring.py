@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from pipeline_builder.conf.graph import Step
 from pipeline_builder.conf.monitoring import (
@@ -27,11 +28,12 @@ from pipeline_builder.definition.steps.context import (
     output_uri,
 )
 from pipeline_builder.definition.steps.data import MOST_INPUTS, file_uri
+from pipeline_builder.definition.steps.labels import VARIABLE, awaited, labels_parameter, nothing
 from pipeline_builder.definition.steps.processing import job_input, job_output, processing_request
 from pipeline_builder.definition.steps.transform import input_uri
 from pipeline_builder.definition.uses import package_reference
 from pipeline_builder.descriptions import JSON
-from pipeline_builder.documents.expressions import join
+from pipeline_builder.documents.expressions import get, join
 from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import InputProblems, Problem
 
@@ -52,6 +54,9 @@ def compose_monitor(context: Context, step: Step) -> Mapped:
     assert isinstance(job, MonitorSection)
     reference = package_reference("baseline", step.unit.name)
     baseline: list[JSON] = [job_input(BASELINE, reference, f"{BASE}/input/{BASELINE}", job)]
+    if awaited(step):
+        job = job.model_copy(update={"env": {**job.env, VARIABLE: nothing(context.base)[0]}})
+        step = replace(step, unit=replace(step.unit, jobs={**step.unit.jobs, step.section_name: job}))
     report: JSON = {"PropertyFileName": MONITOR, "OutputName": MONITOR, "FilePath": REPORT}
     request = _request(context, step, job, MONITOR, baseline)
     return {"Type": "Processing", "Arguments": request, "PropertyFiles": [report], **cache_config(step)}
@@ -86,6 +91,8 @@ def _of_roles(context: Context, step: Step, job: WatchSection) -> dict[str, list
         else []
         for role in ROLES
     }
+    if awaited(step):
+        own[LABELS] = [get(f"Parameters.{labels_parameter(step)}")]
     found, rest = dict(own), [*chained_outputs(context, step)]
     for role in (LABELS, PREDICTIONS, DATA):
         asked = job.channel if role == DATA else str(getattr(job, role))

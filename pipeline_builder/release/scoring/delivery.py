@@ -56,8 +56,8 @@ def deliver(record: RunRecord, composed: Composed, target: Target, *, force: boo
     execution = target.pipelines.describe_execution(record.execution)
     outputs = find_outputs(execution, target, composed.graph) if execution else {}
     # Listed before it is proven: what is copied is what was there then.
-    wanted = [s.model for s in record.scores if s.status in ("scored", "published") and s.model in outputs]
-    listed = {model: target.store.entries(outputs[model].predictions) for model in wanted}
+    there = {model: one.predictions for model, one in outputs.items() if one.predictions}
+    listed = {model: target.store.entries(uri) for model, uri in there.items()}
     record = prove_scores(record, target)
     at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
     delivery = _Delivery(record, composed, target, outputs, listed, at, force=force)

@@ -1,0 +1,27 @@
+"""Labels of an inference run: where its Monitor steps find them, or what stands for them until they have come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from pipeline_builder.definition.steps.labels import nothing
+from pipeline_builder.documents.dates import fill_parameters
+
+if TYPE_CHECKING:
+    from pipeline_builder.definition.composed import Composed
+    from pipeline_builder.target import Target
+
+
+def find_labels(composed: Composed, target: Target, values: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the address behind each parameter of labels; `values` are the others of the start."""
+    if not (templates := composed.definition.labels):
+        return {}
+    none, _ = nothing(target.base(composed.definition.pipeline))
+    known = {parameter.name: str(parameter.default) for parameter in composed.graph.parameters} | dict(values)
+    found = {name: fill_parameters(text, known) for name, text in templates.items()}
+    return {name: uri if _has_objects(target, uri) else none for name, uri in found.items()}
+
+
+def _has_objects(target: Target, uri: str) -> bool:
+    return any(not one.endswith("/") for one in target.store.entries(uri))
