@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline_builder.definition.definition import build_definition
 from pipeline_builder.definition.parameters import commit_parameters, most_commits
+from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.release.parameters import data_addresses
 from tests.definition.scoring import MOUNTED, TRANSFORMED, compose_scoring, load_scoring
@@ -41,7 +43,9 @@ def test_what_each_start_gives(tmp_path: Path) -> None:
     assert [name for name in given if "DefaultValue" in declared[name]] == []
     assert {*given} <= {*definition.own_parameters}
     mounted = compose_scoring(tmp_path / "mounted", MOUNTED)
-    assert {name: use.what for name, use in mounted.models.items()} == {"ModelData-churn": "artifact"}
+    assert {name: use.what for name, use in mounted.models.items()} == {
+        "ModelData-churn": "artifact", "ModelPackage-churn": "package",
+    }  # fmt: skip
     assert "LogicalHour" in mounted.dates
 
 
@@ -66,6 +70,30 @@ def test_a_parameter_of_the_conf_is_part_of_an_address(tmp_path: Path) -> None:
     assert data_addresses(definition, {"LogicalDate": "1", "country": "fr"})["Data-churn-Score"] == (
         "s3://local/landing/fr/dt=1/",
     )
+
+
+def test_what_a_check_is_given_and_what_stands_in_arguments_is_listed_too(tmp_path: Path) -> None:
+    """With other data than before, what was scored of them is another result, whoever reads them."""
+    conf = TRANSFORMED.replace(
+        "check: model_quality\n",
+        "check: model_quality\n        supplied_baseline_constraints: s3://local/kept/constraints.json\n",
+    )
+    request = {
+        "ProcessingInputs": [
+            {"InputName": "rows", "S3Input": {"S3Uri": "s3://local/raw/dt=${date}/"}},
+            {"InputName": "made", "S3Input": {"S3Uri": {"Get": "Steps.churn-Score.TransformOutput.S3OutputPath"}}},
+            {"InputName": "code", "S3Input": {"S3Uri": f"s3://local/p/code/{64 * '0'}/sourcedir.tar.gz"}},
+        ]
+    }
+    raw = {"step_name": "churn-Raw", "step_class": "Raw", "step_type": "Processing", "arguments": request}
+    conf += f"          - {json.dumps(raw)}\n"
+    assert build_definition(
+        load_scoring(tmp_path, conf), build_settings(LOCAL_DEFAULTS), {"churn": "churn"}
+    ).data == {
+        "Data-churn-Score": ("s3://local/landing/dt=${Parameters.LogicalDate}/",),
+        "Data-churn-Watch": ("s3://local/kept/constraints.json",),
+        "Data-churn-Raw": ("s3://local/raw/dt=${Parameters.LogicalDate}/",),
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
