@@ -210,12 +210,12 @@ def cell(text: str) -> str:
 
 def command_lines() -> Iterator[str]:
     """Yield a table of commands with what each takes besides the options of all."""
-    common = {"manifest", "target", "state", "build_dir", "env_file", "as_json", "jobs", "pipeline"}
+    common = {"manifest", "target", "state", "build_dir", "env_file", "as_json", "jobs"}
     yield "| command | arguments and options of its own |"
     yield "| --- | --- |"
     for name in command_line.list_commands(click.Context(command_line)):
         command = command_line.commands[name]
-        shown = [parameter for parameter in command.params if parameter.name not in common]
+        shown = [one for one in command.params if one.name not in common and one.envvar != "SMP_PIPELINE"]
         yield f"| `{name}` | {', '.join(dict.fromkeys(option(parameter) for parameter in shown))} |"
 
 

@@ -35,8 +35,7 @@ def main(program, *given):
     print(
         "\nbuild/pipelines/scoring/report.html  the sale: what has drifted, and how far"
         "\nbuild/report.html                    the new model beside the one in use, and why it was trained"
-        "\n'pipeline-builder promote' puts it into use, and 'up --pipeline scoring --date "
-        f"{SALE}' scores the sale with it."
+        "\n'pipeline-builder promote' puts it into use: from then on each day is scored with it."
     )
 
 

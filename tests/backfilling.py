@@ -70,12 +70,13 @@ def kill_backfill(scoring: Scoring, days: int, kills: int, chance: random.Random
     ended: Counter[str] = Counter()
     for number in range(kills):
         steps = days * 3 * (number + 1) // (kills + 1)
-        how = _killed(scoring, asked, steps, chance, group=number % 2 == 1)
+        how = _killed(scoring, asked, steps, chance, way=number % 3)
         ended[how] += 1
         print(f"kill {number + 1}: {how}, at {_steps_done(scoring)} steps of {days * 3}", flush=True)
+    interrupted = {how for how in ended if how.startswith("ended")} - {f"ended with {whole.code}", "ended with 130"}
     last = scoring.run(*asked, "--json")
     print(f"ended: {dict(ended)}; then with {last.code}", flush=True)
-    wrong = []
+    wrong = [f"interrupted, it {how}" for how in interrupted]
     if last.code != whole.code:
         wrong.append(f"it ends with {last.code}, undisturbed with {whole.code}: {last.err[-500:]}")
     if (outcome := _outcome(scoring)) != expected:
@@ -103,7 +104,7 @@ def _outcome(scoring: Scoring) -> dict[str, Any]:
     return found
 
 
-def _killed(scoring: Scoring, asked: tuple[str, ...], steps: int, chance: random.Random, *, group: bool) -> str:
+def _killed(scoring: Scoring, asked: tuple[str, ...], steps: int, chance: random.Random, *, way: int) -> str:
     process = scoring.start(*asked)
     readers = [threading.Thread(target=_drain, args=(stream,)) for stream in (process.stdout, process.stderr)]
     for reader in readers:
@@ -112,19 +113,22 @@ def _killed(scoring: Scoring, asked: tuple[str, ...], steps: int, chance: random
         time.sleep(0.01)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(chance.uniform(0, 0.3))
-    return _kill(process, readers, group=group)
+    return _kill(process, readers, way)
 
 
-def _kill(process: Process, readers: list[threading.Thread], *, group: bool) -> str:
+def _kill(process: Process, readers: list[threading.Thread], way: int) -> str:
+    """Kill a command alone, with its jobs, or interrupt it as a person does; return how it ended."""
     if process.poll() is None:
         with contextlib.suppress(ProcessLookupError):
-            (os.killpg if group else os.kill)(process.pid, signal.SIGKILL)
+            (os.killpg if way == 1 else os.kill)(process.pid, signal.SIGINT if way == 2 else signal.SIGKILL)
     code = process.wait()
     for reader in readers:
         reader.join()
+    for stream in (process.stdout, process.stderr):
+        stream.close()
     if code >= 0:
-        return f"ended with {code} before"
-    return "killed with its jobs" if group else "killed alone"
+        return f"ended with {code}"
+    return "killed with its jobs" if way == 1 else "killed alone"
 
 
 def _drain(stream: IO[str]) -> None:

@@ -15,7 +15,9 @@ from pipeline_builder.errors import Problem
 
 if TYPE_CHECKING:
     from pipeline_builder.descriptions import Execution
+    from pipeline_builder.release.scoring.requests import Request
     from pipeline_builder.session import Session
+    from pipeline_builder.views.days import Day
 
 
 @main.command()
@@ -104,7 +106,7 @@ def history(session: Session, *, as_json: bool, audited: bool) -> None:
 
     With --audit: who has decided what, when and why, and all that it was decided by, oldest first. On AWS it is the
     last decision about each version; CloudTrail has those before. Of an inference pipeline also its days: rows, worst
-    drift, and what became of them.
+    drift, and what became of them; where there is one, also the retrainings that scores have asked for.
 
     \b
     Example: pipeline-builder history --audit > decisions.jsonl
@@ -115,20 +117,58 @@ def history(session: Session, *, as_json: bool, audited: bool) -> None:
         from pipeline_builder.release.audit import audit
 
         local = session.target.name == "local"
-        groups = () if local else [group for one in session.each for group in one.composed.definition.groups]
+        making = [one for one in session.each if not (local or one.manifest.entry.is_inference)]
+        groups = [group for one in making for group in one.composed.definition.groups]
         for line in audit(session.target, groups):
             show_line(line)
         return
     executions = session.runs.listed()
     approvals = session.target.registry.list_approvals()
     result, text = history_json(executions, approvals), render_history(executions, approvals)
-    if session.manifest.entry.is_inference:
+    if days := _days(session):
         from pipeline_builder.views.daily import days_json, render_days
-        from pipeline_builder.views.reported import noted_days
 
-        days = noted_days(session.target, session.composed.definition.pipeline)
-        result, text = {**result, "days": days_json(days)}, "\n\n".join(filter(None, (render_days(days), text)))
+        several = session.several
+        listed = [{**({"pipeline": name} if several else {}), **day}
+                  for name, found in days.items() for day in days_json(found)]  # fmt: skip
+        result = {**result, "days": listed}
+        text = "\n\n".join(filter(None, (*map(render_days, days.values()), text)))
+    if asked := _asked(session):
+        from pipeline_builder.views.asked import render_requests, requests_json
+
+        result = {**result, "retraining": requests_json(asked)}
+        text = f"{text}\n{render_requests(asked)}"
     show(result, as_json=as_json, text=text)
+
+
+def _asked(session: Session) -> tuple[Request, ...]:
+    """Return the requests for retraining that were made; who only looks at runs may have no manifest."""
+    from pipeline_builder.errors import InputProblems
+    from pipeline_builder.views.asked import noted_requests
+
+    try:
+        names = session.names if session.manifest.infers else {}
+    except InputProblems:
+        return ()
+    return noted_requests(session.target, dict.fromkeys(names.values()))
+
+
+def _days(session: Session) -> dict[str, tuple[Day, ...]]:
+    """Return the days that each inference pipeline has noted; who only looks at runs may have no manifest."""
+    from pipeline_builder.errors import InputProblems
+    from pipeline_builder.views.reported import noted_days
+
+    try:
+        found = [entry for entry in session.manifest.pipelines if entry.is_inference]
+    except InputProblems:
+        return {}
+    own = session.manifest.entry if session.named else None
+    names = session.names if found else {}
+    return {
+        entry.name: noted_days(session.target, names[entry.name])
+        for entry in found
+        if entry.name in names and own in (None, entry)
+    }
 
 
 @main.command()

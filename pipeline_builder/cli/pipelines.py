@@ -181,8 +181,10 @@ def is_left_out(one: Opened, problems: Iterable[Problem]) -> bool:
     return one.manifest.entry.is_inference and all(p.id in {*NOT_READY, _NO_FILES, _NO_DAY} for p in problems)
 
 
-def prepare(session: Session, found: Answers) -> tuple[Session, ...]:
+def prepare(session: Session, found: Answers, *, apart: bool = False) -> tuple[Session, ...]:
     """Return the sessions of the pipelines that can be composed, each with the parameters and stubs that are its.
+
+    What is wrong in one keeps the others, unless they are done `apart`.
 
     Raises:
         InputProblems: all that is wrong in any of them.
@@ -190,15 +192,19 @@ def prepare(session: Session, found: Answers) -> tuple[Session, ...]:
     from pipeline_builder.several import find_rings
 
     sessions: list[Session] = []
-    problems: list[Problem] = []
+    problems: dict[Problem, None] = {}
     for one in session.each:
-        wrong = _wrong(one)
+        name, wrong = one.manifest.entry.name, _wrong(one)
         if not wrong:
             sessions.append(one)
         elif is_left_out(one, wrong):
-            found.leave_out(one.manifest.entry.name, wrong)
-        problems += [problem for problem in wrong if problem not in problems and not is_left_out(one, wrong)]
-    if problems := problems or [*find_rings(sessions)]:
+            found.leave_out(name, wrong)
+        elif apart:
+            say(begins(name))
+            found.fail(name, InputProblems(*wrong))
+        else:
+            problems |= dict.fromkeys(wrong)
+    if problems := problems or dict.fromkeys(find_rings(sessions)):
         raise InputProblems(*problems)
     _share_parameters(session, sessions)
     _share_stubs(session, sessions)

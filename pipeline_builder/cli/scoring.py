@@ -65,7 +65,7 @@ def publish_command(session: Session, *, as_json: bool, execution: str, force: b
 @isolation_option
 @click.option("--from", "first", required=True, metavar="DATE", help="The first logical date.")
 @click.option("--to", "last", default="", metavar="DATE", help="The last one; default: now, UTC.")
-@click.option("--parallel", type=click.IntRange(1, 64), help="Dates at once; default: as many as jobs, at most 4.")
+@click.option("--parallel", type=click.IntRange(1, 64), help="Dates at once; default: 4, here at most as many as jobs.")
 @click.option("--changed", is_flag=True, help="Also dates whose data, models or definition are others by now.")
 @click.option("--force", is_flag=True, help="All dates, whatever has been done; nothing comes from the step cache.")
 @parameters_option
@@ -93,9 +93,9 @@ def backfill(
 
     one = inferring(session)
     one.given = given
-    jobs = one.workspace.jobs
-    parallel = parallel or min(jobs, _MOST_PARALLEL)
-    if one.workspace.target == "local":  # each date runs so many jobs at once that all of them keep the limit
+    jobs, here = one.workspace.jobs, one.workspace.target == "local"
+    parallel = parallel or (min(jobs, _MOST_PARALLEL) if here else _MOST_PARALLEL)
+    if here:  # each date runs so many jobs at once that all of them keep the limit
         one.workspace = replace(one.workspace, jobs=max(1, jobs // parallel))
     definition = one.composed.definition
     hourly = "hour" in definition.dates.values()

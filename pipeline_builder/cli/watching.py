@@ -84,8 +84,9 @@ def watch(
     """Wait for pushes: run the whole job whenever a repository's revision moves.
 
     Looks at the remotes of all repositories of the manifest, and at the manifest itself. What moves while a job runs is
-    taken together into the next one. Exit codes with --once: that of the run, 0 where nothing moved or another watch is
-    at it.
+    taken together into the next one. Data and approvals start the pipelines whose 'trigger' says so, and scores that
+    ask for a training the one that trains. Exit codes with --once: that of the first run that didn't go well, 0 where
+    nothing moved or another watch is at it.
 
     As the service on AWS calls it (--once --target aws, and SMP_CODEPIPELINE is set), it looks at the repositories with
     the trigger 'poll' only, and starts that CodePipeline.
@@ -149,7 +150,8 @@ def _make_watch(session: Session, wishes: _Wishes, *, interval: float, retry_fai
 
     def load() -> Loaded:
         fresh = reopen_session()
-        return Loaded(workspace=fresh.workspace, manifest=fresh.manifest)
+        only = fresh.manifest.entry.name if fresh.named else ""
+        return Loaded(workspace=fresh.workspace, manifest=fresh.manifest, only=only)
 
     root = session.workspace.root
     given: Path | None = click.get_current_context().params["env_file"]
@@ -214,11 +216,12 @@ def _whole_job(loaded: Loaded, inputs: Inputs, wishes: _Wishes) -> tuple[int, di
 
     session = Session(loaded.workspace, say=say, warn=_warn, manifest=loaded.manifest)
     session.given = wishes.given
+    session = session.of(loaded.only) if loaded.only else session
     session.checkout(locked=False, at=lock_of(inputs))
     if not session.several:
         return _job_of(session, wishes)
     found = Answers(as_json=wishes.as_json)
-    for one in prepare(session, found):
+    for one in prepare(session, found, apart=True):
         found.take(one, partial(_answer_of, wishes=wishes))
     return next(iter(found.codes), ExitCode.OK), {"pipelines": found.results}, ""
 

@@ -19,17 +19,18 @@ def read_confs(
 ) -> tuple[tuple[ModelConf | None, ...], list[Problem]]:
     """Return what could be read of every conf file of the manifest's pipeline, in its order, and every problem in them.
 
-    A repository without a file belongs to other pipelines, unless there is one pipeline only.
+    A repository without a file of it has to have one of another pipeline.
     """
     commits = {locked.name: locked.commit for locked in lock.repos}
     confs: list[ModelConf | None] = []
     problems: list[Problem] = []
     files = find_files(manifest, manifest.repos, root=root, values=values)
+    elsewhere = _elsewhere(manifest, root, values) if not all(files.values()) else frozenset[str]()
     for repo in manifest.repos:
         folder = root / manifest.training_dir / repo.name
-        if not files[repo.name] and (missing := _missing(repo, folder, manifest, values)):
+        if not files[repo.name] and (repo.config or repo.name not in elsewhere):
             confs.append(None)
-            problems.append(missing)
+            problems.append(_no_file(repo, folder, manifest, values))
         for path in files[repo.name]:
             label = f"{repo.name}@{commits.get(repo.name, '')[:7]}:{path.relative_to(folder).as_posix()}"
             rules = manifest.policy.rules(repo.name, values)
@@ -39,6 +40,7 @@ def read_confs(
             confs.append(conf)
             problems.extend(found)
     if not confs:
+        confs.append(None)
         problems.append(no_files(manifest, values))
     return tuple(confs), problems
 
@@ -92,13 +94,19 @@ def _globs(manifest: Manifest, values: Mapping[str, str]) -> tuple[str, ...]:
     return (given,) if given else manifest.entry.config
 
 
-def _missing(repo: Repo, folder: Path, manifest: Manifest, values: Mapping[str, str]) -> Problem | None:
-    """Return the problem that a repository has no file of the pipeline; None where that is as it may be."""
+def _elsewhere(manifest: Manifest, root: Path, values: Mapping[str, str]) -> frozenset[str]:
+    """Return the repositories that have files of other pipelines."""
+    others = [manifest.narrowed(entry.name) for entry in manifest.pipelines if entry != manifest.entry]
+    found = (find_files(other, other.repos, root=root, values=values) for other in others)
+    return frozenset(repo for files in found for repo, paths in files.items() if paths)
+
+
+def _no_file(repo: Repo, folder: Path, manifest: Manifest, values: Mapping[str, str]) -> Problem:
     if not folder.is_dir():
         message = f"the repository '{repo.name}' is not checked out"
         return Problem(id="PB206", message=message, place=repo.place, hint="run 'pipeline-builder checkout'")
-    if len(manifest.pipelines) > 1:
-        return None
     pattern = " or ".join(map(describe, repo.config or _globs(manifest, values)))
+    if not repo.config and len(manifest.pipelines) > 1:
+        pattern = "what any pipeline's 'config' finds"
     message = f"no configuration file of the repository '{repo.name}' matches {pattern}"
     return Problem(id="PB206", message=message, place=repo.place, hint="name it with 'config: …'")

@@ -15,6 +15,7 @@ from pipeline_builder.definition.loaded import document_of
 from pipeline_builder.definition.shapes.kinds import STEP_TYPES
 from pipeline_builder.definition.steps.keys import place_of
 from pipeline_builder.definition.steps.typed import RAW, type_of
+from pipeline_builder.definition.uses import sample_values
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.members import items_of, text_of
 from pipeline_builder.errors import Place, Problem
@@ -40,7 +41,11 @@ def findings_of(definition: Definition, graph: Graph, passed: Passed) -> list[Pr
     def find(document: JSON) -> list[Problem]:
         found = check_definition(document)
         found = tuple(finding for finding in found if not _is_raw(finding, graph))
-        return [*(_problem(finding, graph, definition) for finding in found), *_given(document, definition, graph, {})]
+        given = sample_values(definition.models, definition.dates)
+        return [
+            *(_problem(finding, graph, definition) for finding in found),
+            *_given(document, definition, graph, given),
+        ]
 
     content, about = definition.content, f"definition {graph.pipeline}"
     document = document_of(content)

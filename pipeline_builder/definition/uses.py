@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from pipeline_builder.definition.names import parameter_name
-from pipeline_builder.documents.dates import PARAMETERS
+from pipeline_builder.documents.dates import PARAMETERS, date_values
 from pipeline_builder.documents.expressions import get, references
 from pipeline_builder.errors import Place
 
@@ -37,6 +37,11 @@ class ModelUse:
     owner: str = ""
     listed: bool = False
     allow: str = ""
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the group is another account's, which it is named by its ARN for."""
+        return self.group.startswith("arn:")
 
     @property
     def words(self) -> str:
@@ -81,6 +86,21 @@ def date_uses(graph: Graph, steps: object) -> Mapping[str, str]:
     confs = {id(unit.conf): unit.conf.data for unit in graph.units.values()}
     named = _named([steps, *confs.values()])
     return {parameter: name for parameter, name in PARAMETERS.items() if parameter in named}
+
+
+_SAMPLES: Mapping[What, str] = {
+    "package": "arn:aws:sagemaker:us-east-1:000000000000:model-package/name/1",
+    "artifact": "s3://bucket/model.tar.gz",
+    "baseline": "s3://bucket/baseline/",
+}
+
+
+def sample_values(models: Mapping[str, ModelUse], dates: Mapping[str, str]) -> Mapping[str, str]:
+    """Return values of the form that each start gives: what is wrong with those is wrong with all."""
+    return {
+        **{name: _SAMPLES[use.what] for name, use in models.items()},
+        **{name: date_values("2026-11-29T13")[part] for name, part in dates.items()},
+    }
 
 
 def _named(value: object) -> set[str]:

@@ -18,10 +18,14 @@ from pipeline_builder.workspace import Workspace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """A workspace and its manifest, as they were when the files were last in order."""
+    """A workspace and its manifest, as they were when the files were last in order.
+
+    `only` is the handle of the pipeline that the watch is about; empty where it is about all.
+    """
 
     workspace: Workspace
     manifest: Manifest
+    only: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -160,7 +160,9 @@ def keep_images(path: Path, lock: Lock, images: Mapping[str, str], *, more: bool
 
     With `more` other pipelines have images in it, too.
     """
-    images = {**lock.images, **images} if more else images
+    if more and images.items() <= lock.images.items():
+        return lock
+    images = {**load_lock(path).images, **images} if more and path.is_file() else images
     if dict(images) == dict(lock.images):
         return lock
     lock = replace(lock, images=images)

@@ -77,9 +77,9 @@ class Decisions:
         return self.each() if self.each else (self,)
 
     def _models(self) -> Mapping[str, str]:
-        return {step: model for one in self._each for step, model in one._own_models().items()}
+        return {step: model for one in self._each for step, model in one.own_models().items()}
 
-    def _own_models(self) -> Mapping[str, str]:
+    def own_models(self) -> Mapping[str, str]:
         """Return the model of each step, as the last run has it, or today's confs where they can be read."""
         saved = self.runs.saved()
         known = {step.name: step.model for step in (saved.steps if saved else ())}
@@ -89,9 +89,9 @@ class Decisions:
             return known
 
     def _judge(self, execution: Execution) -> RunRecord:
-        return (self.owner(execution.pipeline) if self.owner else self)._judged(execution)
+        return (self.owner(execution.pipeline) if self.owner else self).judged(execution)
 
-    def _judged(self, execution: Execution) -> RunRecord:
+    def judged(self, execution: Execution) -> RunRecord:
         """Return the record of an execution; one of which none was kept is judged by the gates of today's confs."""
         record = self.runs.record(execution.arn)
         if record.verdict or not record.packages or not execution.status.ended:
@@ -110,13 +110,16 @@ class Decisions:
         Raises:
             InputProblems: PB432, or why the confs can't be read.
         """
-        ways = [one._own_group for one in self._each]
-        for way in ways[:-1]:
-            with contextlib.suppress(InputProblems):
-                return way(model)
-        return ways[-1](model)
+        main, *others = self._each
+        try:
+            return main.own_group(model)
+        except InputProblems:
+            for one in others:
+                with contextlib.suppress(InputProblems):
+                    return one.own_group(model)
+            raise
 
-    def _own_group(self, model: str) -> str:
+    def own_group(self, model: str) -> str:
         try:
             return find_group(self.composed(), model)
         except InputProblems:

@@ -17,7 +17,8 @@ _NONE = "none"
 _ALL = "all"
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 # What starts a pipeline, and is no change of a repository.
-_OTHERS = (_MANUAL, "approval", "data", "retraining")
+RETRAINING = "retraining"
+_OTHERS = (_MANUAL, "approval", "data", RETRAINING)
 MOST_CAUSE = 200
 """Characters of a cause: an approval's text has a thousand, and much else in it."""
 _EXECUTION = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,99}")

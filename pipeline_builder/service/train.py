@@ -13,7 +13,7 @@ from pipeline_builder.errors import InputProblems, Problem, RunFailed
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.release.narrowing import LAST, Wanted
 from pipeline_builder.release.run import Start, describe_start
-from pipeline_builder.service.setting import Setting
+from pipeline_builder.service.setting import RETRAINING, Setting
 from pipeline_builder.service.stage import Staged, publish
 from pipeline_builder.session import Session
 from pipeline_builder.views.following import Eyes
@@ -179,8 +179,15 @@ def _choose(session: Session, setting: Setting) -> _Chosen:
     return _Chosen(selection=found.selection if found else None)
 
 
+def _started_by(setting: Setting, record: RunRecord) -> str:
+    """Return what started the pipeline, with the requests for retraining that the run has answered."""
+    if setting.trigger == RETRAINING and record.trigger:
+        return record.trigger  # which says all that the event could, and more
+    return "; ".join(filter(None, (setting.words, record.trigger)))
+
+
 def _published(session: Session, setting: Setting, record: RunRecord) -> Staged:
-    record = record.model_copy(update={"trigger": setting.words})
+    record = record.model_copy(update={"trigger": _started_by(setting, record)})
     session.write_record(record)
     if record.kind == "inference":
         from pipeline_builder.service.scoring import staged_scores

@@ -67,7 +67,7 @@ def _block(score: ScoreRecord) -> Iterator[str]:
     if score.actions:
         yield f"  {', '.join(map(inert_line, score.actions))}"
     if score.retraining:
-        yield f"  {inert_line(score.retraining)}"
+        yield f"  {format_short(inert_line(score.retraining), 160)}"
     if score.pointer:
         yield f"  published: {inert_line(score.pointer)}"
 

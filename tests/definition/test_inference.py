@@ -11,6 +11,7 @@ from pipeline_builder.errors import InputProblems
 from pipeline_builder.release.parameters import data_addresses
 from tests.definition.scoring import MOUNTED, TRANSFORMED, compose_scoring
 from tests.places import GOLDEN
+from tests.security.policing import compose_all, read_manifest
 
 CASES = {"transformed": TRANSFORMED, "mounted": MOUNTED}
 
@@ -94,3 +95,19 @@ def test_what_is_read_is_known_before_the_run(tmp_path: Path) -> None:
         InputProblems, match="PB329 step 'churn-Score': what it reads is listed before the run, and one"
     ):
         compose_scoring(tmp_path / "unknown", unknown)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("name: scorer", "name: 'scorer_${date}'", "'ModelName' is 'scorer_2026-11-29', expected text that matches"),
+        ("split_type: Line", "split_type: Line\n        base_job_name: 'a ${hour}'", "'TransformJobName' is 'a 13'"),
+    ],
+)
+def test_what_no_date_makes_right_is_said_before_any(tmp_path: Path, old: str, new: str, said: str) -> None:
+    manifest = read_manifest(
+        "pipelines: [{name: scoring, kind: inference, config: '*/conf/conf.yaml'}]\n", "[{url: churn}]"
+    )
+    with pytest.raises(InputProblems, match="PB405") as caught:
+        compose_all(tmp_path, {"churn": TRANSFORMED.replace(old, new)}, manifest)
+    assert said in str(caught.value)

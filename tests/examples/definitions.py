@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
+from pipeline_builder.conf.conf import ModelConf, load_conf
 from pipeline_builder.conf.graph import read_graph
 from pipeline_builder.conf.sdk import MadeSteps
 from pipeline_builder.definition.check.check import check_definition
@@ -24,9 +25,22 @@ _GOLDEN = GOLDEN / "examples"
 
 def check_golden(name: str, folder: Path, *repos: str, made: Mapping[str, MadeSteps] | None = None) -> None:
     """Compose the repositories below the folder, with what factories have made; compare with the golden file, where hashes of code are left out."""
-    graph, problems = read_graph(load_confs(folder, *repos), training_dir=folder, made=made)
+    _check(name, load_confs(folder, *repos), folder, made)
+
+
+def check_inference_golden(name: str, folder: Path, repo: str) -> None:
+    """Compose the inference conf of a repository, and compare as `check_golden` does."""
+    path = folder / repo / "conf" / "inference.yaml"
+    label = f"{repo}:conf/inference.yaml"
+    conf = load_conf(path, label=label, repo=repo, folder=folder / repo, values=LOCAL_DEFAULTS, kind="inference")
+    _check(name, [conf], folder, None)
+
+
+def _check(name: str, confs: Sequence[ModelConf], folder: Path, made: Mapping[str, MadeSteps] | None) -> None:
+    graph, problems = read_graph(confs, training_dir=folder, made=made)
     assert graph is not None
     assert problems == []
+    repos = [conf.repo for conf in confs]
     definition = build_definition(graph, build_settings(LOCAL_DEFAULTS, {}), {repo: repo for repo in repos})
     found = json.loads(definition.content)
     assert check_definition(found) == ()

@@ -6,13 +6,14 @@ import json
 import os
 import runpy
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.checkout.repositories import ENVIRONMENT
-from tests.examples.definitions import EXAMPLES, check_golden, check_scripts
+from tests.examples.definitions import EXAMPLES, check_golden, check_inference_golden, check_scripts
 from tests.places import ROOT
 
 EXAMPLE = EXAMPLES / "purchase-intent"
@@ -34,12 +35,29 @@ def test_the_data_has_the_shape_of_the_real_table() -> None:
     assert {row[header.index("VisitorType")] for row in rows} == {"New_Visitor", "Returning_Visitor", "Other"}
 
 
+def test_days_are_the_same_everywhere_and_only_the_sale_is_otherwise(tmp_path: Path) -> None:
+    days, script = tmp_path / "sessions", EXAMPLE / "data" / "days.py"
+    for arguments in ([str(days)], [str(tmp_path), "--labelled", "2026-11-27"]):
+        subprocess.run([sys.executable, str(script), *arguments], check=True)
+    tables = {path.parent.name[3:]: path.read_text().splitlines() for path in sorted(days.rglob("*.csv"))}
+    assert {day: len(rows) - 1 for day, rows in tables.items()} == {
+        "2026-11-20": 1001, "2026-11-21": 881, "2026-11-22": 945, "2026-11-23": 1056, "2026-11-24": 1002,
+        "2026-11-25": 932, "2026-11-26": 910, "2026-11-27": 2068,
+    }  # fmt: skip
+    assert {rows[0] for rows in tables.values()} == {DATA.read_text().splitlines()[0].removesuffix(",Revenue")}
+    new = {day: sum(",New_Visitor," in row for row in rows) / len(rows) for day, rows in tables.items()}
+    assert [day for day, share in new.items() if share > 0.2] == ["2026-11-27"]
+    labelled = (tmp_path / "dt=2026-11-27.csv").read_text().splitlines()
+    assert [row.rsplit(",", 1)[0] for row in labelled] == tables["2026-11-27"]
+
+
 def test_the_scripts_are_fit_for_the_containers() -> None:
     check_scripts(EXAMPLE)
 
 
 def test_golden() -> None:
     check_golden("purchase-intent", EXAMPLES, "purchase-intent")
+    check_inference_golden("purchase-intent-scoring", EXAMPLES, "purchase-intent")
 
 
 @pytest.mark.long

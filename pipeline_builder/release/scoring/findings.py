@@ -32,6 +32,11 @@ class Violation:
     bound: float | None = None
     words: str = ""
 
+    @property
+    def beyond(self) -> float:
+        """How many times its bound the value is, where both are known."""
+        return abs(self.value / self.bound) if self.value is not None and self.bound else 0.0
+
     def __str__(self) -> str:
         what = f"{self.kind} of '{self.column}'" if self.column else self.kind
         if self.value is None or self.bound is None:

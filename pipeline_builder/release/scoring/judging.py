@@ -8,24 +8,27 @@ from dataclasses import dataclass
 from pipeline_builder.inert import inert_line
 from pipeline_builder.release.evidence import Evidence, ScoreBoundEvidence, ScoreEvidence, StepEvidence
 from pipeline_builder.release.record import RunRecord, ScoreRecord, ScoreStatus, VerdictRecord
-from pipeline_builder.release.scoring.findings import DRIFT, SHAPE, Findings, read_findings
+from pipeline_builder.release.scoring.findings import DRIFT, SHAPE, Findings, Violation, read_findings
 from pipeline_builder.release.scoring.rows import few_rows
 
 WARN, BLOCK, RETRAIN = "warn", "block", "retrain"
 _FINE = frozenset(["Succeeded", "Skipped"])
 _MOST_COLUMNS = 5
+_MOST_WORDS = 2
+_MOST = float("inf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
     """One thing that was looked at, in words; `actions` are what it asks for, `about` what of the data it is.
 
-    `failed` says that there is nothing to be published.
+    `beyond` is how many times its bound a value is; `failed` says that there is nothing to be published.
     """
 
     words: str
     actions: tuple[str, ...] = ()
     about: tuple[str, ...] = ()
+    beyond: float = 0.0
     failed: bool = False
 
 
@@ -34,7 +37,7 @@ class ScoreVerdict:
     """What is to be done about one model's scores; `reasons` say why, also where nothing is.
 
     `causes` are what a retraining is for, such as `drift age`: the same on each day that has the same fault, and
-    `words` says them with the values of this day.
+    `words` says the worst of them with the values of this day.
     """
 
     model: str
@@ -101,8 +104,15 @@ def _verdict(model: str, found: list[_Found]) -> ScoreVerdict:
         actions=() if failed else actions,
         reasons=tuple(item.words for item in said),
         causes=() if failed else tuple(sorted({cause for item in asking for cause in item.about})),
-        words="" if failed else "; ".join(item.words for item in asking),
+        words="" if failed else _worst(asking),
     )
+
+
+def _worst(found: list[_Found]) -> str:
+    """Say the worst of what was found, and of how much more that is true."""
+    ranked = sorted(found, key=lambda item: -item.beyond)
+    more = f" and {len(ranked) - _MOST_WORDS} more" if len(ranked) > _MOST_WORDS else ""
+    return "; ".join(item.words for item in ranked[:_MOST_WORDS]) + more
 
 
 def _looked(evidence: Evidence, score: ScoreEvidence) -> Iterator[_Found]:
@@ -146,14 +156,19 @@ def _is_fine(step: StepEvidence, evidence: Evidence) -> bool:
 
 
 def _violated(findings: Findings, score: ScoreEvidence) -> Iterator[_Found]:
-    for violation in findings.violations:
+    for violation in sorted(findings.violations, key=_mildness):
         actions = score.on_drift if violation.kind == DRIFT else score.on_violation
         if violation.kind in SHAPE:
             actions = tuple(dict.fromkeys((BLOCK, *actions)))
         about = (f"{violation.kind} {violation.column}".rstrip(),)
-        yield _Found(words=str(violation), actions=actions or (WARN,), about=about)
+        yield _Found(words=str(violation), actions=actions or (WARN,), about=about, beyond=violation.beyond)
     if not findings.violations:
         yield _Found(words="monitoring has found nothing")
+
+
+def _mildness(violation: Violation) -> tuple[bool, float]:
+    """Sort drift behind all else, and the worst of it first."""
+    return violation.kind == DRIFT, -violation.beyond if violation.kind == DRIFT else 0.0
 
 
 def _bounded(findings: Findings, bound: ScoreBoundEvidence) -> Iterator[_Found]:
@@ -182,7 +197,8 @@ def _past(metric: str, value: float, bound: ScoreBoundEvidence, columns: tuple[s
         where = f" ({_named(drifted)})" if drifted else ""
         about = tuple(f"{DRIFT} {column}" for column in drifted) or (f"gate {metric}",)
         words = f"{metric} is {value:.4g}{where}, expected {expected} {limit:g}"
-        yield _Found(words=words, actions=actions, about=about)
+        # It may be the same as a violation, and says it for all of the data.
+        yield _Found(words=words, actions=actions, about=about, beyond=_MOST)
 
 
 def _drifted(findings: Findings) -> tuple[str, ...]:

@@ -110,9 +110,10 @@ def _folder(address: str) -> str:
 
 def _given(step: Step, ran: RanOf) -> tuple[str, ...]:
     """Return where the rows to be scored are: what a Transform reads, or data that a Processing job does, but for
-    its code and its model.
+    its code and its model; nothing where a list of files says it.
     """
     from pipeline_builder.conf.belonging import channel_of
 
-    own = {"code", "requirements", channel_of(step)}
-    return tuple(uri for name, uri, kind in inputs_of(step.name, ran) if uri and name not in own and kind != "Manifest")
+    own = {"code", "requirements", channel_of(step)} - {""}
+    inputs = [(uri, kind) for name, uri, kind in inputs_of(step.name, ran) if uri and name not in own]
+    return () if any(kind != "S3Prefix" for _, kind in inputs) else tuple(uri for uri, _ in inputs)

@@ -59,7 +59,7 @@ def purchase_intent(source: str) -> Any:
         pipeline=name,
         source=source,
         image="683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3",
-        data=f"s3://{BUCKET}/purchase-intent/online_shoppers_intention.csv",
+        data=f"s3://{BUCKET}/purchase-intent/labelled/",
         channels=("train", "validation", "test", "batch"),
         transform_channel="batch",
         transform={"strategy": "MultiRecord"},

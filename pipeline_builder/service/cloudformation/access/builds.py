@@ -52,7 +52,8 @@ def _build(facts: Facts) -> Role:
         *calls.look_before(facts),
         calls.pass_role(facts),
         *((note_asked(facts),) if facts.has_looks else ()),
-        *scoring.read_packages(facts),
+        *(scoring.find_packages(facts) if facts.kind == "inference" else ()),
+        *(calls.read_digests(facts) if facts.kind == "inference" else ()),
         *gathering.look_at_landing(facts),
     )
     return _role("build", statements, "Build: checks out, composes, plans and applies the SageMaker pipeline")
@@ -75,9 +76,14 @@ def _train(facts: Facts) -> Role:
         *calls.read_digests(facts),
         *calls.use_packages(facts, "DescribeModelPackage", *(("UpdateModelPackage",) * facts.definition.approves)),
         *calls.list_data(facts),
+        *_retraining(facts),
         calls.use_records(facts, "PutObject"),
     )
     return _role("train", statements, "Train: runs the SageMaker pipeline and judges the run")
+
+
+def _retraining(facts: Facts) -> tuple[Statement, ...]:
+    return scoring.note_retraining(facts, (facts.definition,)) if facts.retrains else ()
 
 
 def _score(facts: Facts) -> Role:
@@ -94,8 +100,8 @@ def _score(facts: Facts) -> Role:
         *calls.read_evidence(facts),
         calls.use_evidence(facts),
         *calls.read_digests(facts),
-        *scoring.read_packages(facts),
-        *scoring.read_proof(facts),
+        *scoring.find_packages(facts),
+        *scoring.read_inputs(facts),
         *scoring.ask_retraining(facts),
         scoring.use_days(facts),
         *calls.list_data(facts),
@@ -140,6 +146,7 @@ def _promote(facts: Facts) -> Role:
         *calls.use_packages(facts, "DescribeModelPackage", "UpdateModelPackage"),
         *calls.list_data(facts),
         calls.use_records(facts, "PutObject"),
+        *_retraining(facts),
         calls.ask_pipeline(facts, "GetPipelineExecution", "ListActionExecutions"),
     )
     return _role("promote", statements, "Promote: approves the model packages of a run")

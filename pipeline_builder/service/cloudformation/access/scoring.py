@@ -13,7 +13,6 @@ from pipeline_builder.service.cloudformation.access.resources import (
     named,
     objects,
     objects_at,
-    pattern,
     without_covered,
 )
 from pipeline_builder.service.cloudformation.access.statements import Statement, arn, literal
@@ -33,15 +32,18 @@ def read_packages(facts: Facts) -> tuple[Statement, ...]:
         "sagemaker:DescribeModelPackage", "sagemaker:DescribeModelPackageGroup", "sagemaker:ListModelPackages",
         "sagemaker:ListTags",
     )  # fmt: skip
-    return (
-        Statement(sid="UsedPackages", actions=actions, resources=(*packages, *groups)),
-        Statement(
-            sid="FindGroups",
-            actions=("sagemaker:ListModelPackageGroups",),
-            resources=("*",),
-            why="the action takes no resource",
-        ),
+    return (Statement(sid="UsedPackages", actions=actions, resources=(*packages, *groups)),)
+
+
+def find_packages(facts: Facts) -> tuple[Statement, ...]:
+    """Return what finding out takes which package scores, and that it is what was approved."""
+    groups = Statement(
+        sid="FindGroups",
+        actions=("sagemaker:ListModelPackageGroups",),
+        resources=("*",),
+        why="the action takes no resource",
     )
+    return (*read_packages(facts), *((groups,) if facts.used else ()), *read_proof(facts), *_read_makers(facts))
 
 
 def make_of_packages(facts: Facts) -> tuple[Statement, ...]:
@@ -62,16 +64,33 @@ def _named(kind: str, group: str, suffix: str = "") -> tuple[str, ...]:
 
 
 def read_proof(facts: Facts) -> tuple[Statement, ...]:
-    """Return what looking takes whether a model is still what was approved: its evidence, and its bytes."""
+    """Return what looking takes whether a model is still what was approved: its evidence, its bytes, its code."""
     if not facts.trained:
         return ()
-    evidence = (f"{literal(one.base)}/evidence/*" for one in facts.trained)
+    keys = (f"{literal(one.base)}/{name}/*" for one in facts.trained for name in ("code", "evidence", "manifests"))
     places = [place for one in facts.trained for place in models_of(one, facts.used).reads]
-    resources = without_covered(
-        sorted({*objects(bucket_name(facts), *evidence), *(objects_at(facts, places) if places else ())})
-    )
+    resources = without_covered(sorted({*objects(bucket_name(facts), *keys), *objects_at(facts, places)}))
     why = "whether the model is what was approved"
     return (Statement(sid="ReadProof", actions=("s3:GetObject",), resources=resources, why=why),)
+
+
+def _read_makers(facts: Facts) -> tuple[Statement, ...]:
+    made = tuple(text for one in facts.trained for text in named("pipeline", one.pipeline, "/execution/*"))
+    actions = (
+        "sagemaker:DescribePipelineDefinitionForExecution", "sagemaker:DescribePipelineExecution",
+        "sagemaker:ListPipelineParametersForExecution",
+    )  # fmt: skip
+    return (Statement(sid="ReadMakers", actions=actions, resources=made, why="what has made it"),) if made else ()
+
+
+def read_inputs(facts: Facts) -> tuple[Statement, ...]:
+    """Return what counting takes how many rows there were to predict."""
+    places = tuple(replace(place, pieces=(*place.pieces, "")) for place in facts.definition.listed)
+    if not places:
+        return ()
+    why = "how many rows there were to predict"
+    found = objects_at(facts, places)
+    return (Statement(sid="ReadInputs", actions=("s3:GetObject",), resources=found, why=why),)
 
 
 def use_days(facts: Facts) -> Statement:
@@ -84,11 +103,9 @@ def use_days(facts: Facts) -> Statement:
     )
 
 
-def ask_retraining(facts: Facts) -> tuple[Statement, ...]:
-    """Return what asking for a training takes: a note that it was asked for, and an event of one kind."""
-    if not facts.trained:
-        return ()
-    folders = tuple(f"{literal(one.base)}/retraining/*" for one in facts.trained)
+def note_retraining(facts: Facts, trained: Iterable[DefinitionFacts]) -> tuple[Statement, ...]:
+    """Return what the notes take of which training was asked for, and begun."""
+    folders = tuple(f"{literal(one.base)}/retraining/*" for one in trained)
     return (
         Statement(
             sid="Retraining",
@@ -96,6 +113,15 @@ def ask_retraining(facts: Facts) -> tuple[Statement, ...]:
             resources=objects(bucket_name(facts), *folders),
             why="what was asked for once is not asked for again",
         ),
+    )
+
+
+def ask_retraining(facts: Facts) -> tuple[Statement, ...]:
+    """Return what asking for a training takes: a note that it was asked for, and an event of one kind."""
+    if not facts.trained:
+        return ()
+    return (
+        *note_retraining(facts, facts.trained),
         Statement(
             sid="AskForTraining",
             actions=("events:PutEvents",),
@@ -111,7 +137,6 @@ def publish(facts: Facts) -> tuple[Statement, ...]:
     if not facts.published:
         return ()
     buckets = tuple(sorted({bucket_of(facts, place) for place in facts.published}))
-    keys = tuple(sorted({f"{pattern(place)}*" for place in facts.published}))
     return (
         Statement(
             sid="Publish",
@@ -123,8 +148,7 @@ def publish(facts: Facts) -> tuple[Statement, ...]:
             sid="ListPublished",
             actions=("s3:ListBucket",),
             resources=buckets,
-            conditions={"StringLike": {"s3:prefix": keys}},
-            why="what is there already",
+            why="without it S3 says of a pointer that isn't there yet that it is forbidden",
         ),
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 import boto3
 import botocore.handlers
@@ -126,6 +127,21 @@ _OBJECTS["s3", "GetObject"] = _get_object
 _OBJECTS["s3", "HeadObject"] = _get_object
 
 
+def _copy_object(request: Mapping[str, Any]) -> Iterator[Needed]:
+    source = request["CopySource"]
+    named = f"{source['Bucket']}/{source['Key']}" if isinstance(source, dict) else unquote(source)
+    yield Needed("s3:GetObject", f"arn:aws:s3:::{named.partition('?')[0]}")
+    yield from _put_object(request)
+
+
+_OBJECTS["s3", "CopyObject"] = _copy_object
+_OBJECTS["s3", "UploadPartCopy"] = _copy_object
+_OBJECTS["s3", "CreateMultipartUpload"] = _put_object
+_OBJECTS["s3", "CompleteMultipartUpload"] = _put_object
+_s3("AbortMultipartUpload", "AbortMultipartUpload", "{Bucket}/{Key}")
+_s3("GetBucketNotificationConfiguration", "GetBucketNotification", "{Bucket}")
+
+
 def _sagemaker(operation: str, kind: str, member: str) -> None:
     def found(request: Mapping[str, Any]) -> Iterator[Needed]:
         value = str(request[member])
@@ -208,6 +224,20 @@ _plain(
     "secretsmanager", "GetSecretValue", "secretsmanager:GetSecretValue",
     lambda request: _arn("secretsmanager", f"secret:{request['SecretId']}-AbCdEf"),
 )  # fmt: skip
+
+
+def _put_events(request: Mapping[str, Any]) -> Iterator[Needed]:
+    for entry in request["Entries"]:
+        kind = {"events_source": entry["Source"], "events_detail-type": entry["DetailType"]}
+        yield Needed("events:PutEvents", _arn("events", "event-bus/default"), kind)
+
+
+def _put_metric(request: Mapping[str, Any]) -> Iterator[Needed]:
+    yield Needed("cloudwatch:PutMetricData", "*", {"cloudwatch_namespace": request["Namespace"]})
+
+
+_OTHERS["events", "PutEvents"] = _put_events
+_OTHERS["cloudwatch", "PutMetricData"] = _put_metric
 # Everybody may ask who they are.
 _OTHERS["sts", "GetCallerIdentity"] = lambda _: iter(())
 KNOWN = {**_OBJECTS, **_OTHERS}
