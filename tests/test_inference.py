@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from pipeline_builder.workspace import DEFINITION
+from tests.checkout.repositories import commit
 from tests.scoring import INFERENCE, LIKE, Scoring, make_scoring
 from tests.workspaces import Ended
 
@@ -69,6 +70,16 @@ def a_promotion_changes_no_byte_and_the_next_run_uses_it(scoring: Scoring) -> No
     assert "version 1 unchanged" in done.err
 
 
+def the_step_cache_knows_the_package(scoring: Scoring) -> None:
+    """Another script after it leaves the scores as they are: they are of the same package and the same data."""
+    path = scoring.remote / "scripts" / "watch.py"
+    path.write_text(path.read_text() + "# another\n")
+    commit(scoring.remote, "another script")
+    assert score(scoring).code == 0
+    hits = {step["name"]: bool(step["cache_hit"]) for step in scoring.record()["steps"]}
+    assert hits == {"churn-CreateModel": False, "churn-Score": True, "churn-Watch": False}
+
+
 def bytes_that_have_moved_since_the_approval_are_not_used(scoring: Scoring) -> None:
     execution = scoring.record()["execution"]
     for archive in scoring.object("churn-training").rglob("model.tar.gz"):
@@ -87,6 +98,7 @@ def test_the_life_of_an_inference_pipeline(tmp_path: Path) -> None:
     a_day_is_scored_once_and_again_where_its_data_has_changed(made)
     a_plan_says_what_a_run_would_use(made)
     a_promotion_changes_no_byte_and_the_next_run_uses_it(made)
+    the_step_cache_knows_the_package(made)
     bytes_that_have_moved_since_the_approval_are_not_used(made)
 
 

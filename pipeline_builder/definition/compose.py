@@ -136,7 +136,9 @@ def compose_confs(
     _add_certain(problems, found)
     _add_certain(problems, findings_of(definition, graph, passed))
     definition = (
-        replace(definition, models=owned_uses(definition, graph, rules, urls)) if definition.models else definition
+        replace(definition, models=owned_uses(definition, graph, rules, urls, settings.account))
+        if definition.models
+        else definition
     )
     territory = territory_of(manifest, graph, settings)
     policed = Policed(

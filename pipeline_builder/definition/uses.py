@@ -39,6 +39,11 @@ class ModelUse:
     allow: str = ""
 
     @property
+    def is_foreign(self) -> bool:
+        """Whether the group is another account's, which it is named by its ARN for."""
+        return self.group.startswith("arn:")
+
+    @property
     def words(self) -> str:
         """What is asked for, in words."""
         if self.stage:

@@ -76,8 +76,21 @@ def resolve_models(definition: Definition, target: Target, held: Mapping[str, in
             problems.append(used)
     if problems:
         raise InputProblems(*problems)
-    refuse_moved(tuple(dict.fromkeys(used.arn for used in found.values())), target)
-    return found
+    notes = tuple(_prove(found.values(), target))
+    return {name: replace(used, notes=notes) for name, used in found.items()}
+
+
+def _prove(used: Iterable[Used], target: Target) -> Iterator[str]:
+    """Yield lines about what can't be told of packages; evidence of another account's lies in a bucket of that.
+
+    Raises:
+        PlanRefused: PB461, PB462.
+    """
+    arns = {one.arn: one for one in used}
+    yield from refuse_moved([arn for arn, one in arns.items() if not one.use.is_foreign], target)
+    for one in arns.values():
+        if one.use.is_foreign:
+            yield f"{one.group} version {one.version} is another account's, whose evidence isn't here to compare with"
 
 
 def check_started(definition: Definition, parameters: Mapping[str, str], target: Target) -> None:
@@ -98,7 +111,7 @@ def check_started(definition: Definition, parameters: Mapping[str, str], target:
     ]
     if refused:
         raise InputProblems(*refused)
-    refuse_moved(tuple(uses), target)
+    refuse_moved([arn for arn, use in uses.items() if not use.is_foreign], target)
 
 
 def date_parameters(definition: Definition, date: str) -> Mapping[str, str]:
@@ -109,7 +122,10 @@ def date_parameters(definition: Definition, date: str) -> Mapping[str, str]:
 
 def describe_used(used: Iterable[Used]) -> Iterator[str]:
     """Yield a line for each model: which version is used, and what can't be told of it."""
-    yield from dict.fromkeys(f"{one.use.unit}: {one.words}" for one in used)
+    found = tuple(used)
+    yield from dict.fromkeys(
+        (*(f"{one.use.unit}: {one.words}" for one in found), *(n for one in found for n in one.notes))
+    )
 
 
 def _held(use: ModelUse, target: Target, version: int) -> ModelPackage | None:
@@ -123,7 +139,7 @@ def _held(use: ModelUse, target: Target, version: int) -> ModelPackage | None:
 def _choose(use: ModelUse, target: Target) -> ModelPackage | Problem:
     """Return the package that is asked for, described as a whole, or the problem with what there is."""
     listed = target.registry.list_packages(use.group)
-    if not listed and not use.group.startswith("arn:") and target.registry.group_owner(use.group) is None:
+    if not listed and not use.is_foreign and target.registry.group_owner(use.group) is None:
         hint = "a training pipeline makes it when it is applied; 'pipeline-builder apply' of that comes first"
         return Problem(id="PB963", message=f"there is no model package group '{use.group}'", place=use.place, hint=hint)
     if whose := _foreign(use, listed, target):

@@ -19,7 +19,7 @@ from pipeline_builder.engine.settings import LocalSettings
 from pipeline_builder.engine.state.package_details import PackageChange, change_package
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.release.resolving import Used, check_started, date_parameters, resolve_models
+from pipeline_builder.release.resolving import Used, check_started, date_parameters, describe_used, resolve_models
 from pipeline_builder.target import Target
 from tests.definition.scoring import MOUNTED, TRANSFORMED
 from tests.security.policing import compose_all, read_manifest
@@ -209,3 +209,34 @@ def test_the_parts_of_a_date(tmp_path: Path) -> None:
     assert date_parameters(asked, "2026-11-29T13") == {
         "LogicalDate": "2026-11-29", "LogicalYear": "2026", "LogicalMonth": "11",
     }  # fmt: skip
+
+
+def test_an_own_group_may_be_named_by_its_arn_and_what_has_no_evidence_is_said(tmp_path: Path, here: Target) -> None:
+    arn = "arn:aws:sagemaker:local:000000000000:model-package-group/churn"
+    register(here, "Approved")
+    one = used(definition(tmp_path, f'{{group: "{arn}"}}'), here)
+    assert [*describe_used([one, one])] == [
+        "churn: 'churn' version 1, the champion",
+        "churn version 1 has no evidence: it was approved before there was any, or elsewhere",
+    ]
+
+
+def test_another_accounts_package_is_used_as_it_is(tmp_path: Path) -> None:
+    aws, group = Aws("eu-west-1"), "arn:aws:sagemaker:eu-west-1:111122223333:model-package-group/churn"
+    asked = definition(tmp_path, f'{{group: "{group}"}}', policy=f'policy: {{read_groups: ["{group}"]}}\n')
+    package = {
+        "ModelPackageArn": group.replace("-group/", "/") + "/4", "ModelPackageGroupName": "churn", "ModelPackageName": "churn",
+        "ModelPackageVersion": 4, "CreationTime": "2026-11-29", "ModelPackageStatus": "Completed",
+        "ModelApprovalStatus": "Approved",
+    }  # fmt: skip
+    details = {**package, "ModelPackageStatusDetails": {"ValidationStatuses": []}}
+    with Stubber(aws.client("sagemaker")) as stubber:
+        expected = {"ModelPackageGroupName": group, "SortBy": "CreationTime", "SortOrder": "Descending"}
+        stubber.add_response("list_model_packages", {"ModelPackageSummaryList": [package]}, expected)
+        stubber.add_response("describe_model_package", details)
+        target = open_local_target(tmp_path / "state", LocalSettings())
+        one = used(asked, replace(target, registry=SageMakerRegistry(aws)))
+    assert (one.value, one.notes) == (
+        package["ModelPackageArn"],
+        ("churn version 4 is another account's, whose evidence isn't here to compare with",),
+    )

@@ -88,7 +88,7 @@ def groups_of(asking: Asking, members: Iterable[Member], account: str) -> Iterat
     for member in members:
         meaning = asking.known.meaning(member.value)
         if meaning.text is not None:
-            yield Registering(group=_name(meaning.text, account), asking=asking, member=member)
+            yield Registering(group=plain_group(meaning.text, account), asking=asking, member=member)
         elif not meaning.waits:
             yield asking.forbid("PB237", "the group is known only when the pipeline runs", member.path, UNKNOWABLE)
 
@@ -136,7 +136,7 @@ def _refused(one: Registering, owner: str, place: Place | None) -> Refused:
     )
 
 
-def _name(group: str, account: str) -> str:
+def plain_group(group: str, account: str) -> str:
     """A group of this account is meant by its ARN as by its name."""
     parts = group.split(":", 5)
     if len(parts) == 6 and parts[4] == account:

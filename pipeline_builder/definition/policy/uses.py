@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline_builder.conf.inference import InferenceModel
-from pipeline_builder.definition.policy.groups import identity
+from pipeline_builder.definition.policy.groups import identity, plain_group
 from pipeline_builder.definition.policy.known import DATE
 from pipeline_builder.definition.policy.territory import Territory, climbs, is_inside
 from pipeline_builder.documents.dates import names_dates, plain_dates
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def owned_uses(
-    definition: Definition, graph: Graph, rules: Mapping[str, Rules], urls: Mapping[str, str]
+    definition: Definition, graph: Graph, rules: Mapping[str, Rules], urls: Mapping[str, str], account: str
 ) -> Mapping[str, ModelUse]:
     """Return the uses of model packages with whose repository uses them, and whether the policy allows the group.
 
@@ -34,6 +34,7 @@ def owned_uses(
     found = {}
     for name, use in definition.models.items():
         repo = graph.units[use.unit].conf.repo
+        use = replace(use, group=plain_group(use.group, account))  # noqa: PLW2901 - the same, by its name
         listed = fits_any((*rules[repo].groups, *rules[repo].read_groups), use.group)
         allow = "" if listed else _refused(use, rules[repo], "").hint or ""
         found[name] = replace(use, owner=identity(urls.get(repo, repo)), listed=listed, allow=allow)
@@ -44,7 +45,7 @@ def check_uses(policed: Policed) -> Iterator[Refused]:
     """Yield every group of another account that the policy doesn't list, once for each model."""
     seen = set()
     for use in policed.definition.models.values():
-        if use.group.startswith("arn:") and not use.listed and use.unit not in seen:
+        if use.is_foreign and not use.listed and use.unit not in seen:
             seen.add(use.unit)
             rules = policed.rules[policed.graph.units[use.unit].conf.repo]
             yield _refused(use, rules, "another account's")
