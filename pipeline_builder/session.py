@@ -8,14 +8,13 @@ here does one stage's output become the next one's input, and only here is it sa
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline_builder.dated import Dated
 from pipeline_builder.definition.bundle import write_bundles
 from pipeline_builder.descriptions import DeployedPipeline
 from pipeline_builder.errors import InputProblems, Problem
@@ -25,29 +24,22 @@ from pipeline_builder.manifest.history import load_histories, write_histories
 from pipeline_builder.opened import callers_names
 from pipeline_builder.release.deployed import find_deployed, note_applied
 from pipeline_builder.release.executions import stop
-from pipeline_builder.release.machines import machine_prices
 from pipeline_builder.release.outcome import with_stages
 from pipeline_builder.release.overview import nodes_of
 from pipeline_builder.release.ownership import owns_all
 from pipeline_builder.release.parameters import find_moved
 from pipeline_builder.release.planning import find_done, make_plan
-from pipeline_builder.release.record import RunRecord, write_record
+from pipeline_builder.release.record import RunRecord
 from pipeline_builder.release.run import Start, describe_start, find_open, go_on, resume, retry, start
-from pipeline_builder.release.starting import Starting
 from pipeline_builder.release.unsigned import settle_unsigned
 from pipeline_builder.release.verdict import judge_execution
-from pipeline_builder.several import Several
 from pipeline_builder.views import lines
 from pipeline_builder.views.following import Eyes, follow_shown
-from pipeline_builder.views.reported import days_before, write_report
 from pipeline_builder.workspace import (
     APPLIED,
     AUTHORS,
     BUNDLES,
     DEFINITION,
-    JUNIT,
-    REPORT,
-    RUN,
     begin_state,
     load_workspace_lock,
     open_announcer,
@@ -68,20 +60,8 @@ if TYPE_CHECKING:
     from pipeline_builder.release.whole import Left
 
 
-class Session(Several):
+class Session(Dated):
     """One command's way through the stages."""
-
-    @cached_property
-    def starting(self) -> Starting:
-        """What an execution starts with, each looked up once in a command."""
-        return Starting(
-            composed=self.composed, target=self.target, lock=self.lock, given=self.given, date=self.date, say=self.say,
-            held=self.held,
-        )  # fmt: skip
-
-    @property
-    def parameters(self) -> dict[str, str]:
-        return self.starting.parameters
 
     # --- to what is deployed
 
@@ -240,6 +220,8 @@ class Session(Several):
         cause: str = "",
     ) -> RunRecord:
         """Start or continue an execution, follow it to its end, and judge it."""
+        if not rerun and (before := self.scored_before(pipeline)):
+            return before
         begin = partial(self._begin, pipeline, rerun=rerun, selection=selection, cause=cause)
         return self._follow(begin, eyes, planned=pipeline)
 
@@ -263,16 +245,6 @@ class Session(Several):
         failed = self.dated(self.runs.failed(name))
         self.starting.use_again(failed)
         return self._follow(partial(retry, self.target.pipelines, failed, note=self._note), eyes)
-
-    def dated(self, execution: Execution) -> Execution:
-        """Let this be about the logical date that an execution of before is of, where its parameters tell it."""
-        if self.composed.definition.dates:
-            from pipeline_builder.release.scoring.collecting import date_of
-
-            known = self.target.pipelines.describe_execution(execution.arn) or execution
-            self.date = date_of(self.composed.definition.dates, known.parameters) or self.date
-            self.__dict__.pop("starting", None)
-        return execution
 
     def _begin(self, pipeline: DeployedPipeline, *, rerun: bool, selection: Selection | None, cause: str = "") -> Start:
         parameters = self.parameters
@@ -301,7 +273,7 @@ class Session(Several):
 
     def _follow(self, begin: Callable[[], Start], eyes: Eyes, *, planned: DeployedPipeline | None = None) -> RunRecord:
         """Follow what `begin` gives to its end, and judge it by what was planned, or by what is deployed."""
-        with self._held():
+        with self.holding():
             with self.stage("run") as words:
                 self._note(begun := begin())
                 self.say(f"          {describe_start(begun)}")
@@ -339,44 +311,15 @@ class Session(Several):
             handles=lambda: self.names,
         )
 
-    def _held(self, date: str = "") -> AbstractContextManager[None]:
-        """Hold the logical date of an inference run, so that nobody else works on it; PB975 where somebody does."""
-        definition = self.composed.definition
-        if definition.kind == "training":
-            return nullcontext()
-        from pipeline_builder.release.scoring.holding import hold_day
-
-        return hold_day(self.target, definition.pipeline, date or self.starting.logical_date)
-
     def scored(self, name: str) -> RunRecord:
         """Return the record of an inference run that was judged, the last one where none is named."""
-        from pipeline_builder.release.scoring.collecting import recall_scores
+        from pipeline_builder.release.scoring.recalling import recall_scores
 
         record = self.runs.record(name)
         if record.scores:
             return record
         execution = self.dated(self.runs.find(record.execution))
         return recall_scores(record, self.target) or self.judge(execution, planned=self.deployed(), reused=True)
-
-    def publish(self, record: RunRecord, *, force: bool = False) -> RunRecord:
-        """Publish what an inference run has scored and the gate has passed, and note its date in the ledger.
-
-        Raises:
-            PipelineBuilderError: what kept a model's scores from it; the others are published by then.
-        """
-        if record.kind == "training":
-            return record
-        from pipeline_builder.release.scoring.delivery import deliver
-
-        with self._held(record.date), self.stage("publish") as words:
-            delivered = deliver(record, self.composed, self.target, force=force)
-            record = with_stages(delivered.record, self.seconds)
-            words.append(lines.publish_line(record, changed=delivered.changed))
-        self.write_record(record)
-        if delivered.failures:
-            self.report(record)
-            raise delivered.failures[0]
-        return record
 
     def stop(self, name: str) -> Execution:
         """Stop an execution, by default the only one that goes on, and wait until it has stopped."""
@@ -442,19 +385,3 @@ class Session(Several):
             for line in settle_requests(record.pipeline, self.target):
                 self.say(f"{'retrain':<9} {line}")
         return decided
-
-    def write_record(self, record: RunRecord) -> None:
-        """Write `run.json`, which the next stage reads, and the JUnit file, which CI systems show."""
-        from pipeline_builder.release.junit import write_junit
-
-        write_record(self.workspace.build / RUN, record)
-        write_junit(self.workspace.build / JUNIT, record)
-
-    def report(self, record: RunRecord) -> Path:
-        """Write the report for people, unless it is there already."""
-        with self.stage("report") as words:
-            path = self.workspace.build / REPORT
-            prices = machine_prices(self.workspace.values)
-            write_report(path, record, self.kept, days_before(record, self.target), prices)
-            words.append(os.path.relpath(path))
-        return path

@@ -111,7 +111,7 @@ def _sessions(
             one = session.of(due.pipeline)
             one.given = _own(given, one)
             if date in due.labels:
-                one.held = _scored_with(one, date)
+                one.held = scored_with(one, date)
             return one
 
         yield date, opened
@@ -125,7 +125,7 @@ def _own(given: Mapping[str, str], session: Session) -> Mapping[str, str]:
     return {name: value for name, value in given.items() if any(one["Name"] == name for one in declared)}
 
 
-def _scored_with(session: Session, date: str) -> Mapping[str, int]:
+def scored_with(session: Session, date: str) -> Mapping[str, int]:
     """Return the versions that a date was scored with, which its labels are about."""
     from pipeline_builder.release.scoring.ledger import read_day
 

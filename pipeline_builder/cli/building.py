@@ -94,6 +94,7 @@ def graph(session: Session, *, as_json: bool, form: str) -> None:
     from pipeline_builder.release.overview import nodes_of, parameters_of
     from pipeline_builder.views import drawing
     from pipeline_builder.views.parameters import render_parameters
+    from pipeline_builder.views.uses import render_uses
 
     draw = {"mermaid": drawing.render_mermaid, "dot": drawing.render_dot, "svg": drawing.render_image}
     if session.several and form in draw:
@@ -103,7 +104,8 @@ def graph(session: Session, *, as_json: bool, form: str) -> None:
     def drawn(one: Session) -> Answer:
         nodes = nodes_of(one.composed)
         text = draw[form](nodes) if form in draw else drawing.render_text(nodes)
-        listed = render_parameters(parameters_of(one.composed)) if form == "text" else ""
+        definition = one.composed.definition
+        listed = render_uses(definition) + render_parameters(parameters_of(one.composed)) if form == "text" else ""
         title = f"{one.manifest.entry.name}: {one.composed.definition.pipeline}\n" if session.several else ""
         return Answer(result=[asdict(node) for node in nodes], text=f"{title}{text}{listed}")
 

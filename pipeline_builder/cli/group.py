@@ -9,8 +9,8 @@ from pipeline_builder import __version__
 # In the order of the work, which is also that of the reference.
 SECTIONS = {
     "The whole job": ("up", "watch"),
-    "Stages": ("checkout", "lock", "validate", "policy", "graph", "build", "plan", "apply", "run"),
-    "Runs": ("status", "logs", "callback", "retry", "stop", "report", "history"),
+    "Stages": ("checkout", "lock", "validate", "policy", "graph", "build", "plan", "apply", "run", "publish"),
+    "Runs": ("status", "logs", "callback", "retry", "stop", "report", "history", "backfill"),
     "Models": ("promote", "reject", "rollback", "verify", "new", "import"),
     "The service on AWS": ("render", "deploy", "destroy", "rehearse", "stage"),
     "Tools": ("serve", "gc", "schema", "explain"),

@@ -13,18 +13,23 @@ from pipeline_builder.machine.refusals import OWN
 from pipeline_builder.release.metrics import compare_metrics
 from pipeline_builder.release.record import PackageRecord, RunRecord
 from pipeline_builder.release.standing import Standing, standing
+from pipeline_builder.views.uses import date_taken, taken
 
 _MOST_METRICS = 12
 _NEXT = "'pipeline-builder retry {}' does it again as it was, 'pipeline-builder up' with what has changed since"
 _FAILURE_LINES = 20
 _MOST_REASONS = 20
+_MOST_REASONS_OF_SCORES = 2
+"""The violations stand above them already."""
 
 
 def render_status(execution: Execution, steps: Sequence[StepState]) -> str:
     """Return an execution and its steps as a table."""
     width = max((len(step.name) for step in steps), default=0)
+    about = taken(execution.parameters)
     head = (
         f"{execution.pipeline} execution {execution.id}: {execution.status.value}, started {_time(execution.started)}"
+        f"{f', of {about}' if about else ''}"
     )
     return "\n".join([head, *(_step_line(step, width) for step in steps)])
 
@@ -78,7 +83,7 @@ def render_history(executions: Sequence[Execution], approvals: Sequence[Approval
     if not executions:
         return "nothing has run yet"
     runs = [
-        f"  {_time(e.started)}  {e.id}  {e.status.value:<9}  {e.pipeline}{_version(e)}  commit {_commit(e)}"
+        f"  {_time(e.started)}  {e.id}  {e.status.value:<9}  {e.pipeline}{_version(e)}{_date(e)}  commit {_commit(e)}"
         for e in executions
     ]
     changes = [
@@ -190,8 +195,9 @@ def failure_problems(record: RunRecord) -> tuple[Problem, ...]:
     if record.status != "Succeeded":
         return (Problem(id="PB500", message=f"the execution {_id(record)} is {record.status}"),)
     if record.verdict and not record.verdict.passed:
-        left = len(record.verdict.reasons) - _MOST_REASONS
-        reasons = "; ".join(record.verdict.reasons[:_MOST_REASONS]) + (f"; and {left:,} more" if left > 0 else "")
+        most = _MOST_REASONS_OF_SCORES if record.scores else _MOST_REASONS
+        left = len(record.verdict.reasons) - most
+        reasons = "; ".join(record.verdict.reasons[:most]) + (f"; and {left:,} more" if left > 0 else "")
         return (Problem(id="PB431", message=inert_line(f"the gate blocks this run: {reasons}")),)
     return ()
 
@@ -199,6 +205,11 @@ def failure_problems(record: RunRecord) -> tuple[Problem, ...]:
 def _version(execution: Execution) -> str:
     """AWS lists executions without their pipeline's version."""
     return f" version {execution.version}" if execution.version else ""
+
+
+def _date(execution: Execution) -> str:
+    date = date_taken(execution.parameters)
+    return f"  of {date}" if date else ""
 
 
 def _id(record: RunRecord) -> str:

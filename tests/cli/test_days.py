@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tests.backfilling import kill_backfill, make_days
-from tests.scoring import FAR, Scoring, make_scoring
+from tests.scoring import FAR, LIKE, Scoring, make_scoring
+from tests.serve.serving import serving
 
 SCORING = ("--pipeline", "scoring")
 
@@ -64,17 +65,26 @@ def test_a_day_is_scored_once_and_again_where_that_is_asked_for(made: Scoring) -
     assert again.json["execution"] == noted["execution"]
     assert (ledger(made, "2026-01-01"), pointer(made, "2026-01-01")) == (noted, read)
 
-    anew = up(made, "2026-01-01", "--rerun", "--json")
+    # What the run has left may be cleared away; what it has published was scored all the same.
+    shutil.rmtree(made.object(f"churn-scoring/churn/executions/{noted['execution'].rsplit('/', 1)[-1]}"))
+    cleared = up(made, "2026-01-01")
+    assert cleared.code == 0, cleared
+    assert "nothing changed since execution" in cleared.err
+    assert (ledger(made, "2026-01-01"), pointer(made, "2026-01-01")) == (noted, read)
+
+    made.land("2026-01-02", (1, 2, 3, 4))
+    noted = up(made, "2026-01-02", "--json").json
+    anew = up(made, "2026-01-02", "--rerun", "--json")
     assert anew.json["execution"] != noted["execution"]
-    assert pointer(made, "2026-01-01")["execution"] == anew.json["execution"]
+    assert pointer(made, "2026-01-02")["execution"] == anew.json["execution"]
     # An earlier run's take their place only where that is said.
     old = noted["execution"].rsplit("/", 1)[-1]
     refused = made.run("publish", *SCORING, old)
     assert refused.code == 3
     assert "PB895" in refused.err
     assert made.run("publish", *SCORING, old, "--force").code == 0
-    assert pointer(made, "2026-01-01")["execution"] == noted["execution"]
-    assert ledger(made, "2026-01-01")["execution"] == noted["execution"]
+    assert pointer(made, "2026-01-02")["execution"] == noted["execution"]
+    assert ledger(made, "2026-01-02")["execution"] == noted["execution"]
 
 
 def test_what_is_wrong_is_said_before_anything_runs(made: Scoring) -> None:
@@ -211,6 +221,14 @@ def test_models_by_the_hour_are_published_each_by_itself(tmp_path: Path) -> None
     assert few.code == 0, few
     assert "nothing changed since execution" in few.err  # it is judged by another bound
     assert scoring.object("reach/dt=2026-01-01/hour=23/_current.json").exists()
+    scoring.push("scripts/less.py", f"{LESS}# what churn has made is taken from the cache\n")
+    other = up(scoring, "2026-01-01T23", "--json")
+    assert other.code == 0, other
+    assert [step["name"] for step in other.json["steps"] if step["cache_hit"]] == ["churn-Score", "reach-Score"]
+    read = json.loads(scoring.object("scores/2026/01/01/23/_current.json").read_text())
+    assert read["execution"] == other.json["execution"]
+    (file,) = scoring.object(read["run"].removeprefix("s3://local/")).rglob("*.out")
+    assert len(file.read_text().split()) == read["rows"]["predictions"] == read["rows"]["input"] == 4
     assert "PB891 '2026-01-01' is a day" in scoring.call("plan", *SCORING, "--date", "2026-01-01").err
 
 
@@ -230,6 +248,33 @@ def test_one_date_is_worked_on_by_one(made: Scoring) -> None:
     assert "PB975 2026-03-01 of 'churn-scoring' is worked on already, by ada on there" in said
     path.unlink()
     assert up(made, "2026-03-01").code == 0
+
+
+@pytest.mark.long
+def test_days_on_aws(tmp_path: Path) -> None:
+    scoring = make_scoring(tmp_path / "workspace")
+    (tmp_path / "served").mkdir()
+    with serving(tmp_path / "served") as served:
+        served.s3.create_bucket(Bucket="local")
+        for key, rows in (
+            ("churn/train.csv", LIKE),
+            ("landing/dt=2026-01-01/1.csv", LIKE),
+            ("landing/dt=2026-01-02/1.csv", FAR),
+        ):
+            served.s3.put_object(Bucket="local", Key=key, Body="".join(f"{row}\n" for row in rows).encode())
+        for arguments in (
+            ("up", "--pipeline", "training", "--approve", "--comment", "a"), ("build", *SCORING), ("apply", *SCORING),
+        ):  # fmt: skip
+            done = scoring.run(*arguments, SMP_APPROVER="ada", **served.environment)
+            assert done.code == 0, done
+        asked = ("backfill", "--from", "2026-01-01", "--to", "2026-01-03", "--json")
+        first, again = (scoring.run(*asked, **served.environment) for _ in range(2))
+        assert [day["status"] for day in first.json["days"]] == ["published", "blocked", "failed"]
+        assert [day["before"] for day in again.json["days"]] == [True, True, False]
+        (one, *_) = first.json["days"]
+        read = json.loads(served.s3.get_object(Bucket="local", Key="scores/dt=2026-01-01/_current.json")["Body"].read())
+        assert read["execution"] == one["execution"]
+        assert scoring.run("publish", *SCORING, one["execution"], **served.environment).code == 0
 
 
 @pytest.mark.long

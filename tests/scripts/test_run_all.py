@@ -18,9 +18,13 @@ def run(folder: Path, *arguments: str, codes: dict[str, int]) -> tuple[int, list
     (folder / "scripts").mkdir()
     (folder / ".venv" / "bin").mkdir(parents=True)
     shutil.copy(ROOT / "scripts" / "run", folder / "scripts")
+    shutil.copy(ROOT / "scripts" / "scoring.py", folder / "scripts")
     (folder / "scripts" / "bootstrap.py").touch()
+    days = folder / "examples" / "purchase-intent" / "data" / "days.py"
+    days.parent.mkdir(parents=True)
+    days.write_text("import sys\nprint('days', *sys.argv[1:])\n")
     write_program(folder / "scripts" / "python", f"echo '{sys.executable}'")
-    for manifest in codes:
+    for manifest in (name for name in codes if name.endswith(".yaml")):
         (folder / manifest).parent.mkdir(parents=True, exist_ok=True)
         (folder / manifest).touch()
     lines = "\n".join(f"  *'{manifest} '*) exit {code} ;;" for manifest, code in reversed(codes.items()))
@@ -70,3 +74,34 @@ def test_an_example_that_is_not_there_is_left_out(tmp_path: Path) -> None:
 def test_an_interrupted_example_ends_it(tmp_path: Path) -> None:
     code, calls, _ = run(tmp_path, "--all", codes={"model_repos.yaml": 130, SUMMARIZER: 0})
     assert (code, len(calls)) == (130, 1)
+
+
+SCORED = [
+    "up --pipeline training --approve --comment scripts/run --scoring --json",
+    "days examples/data/purchase-intent/sessions",
+    "up --pipeline scoring --date 2026-11-20 --json",
+    "backfill --pipeline scoring --from 2026-11-20 --to 2026-11-26 --json",
+    "up --pipeline scoring --date 2026-11-27 --json",
+    "days examples/data/purchase-intent/labelled --labelled 2026-11-27",
+    "watch --once --pipeline training --json",
+    "history --pipeline scoring",
+]
+
+
+def test_the_loop_is_commands_in_their_order(tmp_path: Path) -> None:
+    code, said, _ = run(tmp_path, "--scoring", "--json", codes={"--date 2026-11-27 --json": 5})
+    assert (code, [line for line in said if line.startswith(("up", "days", "backfill", "watch", "history"))]) == (
+        0,
+        SCORED,
+    )
+    assert said[-3].startswith("build/pipelines/scoring/report.html")
+
+
+def test_the_loop_ends_where_a_part_ends_otherwise(tmp_path: Path) -> None:
+    code, said, _ = run(tmp_path, "--scoring", codes={"--to 2026-11-26": 4})
+    assert (code, said[-1].startswith("backfill")) == (4, True)
+
+
+def test_a_sale_that_is_not_caught_is_a_failure(tmp_path: Path) -> None:
+    code, said, _ = run(tmp_path, "--scoring", codes={})
+    assert (code, said[-1]) == (1, "up --pipeline scoring --date 2026-11-27")

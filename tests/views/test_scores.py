@@ -76,4 +76,4 @@ def test_a_thousand_reasons_are_one_message_that_can_be_read() -> None:
     assert record.verdict is not None
     verdict = record.verdict.model_copy(update={"passed": False, "reasons": tuple(map(str, range(1000)))})
     (problem,) = failure_problems(record.model_copy(update={"verdict": verdict}))
-    assert problem.message.endswith("; 19; and 980 more")
+    assert problem.message.endswith("; 1; and 998 more")

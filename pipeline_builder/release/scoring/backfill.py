@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 from pipeline_builder.descriptions import ExecutionStatus
 from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.release.run import Start, follow, start
+from pipeline_builder.release.scoring.before import has_readers, is_same
 from pipeline_builder.release.scoring.delivery import deliver
 from pipeline_builder.release.scoring.holding import hold_day
 from pipeline_builder.release.scoring.ledger import LedgerDay, read_day
@@ -90,10 +91,10 @@ class Backfill:
 
     def _done(self, date: str) -> WorkedDay | None:
         days = [read_day(self.target, self.pipeline.name, model, date) for model in self.models]
-        known = [day for day in days if day and day.is_done and self._is_there(day)]
+        known = [day for day in days if day and day.is_done and has_readers(day, self.target)]
         if len(known) < len(days) or not known:
             return None
-        if self.changed and {day.fingerprint for day in known} != {self._fingerprint(date)}:
+        if self.changed and not self._is_unchanged(known, date):
             return None
         return WorkedDay(
             date=date,
@@ -105,17 +106,13 @@ class Backfill:
             reasons=tuple(f"{d.model}: {reason}" for d in known if d.status == "blocked" for reason in d.reasons),
         )
 
-    def _is_there(self, day: LedgerDay) -> bool:
-        """Tell whether what a date has published is there: somebody may have cleared it away."""
-        if day.status != "published":
-            return True
-        return day.publication is not None and self.target.store.read(day.publication.pointer) is not None
-
-    def _fingerprint(self, date: str) -> str:
+    def _is_unchanged(self, days: Sequence[LedgerDay], date: str) -> bool:
+        """Tell whether a date would be scored with what it was scored with, and be judged as it was."""
         try:
-            return self.target.pipelines.fingerprint(self.pipeline.definition, self._starting(date).parameters)
+            parameters = self._starting(date).parameters
         except PipelineBuilderError:  # which is said when it is worked off
-            return ""
+            return False
+        return all(is_same(day, self.composed, self.pipeline, parameters) for day in days)
 
     def _starting(self, date: str) -> Starting:
         return Starting(

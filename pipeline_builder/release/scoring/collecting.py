@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.errors import InputProblems, PipelineBuilderError
-from pipeline_builder.release.archive import find_newest, load_evidence
-from pipeline_builder.release.judging import judge_evidence
 from pipeline_builder.release.record import RunRecord, ScoreRecord
 from pipeline_builder.release.scoring.outputs import Outputs, find_outputs
 from pipeline_builder.release.scoring.rows import count_rows
@@ -53,20 +51,9 @@ def collect_scores(
     return record.model_copy(update=changes), asked
 
 
-def recall_scores(record: RunRecord, target: Target) -> RunRecord | None:
-    """Return the record of an inference run with its scores as they were judged last; None where they never were."""
-    digest = find_newest(target, record.pipeline, record.execution)
-    evidence = load_evidence(target, record.pipeline, digest) if digest else None
-    if evidence is None or not evidence.scores:
-        return None
-    known = (ScoreRecord(model=score.model, date=score.date, package_arn=score.package) for score in evidence.scores)
-    scores = tuple(
-        score.model_copy(update=_used(target.registry.describe_package(score.package_arn)) if score.package_arn else {})
-        for score in known
-    )
-    date = evidence.scores[0].date
-    changes = {"kind": "inference", "date": date, "scores": scores, "evidence": digest}
-    return judge_evidence(evidence, record.model_copy(update=changes))
+def package_facts(arn: str, target: Target) -> dict[str, Any]:
+    """Return what a score's record has of the model package that was used; nothing of none."""
+    return _used(target.registry.describe_package(arn)) if arn else {}
 
 
 def date_of(dates: Mapping[str, str], parameters: Mapping[str, str]) -> str:

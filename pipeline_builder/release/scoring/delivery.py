@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -13,6 +12,7 @@ from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.release.evidence import PROPERTY
 from pipeline_builder.release.parameters import data_addresses
 from pipeline_builder.release.record import ObjectRecord, RunRecord, ScoreRecord
+from pipeline_builder.release.scoring.before import delivered_before, input_digest
 from pipeline_builder.release.scoring.ledger import (
     MOST_LISTED,
     InputGiven,
@@ -53,6 +53,8 @@ def deliver(record: RunRecord, composed: Composed, target: Target, *, force: boo
     Raises:
         PlanRefused: PB461 to PB463 where what was judged isn't what is there.
     """
+    if not force and (before := delivered_before(record, composed, target)):
+        return Delivered(record=before)
     execution = target.pipelines.describe_execution(record.execution)
     outputs = find_outputs(execution, target, composed.graph) if execution else {}
     # Listed before it is proven: what is copied is what was there then.
@@ -140,10 +142,9 @@ class _Delivery:
                 found |= {uri: stamp for address in known[name] for uri, stamp in store.entries(address).items()}
         objects = [ObjectStamp(uri=uri, stamp=stamp) for uri, stamp in sorted(found.items())]
         addresses = tuple(dict.fromkeys(uri for name in given for uri in known[name]))
-        digest = hashlib.sha256("\0".join(given.values()).encode()).hexdigest() if len(given) > 1 else ""
         return InputGiven(
             addresses=addresses,
-            fingerprint=digest or "".join(given.values()),
+            fingerprint=input_digest(self.composed, model, self.record.parameters),
             objects=tuple(objects[:MOST_LISTED]),
             count=len(found),
         )

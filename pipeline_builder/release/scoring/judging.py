@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pipeline_builder.inert import inert_line
 from pipeline_builder.release.evidence import Evidence, ScoreBoundEvidence, ScoreEvidence, StepEvidence
 from pipeline_builder.release.record import RunRecord, ScoreRecord, ScoreStatus, VerdictRecord
-from pipeline_builder.release.scoring.findings import DRIFT, SHAPE, Findings, read_findings
+from pipeline_builder.release.scoring.findings import DRIFT, SHAPE, Findings, Violation, read_findings
 from pipeline_builder.release.scoring.rows import few_rows
 
 WARN, BLOCK, RETRAIN = "warn", "block", "retrain"
@@ -156,7 +156,7 @@ def _is_fine(step: StepEvidence, evidence: Evidence) -> bool:
 
 
 def _violated(findings: Findings, score: ScoreEvidence) -> Iterator[_Found]:
-    for violation in findings.violations:
+    for violation in sorted(findings.violations, key=_mildness):
         actions = score.on_drift if violation.kind == DRIFT else score.on_violation
         if violation.kind in SHAPE:
             actions = tuple(dict.fromkeys((BLOCK, *actions)))
@@ -164,6 +164,11 @@ def _violated(findings: Findings, score: ScoreEvidence) -> Iterator[_Found]:
         yield _Found(words=str(violation), actions=actions or (WARN,), about=about, beyond=violation.beyond)
     if not findings.violations:
         yield _Found(words="monitoring has found nothing")
+
+
+def _mildness(violation: Violation) -> tuple[bool, float]:
+    """Sort drift behind all else, and the worst of it first."""
+    return violation.kind == DRIFT, -violation.beyond if violation.kind == DRIFT else 0.0
 
 
 def _bounded(findings: Findings, bound: ScoreBoundEvidence) -> Iterator[_Found]:

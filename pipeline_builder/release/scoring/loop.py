@@ -33,7 +33,7 @@ def close_loop(
         return answered
     asked = ask_retraining(record, target, announce=announce)
     for one in asked:
-        say(one.words)
+        say(f"{one.words}: {one.cause}" if one.cause else one.words)
         if one.new:
             say(_next_step(one, handles(), announced=announce is not None))
     words = {one.model: one.words for one in asked}

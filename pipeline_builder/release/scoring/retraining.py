@@ -48,13 +48,17 @@ def _now() -> datetime:
 class Asked:
     """What came of a model's wish to be trained anew: the request that stands for it, if any, and words about it.
 
-    `new` is one that was made now.
+    `new` is one that was made now, for a `cause`.
     """
 
     model: str
     words: str
     request: Request | None = None
     new: bool = False
+
+    @property
+    def cause(self) -> str:
+        return self.request.cause if self.new and self.request else ""
 
 
 def ask_retraining(
@@ -121,9 +125,7 @@ def _ask(score: ScoreRecord, verdict: ScoreVerdict, record: RunRecord, target: T
     kept = put_new(wanted, target)
     if kept is None:
         return Asked(model=score.model, request=wanted, words=f"{name}: its retraining has just been asked for")
-    return Asked(
-        model=score.model, request=wanted, new=True, words=f"{name}: its retraining is asked for: {wanted.cause}"
-    )
+    return Asked(model=score.model, request=wanted, new=True, words=f"{name}: its retraining is asked for")
 
 
 def _cut(words: str) -> str:

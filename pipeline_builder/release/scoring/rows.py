@@ -13,6 +13,7 @@ from pipeline_builder.target import ObjectStore
 
 MOST_COUNTED = 4 << 30
 """Bytes of one model's data that are read only to be counted; of more the rows aren't known."""
+FEW = "PB973"
 _FIRST = 64 << 10
 _GZIP, _BINARY = b"\x1f\x8b", b"\0"
 _MAGIC = (b"PAR1", b"ORC", b"Obj\x01", b"PK\x03\x04", b"\x93NUMPY")
@@ -161,4 +162,4 @@ def few_rows(rows_in: int | None, rows_out: int | None, share: float) -> str:
     if rows_in is None or rows_out is None or rows_out >= rows_in * share:
         return ""
     least = "" if share == 1 else f" ('min_rows_share' is {share:g})"
-    return f"PB973 there are {rows_out:,} predictions for {rows_in:,} rows{least}"
+    return f"{FEW} there are {rows_out:,} predictions for {rows_in:,} rows{least}"

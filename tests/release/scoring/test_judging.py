@@ -144,3 +144,16 @@ def test_evidence_of_a_training_has_the_bytes_it_had_and_that_of_scores_comes_ba
 def test_a_gate_that_is_none(given: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         ScoreGateSection.model_validate(given)
+
+
+def test_the_worst_is_said_first_and_of_a_cause_the_worst_two_columns() -> None:
+    ks = drift("wild", 0.7, statistic="ks", bound=0.6)
+    schema = {"kind": "schema", "column": "new", "message": "it is new"}
+    watched = found(drift("mild", 0.3), ks, drift("wild", 1.5), drift("calm", 0.25), drift("bad", 0.8), schema)
+    verdict = judged(score(watched, on_drift=("retrain",)))
+    order = [reason.partition(":")[0] for reason in verdict.reasons]
+    assert order == ["schema of 'new'", *(f"drift of '{name}'" for name in ("wild", "bad", "mild", "calm", "wild"))]
+    assert verdict.words == (
+        "drift of 'wild': psi is 1.5, allowed is 0.2; drift of 'bad': psi is 0.8, allowed is 0.2 and 3 more"
+    )
+    assert verdict.causes == ("drift bad", "drift calm", "drift mild", "drift wild")

@@ -1,0 +1,106 @@
+"""What a run starts with and leaves, and, where it is about a logical date, what holds, delivers and recalls that."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline_builder.release.machines import machine_prices
+from pipeline_builder.release.outcome import with_stages
+from pipeline_builder.release.record import RunRecord, write_record
+from pipeline_builder.release.starting import Starting
+from pipeline_builder.several import Several
+from pipeline_builder.views import lines
+from pipeline_builder.views.reported import days_before, write_report
+from pipeline_builder.workspace import JUNIT, REPORT, RUN
+
+if TYPE_CHECKING:
+    from pipeline_builder.descriptions import DeployedPipeline, Execution
+
+
+class Dated(Several):
+    """A workspace whose runs start with what is looked up, may be about a logical date, and leave a record."""
+
+    @cached_property
+    def starting(self) -> Starting:
+        """What an execution starts with, each looked up once in a command."""
+        return Starting(
+            composed=self.composed, target=self.target, lock=self.lock, given=self.given, date=self.date, say=self.say,
+            held=self.held,
+        )  # fmt: skip
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        return self.starting.parameters
+
+    def holding(self, date: str = "") -> AbstractContextManager[None]:
+        """Hold the logical date of an inference run, so that nobody else works on it; PB975 where somebody does."""
+        definition = self.composed.definition
+        if definition.kind == "training":
+            return nullcontext()
+        from pipeline_builder.release.scoring.holding import hold_day
+
+        return hold_day(self.target, definition.pipeline, date or self.starting.logical_date)
+
+    def publish(self, record: RunRecord, *, force: bool = False) -> RunRecord:
+        """Publish what an inference run has scored and the gate has passed, and note its date in the ledger.
+
+        Raises:
+            PipelineBuilderError: what kept a model's scores from it; the others are published by then.
+        """
+        if record.kind == "training":
+            return record
+        from pipeline_builder.release.scoring.delivery import deliver
+
+        with self.holding(record.date), self.stage("publish") as words:
+            delivered = deliver(record, self.composed, self.target, force=force)
+            record = with_stages(delivered.record, self.seconds)
+            words.append(lines.publish_line(record, changed=delivered.changed))
+        self.write_record(record)
+        if delivered.failures:
+            self.report(record)
+            raise delivered.failures[0]
+        return record
+
+    def dated(self, execution: Execution) -> Execution:
+        """Let this be about the logical date that an execution of before is of, where its parameters tell it."""
+        if self.composed.definition.dates:
+            from pipeline_builder.release.scoring.collecting import date_of
+
+            known = self.target.pipelines.describe_execution(execution.arn) or execution
+            self.date = date_of(self.composed.definition.dates, known.parameters) or self.date
+            self.__dict__.pop("starting", None)
+        return execution
+
+    def scored_before(self, pipeline: DeployedPipeline) -> RunRecord | None:
+        """Return the record of the run that has scored this date, where its files are gone and what it has published
+        isn't; None where there is something to run, or to judge.
+        """
+        if self.composed.definition.kind == "training":
+            return None
+        from pipeline_builder.release.scoring.recalling import recall_scored
+
+        record = recall_scored(self.starting, pipeline, self.target)
+        if record:
+            self.say(f"          nothing changed since execution {record.execution.rsplit('/', 1)[-1]} has scored it")
+            self.write_record(record)
+        return record
+
+    def write_record(self, record: RunRecord) -> None:
+        """Write `run.json`, which the next stage reads, and the JUnit file, which CI systems show."""
+        from pipeline_builder.release.junit import write_junit
+
+        write_record(self.workspace.build / RUN, record)
+        write_junit(self.workspace.build / JUNIT, record)
+
+    def report(self, record: RunRecord) -> Path:
+        """Write the report for people, unless it is there already."""
+        with self.stage("report") as words:
+            path = self.workspace.build / REPORT
+            prices = machine_prices(self.workspace.values)
+            write_report(path, record, self.kept, days_before(record, self.target), prices)
+            words.append(os.path.relpath(path))
+        return path

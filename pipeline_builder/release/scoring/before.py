@@ -1,0 +1,96 @@
+"""What the ledger knows of a date that is to be scored: whether the same has been done, whatever was cleared since.
+
+A run compares fingerprints of executions first; their files may be gone long before what they have published is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from pipeline_builder.definition.steps.freshness import data_parameters
+from pipeline_builder.release.scoring.ledger import LedgerDay, read_day
+from pipeline_builder.release.scoring.publishing import POINTER, day_folder, read_pointer
+
+if TYPE_CHECKING:
+    from pipeline_builder.definition.composed import Composed
+    from pipeline_builder.descriptions import DeployedPipeline
+    from pipeline_builder.release.record import RunRecord, ScoreRecord
+    from pipeline_builder.target import Target
+
+
+_WELL = ("published", "scored")
+
+
+def input_digest(composed: Composed, model: str, parameters: Mapping[str, str]) -> str:
+    """Return what changes with the data that a model scores, as the parameters of a run have it."""
+    graph = composed.graph
+    given = [
+        parameters.get(name, "")
+        for step, name in data_parameters(graph).items()
+        if graph.by_name[step].unit.name == model and graph.by_name[step].kind != "Monitor"
+    ]
+    return hashlib.sha256("\0".join(given).encode()).hexdigest()
+
+
+def find_scored(
+    composed: Composed, target: Target, pipeline: DeployedPipeline, parameters: Mapping[str, str], date: str
+) -> tuple[LedgerDay, ...]:
+    """Return what is noted of a date, where all its models have been scored with the same data, package and definition,
+    and readers have it; empty where something is left to do.
+    """
+    found = tuple(read_day(target, pipeline.name, model, date) for model in composed.graph.by_unit)
+    days = tuple(
+        day
+        for day in found
+        if day and day.status in _WELL and is_same(day, composed, pipeline, parameters) and has_readers(day, target)
+    )
+    return days if len(days) == len(found) else ()
+
+
+def is_same(day: LedgerDay, composed: Composed, pipeline: DeployedPipeline, parameters: Mapping[str, str]) -> bool:
+    """Tell whether a date was scored with the data, package and definition that a run of these parameters has."""
+    used = {
+        use.unit: parameters.get(name, "") for name, use in composed.definition.models.items() if use.what == "package"
+    }
+    return (
+        day.definition_sha256 == hashlib.sha256(pipeline.definition).hexdigest()
+        and used.get(day.model, day.package.arn) == day.package.arn
+        and day.input.fingerprint == input_digest(composed, day.model, parameters)
+    )
+
+
+def has_readers(day: LedgerDay, target: Target) -> bool:
+    """Tell whether readers find what a date has published; of a conf that publishes nothing there are none."""
+    if day.status != "published":
+        return True
+    there = read_pointer(target, day.publication.pointer) if day.publication else None
+    return there is not None and there.execution == day.execution
+
+
+def delivered_before(record: RunRecord, composed: Composed, target: Target) -> RunRecord | None:
+    """Return the record of a run all of whose scores have been delivered as they are; None where something is left."""
+    scores = [_as_delivered(record, score, composed, target) for score in record.scores]
+    known = tuple(score for score in scores if score)
+    return record.model_copy(update={"scores": known}) if known and len(known) == len(scores) else None
+
+
+def _as_delivered(record: RunRecord, score: ScoreRecord, composed: Composed, target: Target) -> ScoreRecord | None:
+    from pipeline_builder.release.record import ObjectRecord
+
+    day = read_day(target, record.pipeline, score.model, score.date)
+    section = getattr(composed.graph.units[score.model].section, "publish", None)
+    if day is None or day.execution != record.execution or not has_readers(day, target):
+        return None
+    if day.status == "published" and score.status in ("scored", "published") and section and day.publication:
+        if day.publication.pointer != f"{day_folder(section.to, score.date)}{POINTER}":
+            return None
+        objects = tuple(ObjectRecord(uri=item.uri, size=item.size) for item in day.publication.objects)
+        changes = {
+            "status": "published", "published_to": day.publication.run, "pointer": day.publication.pointer,
+            "objects": objects,
+        }  # fmt: skip
+        return score.model_copy(update=changes)
+    same = day.status == score.status and (score.status == "blocked" or not section)
+    return score if same else None
