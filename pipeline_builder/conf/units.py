@@ -155,8 +155,8 @@ class Step:
         if self.step_class in TYPED:
             return self.request is not None or not self.section_name
         if kind is None:
-            section = self.unit.section
-            return (section.used if self.unit.infers else section.registry) is not None
+            section, used = self.unit.section, self.unit.infers and self.step_class == "CreateModel"
+            return (section.used if used else section.registry) is not None
         return isinstance(self.job, kind)
 
     @property

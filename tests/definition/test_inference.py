@@ -143,6 +143,25 @@ def test_what_no_date_makes_right_is_said_before_any(tmp_path: Path, old: str, n
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("conf", "said"),
+    [
+        (f"{TRANSFORMED}          - {{step_name: churn-Register, step_class: RegisterModel}}\n", ["PB960"]),
+        (
+            MOUNTED.replace("model_channel: model", "model_channel: code").replace("s3://b", "s3://local"),
+            ["PB259", "PB412"],
+        ),
+    ],
+)
+def test_all_that_is_wrong_is_said_once(tmp_path: Path, conf: str, said: list[str]) -> None:
+    manifest = read_manifest(
+        "pipelines: [{name: scoring, kind: inference, config: '*/conf/conf.yaml'}]\n", "[{url: churn}]"
+    )
+    with pytest.raises(InputProblems) as caught:
+        compose_all(tmp_path, {"churn": conf}, manifest, {"score.py": ""})
+    assert [problem.id for problem in caught.value.problems] == said
+
+
 def test_commits_leave_room_for_models_and_their_data(tmp_path: Path) -> None:
     """SageMaker takes 200 parameters, and of these the commits can be told from the manifest's."""
     one = load_scoring(tmp_path)
