@@ -17,6 +17,7 @@ from tests.definition.scoring import MOUNTED, TRANSFORMED, compose_scoring, load
 from tests.places import GOLDEN
 from tests.security.policing import compose_all, read_manifest
 
+REGISTERED = "          - {step_name: churn-Register, step_class: RegisterModel}\n"
 CASES = {"transformed": TRANSFORMED, "mounted": MOUNTED}
 
 
@@ -146,7 +147,13 @@ def test_what_no_date_makes_right_is_said_before_any(tmp_path: Path, old: str, n
 @pytest.mark.parametrize(
     ("conf", "said"),
     [
-        (f"{TRANSFORMED}          - {{step_name: churn-Register, step_class: RegisterModel}}\n", ["PB960"]),
+        (f"{TRANSFORMED}{REGISTERED}", ["PB960"]),
+        (
+            f"{TRANSFORMED}{REGISTERED}".replace(
+                "      transform:\n", "      registry: {InferenceSpecification: {image_uri: a}}\n      transform:\n"
+            ),
+            ["PB960", "PB960"],
+        ),
         (
             MOUNTED.replace("model_channel: model", "model_channel: code").replace("s3://b", "s3://local"),
             ["PB259", "PB412"],
