@@ -31,6 +31,7 @@ SECTIONS = {
     "inputs": ("inputs.py", "--files 1000,10000 --rounds {pairs} --old {old}"),
     "passing": ("passing.py", "--rounds {pairs} --megabytes 256 --old {old}"),
     "transform": ("transform.py", "--rounds {pairs} --old {old}"),
+    "scoring": ("scoring.py", "--rounds {pairs}"),
     "chain": ("chain.py", "--rounds {pairs}"),
     "tuning": ("tuning.py", "--rounds {pairs}"),
 }

@@ -48,8 +48,10 @@ def requests(stream: IO[bytes], spec: Spec) -> Iterator[Request]:
     """
     limit = spec["max_payload_mb"] * MEGABYTE or sys.maxsize
     is_many = spec["strategy"] == "MultiRecord"
-    if is_many and spec["split"] == "Line" and not spec["input_filter"]:
-        return blocks(stream, limit, is_joined=bool(spec["join"]))
+    if is_many and spec["split"] == "Line":
+        if not spec["input_filter"]:
+            return blocks(stream, limit, is_joined=bool(spec["join"]))
+        return _filtered(stream, limit, rows.filter_of(rows.kind_of(spec["content_type"]), spec["input_filter"]))
     singles = _singles(stream, spec, limit)
     return _batches(singles, limit) if is_many else singles
 
@@ -81,6 +83,37 @@ def _without_empty(lines: bytes, *, ended: bool) -> bytes:
         return lines  # which is fast to find out
     last = lines.rfind(b"\n") + 1
     return _EMPTY.sub(b"", lines[:last]) + (lines[last:] if not ended or lines[last:].strip() else b"")
+
+
+def _filtered(stream: IO[bytes], limit: int, change: Callable[[bytes], bytes]) -> Iterator[Request]:
+    """Yield requests of what a filter leaves of lines, of which the empty ones are no rows."""
+    before, size = 0, 0
+    lines: list[bytes] = []
+    sent: list[bytes] = []
+    try:
+        for line in stream:
+            if line.isspace():
+                continue
+            body = change(line.rstrip(b"\r\n"))
+            length = len(body) + line.endswith(b"\n")
+            if size + length > limit:
+                if length > limit:
+                    raise _too_large(before + len(sent) + 1, limit)
+                yield _of_lines(sent, lines)
+                before, size, lines, sent = before + len(sent), 0, [], []
+            sent.append(body)
+            lines.append(line)
+            size += length
+    except RecordError:
+        raise
+    except ValueError as error:
+        raise RecordError(before + len(sent) + 1, f"InputFilter: {error}") from error
+    if sent:
+        yield _of_lines(sent, lines)
+
+
+def _of_lines(sent: list[bytes], lines: list[bytes]) -> Request:
+    return Request(b"\n".join(sent) + (b"\n" if lines[-1].endswith(b"\n") else b""), len(sent), b"".join(lines))
 
 
 def _batches(singles: Iterator[Request], limit: int) -> Iterator[Request]:

@@ -54,7 +54,7 @@ def filter_of(kind: str, path: Path) -> Callable[[bytes], bytes]:
     """
     if kind == CSV:
         picked = picker(path)
-        return lambda row: b",".join(picked(fields_of(row)))
+        return lambda row: b",".join(picked(row.split(b",") if b'"' not in row else fields_of(row)))
     return lambda row: render(select(path, parse(row)))
 
 
