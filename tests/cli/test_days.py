@@ -28,8 +28,10 @@ def champion(root: Path, **more: Any) -> Scoring:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Scoring:
-    """A workspace that its tests share: each takes dates of its own."""
-    return champion(tmp_path_factory.mktemp("days") / "workspace")
+    """A workspace that its tests share, with what they run deployed: each takes dates of its own."""
+    scoring = champion(tmp_path_factory.mktemp("days") / "workspace")
+    assert scoring.call("apply", *SCORING).code == 0
+    return scoring
 
 
 def up(scoring: Scoring, date: str, *more: str) -> Any:
