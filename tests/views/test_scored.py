@@ -47,7 +47,11 @@ def blocked(model: str, **changes: Any) -> ScoreRecord:
         ((score(None, actions=("warn",)),), "Published with warnings", "is where readers look"),
         ((blocked("churn", reasons=("psi is 0.9",)),), "Not published", "2026-11-29 is not published: psi is 0.9."),
         ((score(None), blocked("b")), "Partly published", "b: 2026-11-29 is not published."),
-        ((blocked("churn", retraining="retraining was asked for"),), "Not published", "2026-11-29 is not published. retraining was asked for."),
+        (
+            (blocked("churn", retraining="retraining was asked for"),),
+            "Not published",
+            "2026-11-29 is not published. retraining was asked for.",
+        ),
         ((score(None, status="scored"),), "Scored", "'pipeline-builder publish' puts it where readers look"),
         ((score(None, status="failed", reasons=("no rows",)),), "Failed", "2026-11-29 failed: no rows."),
     ],
