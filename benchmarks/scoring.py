@@ -80,7 +80,7 @@ class World:
         meter([*COMMAND, *words], folder=ROOT, environment={**os.environ, "PYTHONPATH": str(ROOT)})
         steps = json.loads((folder / "build" / "pipeline_definition.json").read_text())["Steps"]
         self.container = next(s for s in steps if s["Type"] == "Model")["Arguments"]["PrimaryContainer"]
-        self.python = next((state / "envs").glob("*/bin/python"))
+        self.python = next((state / "envs").glob("*/lib/*/site-packages/lightgbm")).parents[3] / "bin" / "python"
         (folder / "model").mkdir()
         (folder / "data").mkdir()
         archive = next((state / "store").rglob("model.tar.gz"))

@@ -48,6 +48,8 @@ class UsedModelSection(Section):
 
     @model_validator(mode="after")
     def _one_choice(self) -> UsedModelSection:
+        if not self.stage and "stage" in self.model_fields_set:
+            raise ValueError("'stage' is empty, expected one such as production; without it the champion scores")
         if self.stage and "version" in self.model_fields_set:
             raise ValueError("both 'version' and 'stage' are given, expected one of them")
         return self

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.dates import template_of
+from pipeline_builder.documents.fields import no_boolean
 from pipeline_builder.documents.schema import Section, describe
 
 
@@ -17,6 +18,8 @@ def _to(value: JSON) -> JSON:
     if text is None or not text.startswith("s3://") or not text[5:].partition("/")[0]:
         shown = describe(text if text is not None else value)
         raise ValueError(f"'to' is {shown}, expected an s3:// address, with ${{date}} and its parts in it at most")
+    if "//" in text[5:]:  # a folder without a name, which no reader looks into
+        raise ValueError(f"'to' is {describe(text)}, expected no empty name between two slashes")
     return text
 
 
@@ -27,4 +30,8 @@ class PublishSection(Section):
         description="s3:// address of the folder that readers look into; a day's predictions lie below dt=<date>/, "
         "or directly in it where it has ${date} itself"
     )
-    min_rows_share: float = Field(1.0, ge=0, le=1, description="the least share of the input's rows that is predicted")
+    min_rows_share: Annotated[
+        float,
+        BeforeValidator(no_boolean, json_schema_input_type=Annotated[float, Field(ge=0, le=1)]),
+        Field(ge=0, le=1, allow_inf_nan=False),
+    ] = Field(1.0, description="the least share of the input's rows that is predicted")

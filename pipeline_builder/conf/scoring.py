@@ -14,12 +14,14 @@ Action = Literal["warn", "block", "retrain"]
 
 
 def _several(value: JSON) -> JSON:
+    """A word alone is a list of it, a list without any is said here: not of one whose words are wrong."""
+    if value == []:
+        raise ValueError("expected at least one of warn, block, retrain")
     return [value] if isinstance(value, str) else value
 
 
 Actions = Annotated[
     tuple[Action, ...],
-    Field(min_length=1),
     BeforeValidator(_several, json_schema_input_type=Action | tuple[Action, ...]),
 ]
 _Bound = Annotated[float, BeforeValidator(no_boolean, json_schema_input_type=float), Field(allow_inf_nan=False)]

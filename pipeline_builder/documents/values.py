@@ -193,6 +193,9 @@ def substitute(
             return {key: fill(value, (*path, key)) if _may_name(value) else value for key, value in data.items()}
         if isinstance(data, list):
             return [fill(item, (*path, index)) for index, item in enumerate(data)]
+        if isinstance(data, str) and later and _has_stray(data):
+            problems.append(_stray(document.place(path), later))
+            return data
         if isinstance(data, str) and later and (pieces := _split(data, later)):
             return _put_later(
                 [fill(piece, path) if index % 2 == 0 else piece for index, piece in enumerate(pieces)], later, path
@@ -220,6 +223,18 @@ def _split(text: str, later: Mapping[str, str]) -> list[str]:
         pieces += [text[end : match.start()], match["name"]]
         end = match.end()
     return [*pieces, text[end:]] if found else []
+
+
+def _has_stray(text: str) -> bool:
+    """Tell whether an address has the beginning of a placeholder in it that is none: it would be a key of that name."""
+    return text.startswith("s3://") and "${" in text and "${" in _PLACEHOLDER.sub("", text)
+
+
+def _stray(place: Place, later: Mapping[str, str]) -> Problem:
+    known = ", ".join(f"${{{name}}}" for name in later)
+    message = f"the address has a '${{' that begins no placeholder, expected {known}, or ${{NAME}}"
+    hint = "a placeholder is a name alone, with its closing brace: the parts of a date have names of their own"
+    return Problem(id="PB931", message=message, place=place, hint=hint)
 
 
 def _put_later(pieces: list[JSON], later: Mapping[str, str], path: DataPath) -> Expression:

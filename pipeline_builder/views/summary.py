@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from pipeline_builder.descriptions import ApprovalChange, Execution, StepState
+from pipeline_builder.descriptions import ApprovalChange, Execution, StepState, reason_line
 from pipeline_builder.errors import ExitCode, Problem
 from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.refusals import OWN
@@ -42,8 +42,8 @@ def _step_line(step: StepState, width: int) -> str:
         note = f"cached (execution {step.cache_hit.rsplit('/', 1)[-1]})"
     elif step.stub:
         note = "a stub, it did not run"
-    first = note.splitlines()[0] if note else ""
-    return f"  {inert_line(step.name):<{width}}  {step.status.value:<9}  {took:>8}  {inert_line(first)}".rstrip()
+    said = reason_line(note) if note else ""
+    return f"  {inert_line(step.name):<{width}}  {step.status.value:<9}  {took:>8}  {inert_line(said)}".rstrip()
 
 
 def execution_json(execution: Execution, steps: Sequence[StepState] = ()) -> dict[str, Any]:

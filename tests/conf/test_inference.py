@@ -43,11 +43,17 @@ WRONG = {
     "zero": (model("{group: churn, version: 0}"), "PB204 'version' is 0, expected champion"),
     "group": (model("{group: a b}"), "PB204 'group' is 'a b'"),
     "no group": (model("{version: 3}"), "PB203 the key 'group' is missing"),
+    "no stage": (model('{group: churn, stage: ""}'), "PB204 'stage' is empty"),
+    "slashes": (section("      publish: {to: s3://b/a//c/}\n"), "PB204 'to' is 's3://b/a//c/', expected no empty name"),
+    "share": (section("      publish: {to: s3://b/c/, min_rows_share: yes}\n"), "'min_rows_share' is true, expected a number"),
+    "no end": (("dt=${date}", "dt=${date"), "PB931 the address has a '${' that begins no placeholder, expected ${date}"),
+    "format": (("dt=${date}", "dt=${date:%Y}"), "PB931 the address"),
     "other key": (model("{group: churn, versions: 3}"), "PB202 the key 'versions' is not known here"),
     "publish": (section("      publish: {to: /scores}\n"), "PB204 'to' is '/scores', expected an s3:// address"),
     "taken": (("pipelineName: churn-scoring", "pipelineName: churn-scoring\n    parameters: [{name: LogicalDate}, {name: ModelPackage-churn}]"),
               "PB318 the parameter name 'LogicalDate' is taken"),
     "variable": (("dt=${date}", "dt=${datum}"), "PB236 the policy of 'churn' doesn't let its confs name the variable 'datum'"),
+    "upper case": (("dt=${date}", "dt=${DATE}"), "hint: did you mean '${date}', of the logical date"),
     "in a name": (("step_name: churn-Score,", 'step_name: "churn-${day}",'), "PB204 'step_name' is an expression"),
 }  # fmt: skip
 
@@ -59,6 +65,17 @@ def test_what_is_wrong_is_said_at_its_place(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputProblems) as caught:
         load_scoring(tmp_path, TRANSFORMED.replace(old, new, 1))
     assert said in "\n".join(map(str, caught.value.problems))
+
+
+def test_a_name_that_is_almost_the_dates_and_a_word_that_is_no_action_are_one_problem_each(tmp_path: Path) -> None:
+    wrong = TRANSFORMED.replace("dt=${date}", "dt=${dat}").replace(
+        SECTION, SECTION + "      gate: [{metric: drift.max_psi, max: 1, then: bloc}]\n"
+    )
+    with pytest.raises(InputProblems) as caught:
+        load_scoring(tmp_path, wrong)
+    action, variable = sorted(caught.value.problems, key=lambda one: one.id)
+    assert "'then' is 'bloc', expected 'warn', 'block', 'retrain'" in str(action)
+    assert (variable.hint or "").startswith("did you mean '${date}', of the logical date? Else: who owns the manifest")
 
 
 def test_the_model_of_a_mounted_channel_is_needed_too(tmp_path: Path) -> None:
