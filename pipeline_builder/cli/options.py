@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from pipeline_builder.cli.dates import given_date
+from pipeline_builder.cli.dates import for_date
 from pipeline_builder.cli.output import say
 from pipeline_builder.errors import Problem, render_problem
 
@@ -213,8 +213,7 @@ def open_session(asked: Asked) -> Session:
     from pipeline_builder.session import Session
 
     session = Session(open_workspace(asked), say=say, warn=lambda problem: say(render_problem(problem)))
-    session.date = given_date()
-    return session.of(asked.pipeline) if asked.pipeline else session
+    return for_date(session.of(asked.pipeline) if asked.pipeline else session)
 
 
 def open_workspace(asked: Asked, environment: Mapping[str, str] | None = None) -> Workspace:

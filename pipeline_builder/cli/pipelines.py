@@ -71,12 +71,10 @@ def look_at_each(session: Session, look: Do, *, as_json: bool) -> None:
     Raises:
         InputProblems: PB440 where none has.
     """
-    if not session.several:
+    ran = [one for one in session.each if one.runs.listed()] if session.several else []
+    if not ran:
         look(session).show(as_json=as_json)
         return
-    ran = [one for one in session.each if one.runs.listed()]
-    if not ran:
-        session.runs.find()  # which says so
     found = Answers(as_json=as_json, quiet=True)
     for one in ran:
         found.take(one, look)

@@ -94,8 +94,9 @@ def backfill(
     one = inferring(session)
     one.given = given
     jobs, here = one.workspace.jobs, one.workspace.target == "local"
-    parallel = parallel or (min(jobs, _MOST_PARALLEL) if here else _MOST_PARALLEL)
+    parallel = parallel or _MOST_PARALLEL
     if here:  # each date runs so many jobs at once that all of them keep the limit
+        parallel = min(parallel, jobs)
         one.workspace = replace(one.workspace, jobs=max(1, jobs // parallel))
     definition = one.composed.definition
     hourly = "hour" in definition.dates.values()

@@ -80,11 +80,11 @@ def _misplaced(step: Step) -> Problem:
 def _trains(step: Step) -> bool:
     """Tell whether a model would come out of a step, or of one that stands in its arguments."""
     if step.step_class in _TRAINING_TYPES or (
-        (step.made or step.step_class == "Raw") and step.kind_in in _TRAINING_TYPES
+        (step.made or step.step_class == "Raw") and step.definition_type in _TRAINING_TYPES
     ):
         return True
     whole = step.asked.arguments.get("Arguments") if step.made else step.asked.arguments
-    return step.is_raw and any(_types(step.kind_in, whole))
+    return step.is_raw and any(_types(step.definition_type, whole))
 
 
 def _types(kind: str, arguments: JSON) -> Iterator[bool]:

@@ -100,7 +100,7 @@ class Step:
         return self.asked.step_type if self.made else self.step_class
 
     @property
-    def kind_in(self) -> str:
+    def definition_type(self) -> str:
         """Its type in the definition, as far as the conf says that itself."""
         return self.asked.step_type if self.made or self.step_class == "Raw" else self.step_class
 

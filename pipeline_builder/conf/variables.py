@@ -33,6 +33,10 @@ def refusing(rules: Rules, *, dates: bool = False) -> Refusing:
             message = f"the placeholder '${{{name}}}' is the logical date, which only runs of an inference conf have"
             hint = "write the address without it, or '$${" + name + "}' for the text itself"
             return Problem(id="PB961", message=message, place=place(), hint=hint)
+        if not dates and name.lower() in DATES:
+            message = f"there is no variable '{name}' that confs may name"
+            hint = f"did you mean '${{{name.lower()}}}', of the logical date"
+            return Problem(id="PB236", message=message, place=place(), hint=hint)
         message = f"the policy of '{rules.repo}' doesn't let its confs name the variable '{name}'"
         found = refuse(rules, "variables", name, problem_id="PB236", message=message, place=place())
         near = "" if dates else next(iter(get_close_matches(name.lower(), DATES, n=1, cutoff=0.7)), "")

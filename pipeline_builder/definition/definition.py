@@ -19,7 +19,7 @@ from pipeline_builder.definition.isolated import find_isolated
 from pipeline_builder.definition.loaded import content_of
 from pipeline_builder.definition.made import made_for
 from pipeline_builder.definition.names import PIPELINE_NAME
-from pipeline_builder.definition.parameters import MANIFEST_PARAMETER, commit_parameters, list_parameters
+from pipeline_builder.definition.parameters import MANIFEST_PARAMETER, commit_parameters, list_parameters, most_commits
 from pipeline_builder.definition.secrets import secret_defaults
 from pipeline_builder.definition.steps.checks import analysis_file, check_sections
 from pipeline_builder.definition.steps.context import Context, Mapped, chained_outputs
@@ -68,15 +68,16 @@ def read_definition(
     network, `others` those whose steps are in the pipeline too, and not in the graph. Nothing of time, machine or
     folder gets into the content; commits come in as parameters when an execution starts.
     """
-    code = bundle_code(graph, settings)
+    code, data = bundle_code(graph, settings), data_parameters(graph)
+    repos = [*others, *(step.repository for step in graph.steps)]
     context = Context(
         graph=graph,
         settings=settings,
         code=code.addresses,
         requirements=code.requirements,
         packages=code.packages,
-        commit_parameters=commit_parameters([*others, *(step.repository for step in graph.steps)]),
-        data_parameters=data_parameters(graph),
+        commit_parameters=commit_parameters(repos, most_commits(graph, data)),
+        data_parameters=data,
         manifest_parameter=MANIFEST_PARAMETER,
         repository_urls=repository_urls,
         images=images or {},

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from pipeline_builder.dag import caching
 from pipeline_builder.definition.names import parameter_name
 from pipeline_builder.definition.steps.labels import label_parameters
-from pipeline_builder.definition.uses import date_uses, model_uses
+from pipeline_builder.definition.uses import MOST_OF_A_MODEL, date_uses, model_uses
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.dates import PARAMETERS
 
 if TYPE_CHECKING:
+    from pipeline_builder.conf.graph import Graph
     from pipeline_builder.conf.parameters import ParameterSection
     from pipeline_builder.definition.steps.context import Context, Mapped
 
@@ -19,12 +21,22 @@ MANIFEST_PARAMETER = "ManifestCommit"
 UNKNOWN_COMMIT = "unknown"
 # The service takes 200 parameters per start; beyond this many repositories only the manifest's commit travels.
 _MOST_COMMIT_PARAMETERS = 150
+_MOST_PARAMETERS = 200
 
 
-def commit_parameters(repos: Iterable[str]) -> Mapping[str, str]:
+def commit_parameters(repos: Iterable[str], most: int = _MOST_COMMIT_PARAMETERS) -> Mapping[str, str]:
     """Return the parameter that carries the commit of each repository; none of them where there are too many."""
     names = sorted(set(repos))
-    return {name: parameter_name("Commit", name) for name in (names if len(names) <= _MOST_COMMIT_PARAMETERS else ())}
+    return {name: parameter_name("Commit", name) for name in (names if len(names) <= most else ())}
+
+
+def most_commits(graph: Graph, data: Mapping[str, str]) -> int:
+    """Return how many commits can travel: models and days have no other way, of commits the manifest's names all."""
+    if graph.kind == "training":
+        return _MOST_COMMIT_PARAMETERS
+    models = sum(unit.section.used is not None for unit in graph.units.values()) * MOST_OF_A_MODEL
+    own = (MANIFEST_PARAMETER, caching.PARAMETER, *PARAMETERS, *data, *graph.parameters)
+    return min(_MOST_COMMIT_PARAMETERS, _MOST_PARAMETERS - models - len(own))
 
 
 def list_parameters(context: Context, steps: list[Mapped]) -> list[JSON]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 What = Literal["package", "artifact", "baseline"]
 _PREFIXES: Mapping[What, str] = {"package": "ModelPackage", "artifact": "ModelData", "baseline": "Baseline"}
+MOST_OF_A_MODEL = len(_PREFIXES)
+"""Parameters about one model package."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

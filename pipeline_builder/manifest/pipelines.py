@@ -150,7 +150,7 @@ def pipeline_problems(entries: tuple[PipelineEntry, ...]) -> Iterator[Problem]:
 def unknown_pipeline(name: str, entries: Iterable[PipelineEntry], place: Place | None, who: str) -> Problem:
     """Return the problem that `who` names a pipeline that isn't there."""
     message = f"{who} the pipeline {describe(name)}, which the manifest doesn't have"
-    return Problem(id="PB954", message=message, place=place, hint=did_you_mean(name, [entry.name for entry in entries]))
+    return Problem(id="PB954", message=message, place=place, hint=did_you_mean(name, {entry.name for entry in entries}))
 
 
 def find_entry(name: str, entries: tuple[PipelineEntry, ...]) -> PipelineEntry:

@@ -10,6 +10,7 @@ from pipeline_builder.dag.caching import PARAMETER, with_generation
 from pipeline_builder.definition.composed import Definition
 from pipeline_builder.definition.parameters import MANIFEST_PARAMETER, UNKNOWN_COMMIT
 from pipeline_builder.descriptions import Execution, ExecutionStatus
+from pipeline_builder.documents.dates import PARAMETERS as DATES
 from pipeline_builder.documents.dates import fill_parameters
 from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import InputProblems, Problem, sort_problems
@@ -57,7 +58,11 @@ def _unlisted(given: Mapping[str, str], declared: Iterable[ParameterSection]) ->
 
 
 def _set_by_run(name: str) -> Problem:
-    hint = "leave it out; '--rerun' takes nothing from the step cache" if name == PARAMETER else "leave it out"
+    hint = "leave it out"
+    if name == PARAMETER:
+        hint = "leave it out; '--rerun' takes nothing from the step cache"
+    elif name in DATES:
+        hint = "'--date' says which day the run is about"
     return Problem(id="PB505", message=f"the parameter '{name}' can't be given: a run sets it itself", hint=hint)
 
 

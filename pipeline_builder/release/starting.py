@@ -63,7 +63,7 @@ class Starting:
             return {}
         from pipeline_builder.release.scoring.labels import find_labels
 
-        return find_labels(self.composed, self.target, {**self._dates, **self.given})
+        return find_labels(self.composed.definition, self.target, {**self._dates, **self.given})
 
     def check_inputs(self) -> None:
         """Look whether what an inference run reads is there, before it starts: what is deployed needs none yet.

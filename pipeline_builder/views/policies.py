@@ -9,8 +9,8 @@ from pipeline_builder.manifest.policy import Rules
 from pipeline_builder.manifest.refusal import flow, shown_span
 
 _KEYS = (
-    "read", "write", "roles", "groups", "statuses", "images", "instances", "max_runtime", "network", "encryption",
-    "tags", "variables", "indexes", "secrets", "factories",
+    "read", "write", "roles", "groups", "read_groups", "statuses", "images", "instances", "max_runtime", "network",
+    "encryption", "tags", "variables", "indexes", "secrets", "factories",
 )  # fmt: skip
 _ALWAYS = (
     "Without a '#' it is the default. Always: all of SMP_S3BUCKETNAME may be read; a repository writes to",

@@ -16,7 +16,7 @@ _MOST_VIOLATIONS = 12
 _MOST_OBJECTS = 200
 _TONES = {"published": "good", "blocked": "bad", "failed": "bad", "scored": "wait"}
 _WORDS = {"published": "Published", "blocked": "Not published", "failed": "Failed", "scored": "Scored"}
-_DONE = {"warn": "a warning", "block": "no publication", "retrain": "a training anew"}
+_DONE = {"warn": "a warning", "block": "no publication", "retrain": "retraining"}
 _MOST_REASONS = 2
 """Of a headline: all of them stand below it."""
 
@@ -114,7 +114,7 @@ def scored_sentence(scores: Sequence[ScoreRecord], date: str) -> str:
         said.append(f"{_names(published, scores)}{date} is where readers look: {_rows(published)}.")
     said += [f"{_names([score], scores)}{_why(score, date)}" for score in others]
     asked = list(dict.fromkeys(score.retraining for score in scores if score.retraining))
-    return " ".join([*said, *(f"{words[:1].upper()}{words[1:].rstrip('.')}." for words in asked)])
+    return " ".join([*said, *(f"{words.rstrip('.')}." for words in asked)])
 
 
 def _names(some: Sequence[ScoreRecord], scores: Sequence[ScoreRecord]) -> str:

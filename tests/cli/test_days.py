@@ -28,8 +28,10 @@ def champion(root: Path, **more: Any) -> Scoring:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Scoring:
-    """A workspace that its tests share: each takes dates of its own."""
-    return champion(tmp_path_factory.mktemp("days") / "workspace")
+    """A workspace that its tests share, with what they run deployed: each takes dates of its own."""
+    scoring = champion(tmp_path_factory.mktemp("days") / "workspace")
+    assert scoring.call("apply", *SCORING).code == 0
+    return scoring
 
 
 def up(scoring: Scoring, date: str, *more: str) -> Any:
@@ -100,6 +102,7 @@ def test_what_is_wrong_is_said_before_anything_runs(made: Scoring) -> None:
         (("up", *SCORING, "--date", "soon"), 1, "PB891 'soon' is no date"),
         (("backfill", "--from", "2026-01-09", "--to", "2026-01-01"), 1, "PB892 --from '2026-01-09' comes after"),
         (("backfill", "--pipeline", "training", "--from", "2026-01-09"), 1, "PB898 the pipeline 'training' makes"),
+        (("up", "--pipeline", "training", "--date", "2026-01-09"), 1, "PB898 --date is '2026-01-09'"),
     ):
         done = made.call(*arguments)
         assert (done.code, words in done.err) == (code, True), done
@@ -197,6 +200,7 @@ Path("/opt/ml/processing/output/predictions/less.csv").write_text("\\n".join(row
 """
 
 
+@pytest.mark.long
 def test_models_by_the_hour_are_published_each_by_itself(tmp_path: Path) -> None:
     scoring = make_scoring(tmp_path / "workspace", inference=HOURLY)
     scoring.push("scripts/less.py", LESS)
@@ -229,6 +233,13 @@ def test_models_by_the_hour_are_published_each_by_itself(tmp_path: Path) -> None
     assert read["execution"] == other.json["execution"]
     (file,) = scoring.object(read["run"].removeprefix("s3://local/")).rglob("*.out")
     assert len(file.read_text().split()) == read["rows"]["predictions"] == read["rows"]["input"] == 4
+    scoring.change(("s3://SMP_S3BUCKETNAME/reach,", '"s3://SMP_S3BUCKETNAME/scores/${year}/${month}/${day}/${hour}/",'))
+    assert scoring.call("checkout").code == 0
+    both = scoring.call("validate", *SCORING)
+    assert "PB896 'reach' would publish into" in both.err
+    assert "also: churn@" in both.err
+    scoring.change(('"s3://SMP_S3BUCKETNAME/scores/${year}/${month}/${day}/${hour}/",', "s3://SMP_S3BUCKETNAME/reach,"))
+    assert scoring.call("checkout").code == 0
     assert "PB891 '2026-01-01' is a day" in scoring.call("plan", *SCORING, "--date", "2026-01-01").err
 
 

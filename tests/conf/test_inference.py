@@ -53,6 +53,7 @@ WRONG = {
     "taken": (("pipelineName: churn-scoring", "pipelineName: churn-scoring\n    parameters: [{name: LogicalDate}, {name: ModelPackage-churn}]"),
               "PB318 the parameter name 'LogicalDate' is taken"),
     "variable": (("dt=${date}", "dt=${datum}"), "PB236 the policy of 'churn' doesn't let its confs name the variable 'datum'"),
+    "upper case": (("dt=${date}", "dt=${DATE}"), "hint: did you mean '${date}', of the logical date"),
     "in a name": (("step_name: churn-Score,", 'step_name: "churn-${day}",'), "PB204 'step_name' is an expression"),
 }  # fmt: skip
 

@@ -269,6 +269,7 @@ ELSEWHERE = {
     "default": "golden: parameters", "values": "golden: values-to-choose-from", "description": "test_parameters", "steps": "every row", "models": "every row", "sagemakerPipeline": "every row",
     "conf": "every row", "InferenceSpecification": "every row", "preprocess": "every row", "train": "every row",
     **dict.fromkeys(("quality_check", "clarify_check", "emr", "emr_serverless", "automl", "notebook"), "test_request_sections"),
+    "baseline": "test_monitoring",
     **dict.fromkeys(("spot", "use_spot_instances", "max_wait_seconds", "max_wait_in_seconds"), "test_machines"),
     "instance_groups": "golden: instance-groups",
     "containers": "golden: containers", "mode": "test_containers",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pipeline_builder.definition.parameters import commit_parameters, most_commits
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.release.parameters import data_addresses
-from tests.definition.scoring import MOUNTED, TRANSFORMED, compose_scoring
+from tests.definition.scoring import MOUNTED, TRANSFORMED, compose_scoring, load_scoring
 from tests.places import GOLDEN
 from tests.security.policing import compose_all, read_manifest
 
@@ -111,3 +113,14 @@ def test_what_no_date_makes_right_is_said_before_any(tmp_path: Path, old: str, n
     with pytest.raises(InputProblems, match="PB405") as caught:
         compose_all(tmp_path, {"churn": TRANSFORMED.replace(old, new)}, manifest)
     assert said in str(caught.value)
+
+
+def test_commits_leave_room_for_models_and_their_data(tmp_path: Path) -> None:
+    """SageMaker takes 200 parameters, and of these the commits can be told from the manifest's."""
+    one = load_scoring(tmp_path)
+    assert most_commits(one, {"churn-Score": "Data-churn-Score"}) == 150
+    many = replace(one, units=dict.fromkeys(map(str, range(50)), one.units["churn"]))
+    data = dict.fromkeys(map(str, range(40)), "")
+    assert most_commits(many, data) == 200 - 3 * 50 - 40 - 7
+    assert commit_parameters(["a", "b", "c", "d"], most_commits(many, data)) == {}
+    assert list(commit_parameters(["b", "a"], most_commits(many, data))) == ["a", "b"]

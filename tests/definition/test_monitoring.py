@@ -80,10 +80,8 @@ def test_golden(tmp_path: Path, name: str) -> None:
         definition = compose_scoring(tmp_path, scoring())
     else:
         definition = compose_scoring(tmp_path, scoring(QUALITY, step_class="QualityCheck"))
-    watching = [step for step in steps_of(definition).values() if re.search("Baseline|Watch|Register", step["Name"])]
-    parameters = [one for one in json.loads(definition.content)["Parameters"] if one["Name"].startswith("Baseline")]
-    text = json.dumps({"Parameters": parameters, "Steps": watching}, indent=1, sort_keys=True) + "\n"
-    pretty = re.sub(r"/code/[0-9a-f]{64}/", "/code/<sha256>/", text)
+    text = json.dumps(json.loads(definition.content), indent=1, sort_keys=True) + "\n"
+    pretty = re.sub(r"/code/[0-9a-f]{64}/", f"/code/{'0' * 64}/", text)
     path = GOLDEN / "monitoring" / f"{name}.json"
     if not path.exists():
         path.parent.mkdir(exist_ok=True)

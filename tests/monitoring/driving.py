@@ -12,17 +12,19 @@ import sys
 import traceback
 import warnings
 from pathlib import Path
+from typing import Any
 
 
 def main(code: str, folders: list[str]) -> None:
     """Run each, and write how it ended into `ended.json`."""
-    warnings.simplefilter("error")
     sys.path.insert(0, code)
-    baseline = importlib.import_module("smp_monitoring.baseline")
-    failure = importlib.import_module("smp_monitoring.failure")
+    baseline: Any = importlib.import_module("smp_monitoring.baseline")
+    failure: Any = importlib.import_module("smp_monitoring.failure")
+    importlib.import_module("smp_monitoring.monitor")
+    warnings.simplefilter("error" if sys.version_info >= (3, 9) else "default")  # pandas 1.1 has some of its own
     for folder in folders:
         job = json.loads(Path(folder, "job.json").read_text("utf-8"))
-        module = importlib.import_module(f"smp_monitoring.{job['module']}")
+        module: Any = importlib.import_module(f"smp_monitoring.{job['module']}")
         os.environ["SAGEMAKER_BASE_DIR"] = folder
         module.read_settings = baseline.read_settings = lambda settings=job["settings"]: settings
         ended = ""

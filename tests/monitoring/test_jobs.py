@@ -10,7 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.monitoring.jobs import Case, Ended, image_python, run_cases
+from pipeline_builder.engine.jobs.interpreters import find_interpreter
+from pipeline_builder.engine.jobs.requirements import image_lines
+from pipeline_builder.errors import InputProblems
+from tests.engine.environments import shared_environment
+from tests.monitoring.jobs import PROGRAM, Case, Ended, image_python, run_cases
 
 ROWS = 400
 
@@ -383,3 +387,16 @@ def test_the_examples_are_of_this_shape(ended: dict[str, Ended]) -> None:
         "bound",
         "message",
     }
+
+
+@pytest.mark.long
+def test_the_same_is_found_in_what_awss_image_has(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Python 3.8, pandas 1.1 and SciPy 1.8, as in the scikit-learn image 1.2-1."""
+    try:
+        find_interpreter("3.8")
+    except InputProblems:
+        pytest.skip("there is no Python 3.8 here")
+    lines = image_lines(("numpy==1.24.1", "pandas==1.1.3", "scipy==1.8.0", "scikit-learn==1.2.1"), "3.8")
+    python = shared_environment((lines,), PROGRAM, tmp_path_factory)
+    found = run_cases(python, tmp_path, CASES)
+    assert {name: found[name].violations("kind", "column", "statistic") for name in FOUND} == FOUND

@@ -71,8 +71,13 @@ def test_the_setting_of_a_scheduled_day_and_of_a_retraining() -> None:
 
 
 def record_of(date: str, *statuses: str) -> RunRecord:
-    scores = tuple(ScoreRecord.model_construct(model=f"m{n}", status=status) for n, status in enumerate(statuses))
-    return RunRecord.model_construct(date=date, scores=scores)
+    scores = [{"model": f"m{number}", "status": status} for number, status in enumerate(statuses)]
+    given: Any = {"date": date, "scores": tuple(ScoreRecord.model_construct(**one) for one in map(_any, scores))}
+    return RunRecord.model_construct(**given)
+
+
+def _any(value: Any) -> Any:
+    return value
 
 
 @pytest.mark.parametrize(

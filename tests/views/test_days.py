@@ -58,11 +58,11 @@ def test_hours_models_and_odd_dates() -> None:
 def test_the_report_shows_the_days_before_beside_its_own() -> None:
     record = scored(score(monitor({"age": column(0.5)}), status="blocked"))
     html = render_report(record, [day("2026-11-27"), day("2026-11-28"), day("2026-11-29", drift=0.01)])
-    assert "The days before" in html
+    assert "Day by day" in html
     # The ledger's word about the same day is an older one.
     assert "2026-11-29: blocked, version 7, 100 rows, worst drift 0.500" in html
     assert html.count("<circle") == 3
-    assert "The days before" not in render_report(record)
+    assert "Day by day" not in render_report(record)
 
 
 def test_the_table_of_the_terminal() -> None:

@@ -33,7 +33,7 @@ def test_what_is_wrong_comes_before_what_is_drawn() -> None:
     assert places == sorted(places)
     drawn = html[places[2] :]
     assert drawn.index(">wild<") < drawn.index(">moved<") < drawn.index(">calm<")
-    assert "no publication, a training anew" in html
+    assert "no publication, retraining" in html
 
 
 def blocked(model: str, **changes: Any) -> ScoreRecord:
@@ -47,7 +47,11 @@ def blocked(model: str, **changes: Any) -> ScoreRecord:
         ((score(None, actions=("warn",)),), "Published with warnings", "is where readers look"),
         ((blocked("churn", reasons=("psi is 0.9",)),), "Not published", "2026-11-29 is not published: psi is 0.9."),
         ((score(None), blocked("b")), "Partly published", "b: 2026-11-29 is not published."),
-        ((blocked("churn", retraining="retraining was asked for"),), "Not published", "Retraining was asked for."),
+        (
+            (blocked("churn", retraining="retraining was asked for"),),
+            "Not published",
+            "2026-11-29 is not published. retraining was asked for.",
+        ),
         ((score(None, status="scored"),), "Scored", "'pipeline-builder publish' puts it where readers look"),
         ((score(None, status="failed", reasons=("no rows",)),), "Failed", "2026-11-29 failed: no rows."),
     ],

@@ -58,6 +58,7 @@ def _refused(use: ModelUse, rules: Rules, whose: str) -> Refused:
 
 def check_published(policed: Policed) -> Iterator[Refused]:
     """Yield every address that predictions are published to, and may not be."""
+    taken: dict[str, tuple[str, Place]] = {}
     for unit in policed.graph.units.values():
         section = unit.section.publish if isinstance(unit.section, InferenceModel) else None
         if section is None:
@@ -65,6 +66,7 @@ def check_published(policed: Policed) -> Iterator[Refused]:
         place = unit.conf.document.place((*unit.path, "publish", "to"))
         yield from _check_target(plain_dates(section.to, DATE), policed, unit, place)
         yield from _check_inputs(section.to, policed, unit, place)
+        yield from _check_others(section.to, unit, place, taken)
 
 
 def _check_target(address: str, policed: Policed, unit: Unit, place: Place) -> Iterator[Refused]:
@@ -83,16 +85,36 @@ def _check_target(address: str, policed: Policed, unit: Unit, place: Place) -> I
 
 
 def _protected(address: str, territory: Territory, repo: str) -> str:
-    return "" if is_inside(address, territory.own(repo)) else territory.protected(address)
+    own = territory.own(repo)
+    if is_inside(address, f"{own}executions"):
+        return f"'{repo}/executions/', where its steps leave what they make"
+    return "" if is_inside(address, own) else territory.protected(address)
 
 
 def _check_inputs(to: str, policed: Policed, unit: Unit, place: Place) -> Iterator[Refused]:
     """Predictions among what is read would be the next run's input."""
-    target = plain_dates(to, DATE)
-    target = target if names_dates(to) else f"{target.rstrip('/')}/dt={DATE}/"
+    target = _day_folder(to)
     for uri in sorted({uri for uris in policed.definition.data.values() for uri in uris}):
         read = plain_dates(uri, DATE)
         if is_inside(target, read) or is_inside(read, target) or (not read.endswith("/") and target.startswith(read)):
             message = f"'{unit.name}' would publish into {describe(to)}, and what lies there is read: {describe(uri)}"
             yield Refused(id="PB944", message=message, place=place, hint="publish to a prefix that no job reads")
             return
+
+
+def _check_others(to: str, unit: Unit, place: Place, taken: dict[str, tuple[str, Place]]) -> Iterator[Refused]:
+    """Each model has a pointer of its own; `taken` are the folders of those before, with the model and its place."""
+    target = _day_folder(to)
+    for folder, (other, where) in taken.items():
+        if is_inside(target, folder) or is_inside(folder, target):
+            message = f"'{unit.name}' would publish into {describe(to)}, where '{other}' does"
+            hint = "give each model a folder of its own"
+            yield Refused(id="PB896", message=message, place=place, hint=hint, related=(where,))
+            return
+    taken[target] = (unit.name, place)
+
+
+def _day_folder(to: str) -> str:
+    """Return the folder of a date, whichever that is."""
+    folder = plain_dates(to, DATE).rstrip("/")
+    return f"{folder}/" if names_dates(to) else f"{folder}/dt={DATE}/"

@@ -21,6 +21,8 @@ from .header import Header, label, unique
 PART_BYTES = 16 << 20
 MOST_ROWS = 50_000
 _PROBE = 1 << 20
+# The column that takes what a row has too much.
+_MORE = "\0more"
 _OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open}
 _JSON = (".json", ".jsonl", ".ndjson", ".jsonlines")
 _CSV = (".csv", ".tsv", ".txt")
@@ -113,20 +115,20 @@ class Table:
         if not probe.strip():
             return
         names, first = self.header.look(probe, self.separator)
-        texts = {name: str for name in names if name in self.texts}
+        texts = {name: str for name in (*names, _MORE) if name in self.texts or name == _MORE}
         with self._open(path) as file:
             reader = pd.read_csv(
-                file, sep=self.separator, names=names, header=None, skiprows=first, dtype=texts or None,
+                file, sep=self.separator, names=[*names, _MORE], header=None, skiprows=first, dtype=texts,
                 chunksize=_rows(probe), low_memory=False, index_col=False, float_precision="high",
                 skip_blank_lines=len(names) > 1,
             )  # fmt: skip
             for part in reader:
-                yield self._whole(part)
+                yield self._whole(part, len(names))
 
-    def _whole(self, part: Any) -> Any:
-        """Refuse rows with more fields than there are names, which pandas would cut."""
-        if len(part.columns) and isinstance(part.index, pd.MultiIndex):
-            raise UnusableError("has rows with more fields than its columns")
+    def _whole(self, part: Any, count: int) -> Any:
+        """Refuse rows with more fields than there are names, which pandas of some versions would cut."""
+        if part.pop(_MORE).notna().any():
+            raise UnusableError(f"has rows with more fields than its {count} columns")
         return part
 
     def _probe(self, path: str) -> str:

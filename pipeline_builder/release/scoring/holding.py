@@ -24,7 +24,7 @@ from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.life import Life, is_over, own_life
 from pipeline_builder.target import Media, ObjectStore, Target
 
-LEASE, BEAT = 60.0, 15.0
+LEASE, BEAT = 120.0, 30.0
 """Seconds that a date is held without a sign of life, and between two of these."""
 _LOOK = 1.0
 

@@ -15,6 +15,8 @@ WARN, BLOCK, RETRAIN = "warn", "block", "retrain"
 _FINE = frozenset(["Succeeded", "Skipped"])
 _MOST_COLUMNS = 5
 _MOST_WORDS = 2
+_MOST_CAUSES = 100
+"""Causes that are kept: a report of thousands of columns is no reason for a request of megabytes."""
 _MOST = float("inf")
 
 
@@ -103,7 +105,7 @@ def _verdict(model: str, found: list[_Found]) -> ScoreVerdict:
         # Where nothing was scored there is nothing that could have drifted.
         actions=() if failed else actions,
         reasons=tuple(item.words for item in said),
-        causes=() if failed else tuple(sorted({cause for item in asking for cause in item.about})),
+        causes=() if failed else tuple(sorted({cause for item in asking for cause in item.about}))[:_MOST_CAUSES],
         words="" if failed else _worst(asking),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -9,16 +10,17 @@ from pipeline_builder.definition.steps.labels import nothing
 from pipeline_builder.documents.dates import fill_parameters
 
 if TYPE_CHECKING:
-    from pipeline_builder.definition.composed import Composed
+    from pipeline_builder.definition.composed import Definition
     from pipeline_builder.target import Target
 
 
-def find_labels(composed: Composed, target: Target, values: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the address behind each parameter of labels; `values` are the others of the start."""
-    if not (templates := composed.definition.labels):
+def find_labels(definition: Definition, target: Target, values: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the address behind each parameter of labels; `values` are others of the start, the rest have defaults."""
+    if not (templates := definition.labels):
         return {}
-    none, _ = nothing(target.base(composed.definition.pipeline))
-    known = {parameter.name: str(parameter.default) for parameter in composed.graph.parameters} | dict(values)
+    none, _ = nothing(target.base(definition.pipeline))
+    declared = json.loads(definition.content)["Parameters"]
+    known = {item["Name"]: str(item["DefaultValue"]) for item in declared if "DefaultValue" in item} | dict(values)
     found = {name: fill_parameters(text, known) for name, text in templates.items()}
     return {name: uri if _has_objects(target, uri) else none for name, uri in found.items()}
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
-from pipeline_builder.release.scoring.retraining import Announcer, Asked, answer_requests, ask_retraining
+from pipeline_builder.errors import PipelineBuilderError
+from pipeline_builder.release.scoring.retraining import Announcer, Asked, announce_open, answer_requests, ask_retraining
 
 if TYPE_CHECKING:
     from pipeline_builder.release.record import RunRecord
@@ -26,22 +27,48 @@ def close_loop(
     `announce` tells the service, where there is one; `unchanged` are the groups whose models were left out of a run
     because nothing that they are made of has changed; `handles` has the name of each pipeline by its handle.
     """
-    if record.kind == "training":
-        answered, lines = answer_requests(record, target, unchanged=unchanged)
-        for line in lines:
-            say(line)
-        return answered
-    asked = ask_retraining(record, target, announce=announce)
+    try:
+        if record.kind == "training":
+            answered, lines = answer_requests(record, target, unchanged=unchanged)
+            for line in lines:
+                say(line)
+            return answered
+        return _asking(record, target, say, announce, handles)
+    except PipelineBuilderError as error:  # what a run has made is worth as much without it; the next one does it
+        for problem in error.problems:
+            say(f"requests for retraining: {problem.id} {problem.message}")
+        return record
+
+
+def _asking(
+    record: RunRecord,
+    target: Target,
+    say: Callable[[str], None],
+    announce: Announcer | None,
+    handles: Callable[[], Mapping[str, str]],
+) -> RunRecord:
+    asked = ask_retraining(record, target)
     for one in asked:
         say(f"{one.words}: {one.cause}" if one.cause else one.words)
         if one.new:
             say(_next_step(one, handles(), announced=announce is not None))
+    if announce:
+        _announce(record, target, say, announce)
     words = {one.model: one.words for one in asked}
     scores = tuple(
         score.model_copy(update={"retraining": words[score.model]}) if score.model in words else score
         for score in record.scores
     )
     return record.model_copy(update={"scores": scores})
+
+
+def _announce(record: RunRecord, target: Target, say: Callable[[str], None], announce: Announcer) -> None:
+    """Tell the service; where that fails the request stays untold, and the next run tells it."""
+    try:
+        announce_open(record, target, announce)
+    except PipelineBuilderError as error:
+        for problem in error.problems:
+            say(f"the service couldn't be told: {problem.id} {problem.message}; the next run tells it")
 
 
 def _next_step(asked: Asked, handles: Mapping[str, str], *, announced: bool) -> str:

@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipeline_builder.errors import PipelineBuilderError
+from pipeline_builder.release.witness import at_once
 from pipeline_builder.target import Media, Target
 
 State = Literal["open", "waits", "settled"]
@@ -90,7 +91,8 @@ def folder_of(target: Target, pipeline: str) -> str:
 
 def list_requests(target: Target, pipeline: str) -> tuple[Kept, ...]:
     """Return every request that a training pipeline has been asked, oldest first; what isn't one is none."""
-    found = [kept for uri in target.store.entries(folder_of(target, pipeline)) for kept in _read(target, uri)]
+    read = at_once(lambda uri: [*_read(target, uri)], target.store.entries(folder_of(target, pipeline)))
+    found = [kept for one in read for kept in one]
     return tuple(sorted(found, key=lambda kept: (kept.request.requested, kept.uri)))
 
 

@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from pipeline_builder.descriptions import ApprovalStatus, ModelPackage
+from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.inert import inert_line
 from pipeline_builder.release.archive import load_evidence
 from pipeline_builder.release.evidence import PIPELINE
@@ -65,33 +66,33 @@ def ask_retraining(
     record: RunRecord,
     target: Target,
     *,
-    announce: Announcer | None = None,
     now: Callable[[], datetime] = _now,
 ) -> tuple[Asked, ...]:
     """Ask for each model to be trained anew whose scores want it; repeated, it asks for nothing twice.
 
-    What the scores want is judged from the evidence of the run. `announce` is called for each request that nobody has
-    told the service of yet: killed in between, the next run tells it.
+    What the scores want is judged from the evidence of the run. What goes wrong with one is in its words, and keeps
+    neither the others nor the publication.
     """
     wishing = [score for score in record.scores if RETRAIN in score.actions]
     if not wishing or not record.evidence:
         return ()
     verdicts = {v.model: v for v in judge_scores(load_evidence(target, record.pipeline, record.evidence))}
-    asked = [
-        _ask(score, verdicts[score.model], record, target, now())
+    return tuple(
+        _tried(score, verdicts[score.model], record, target, now())
         for score in wishing
         if score.model in verdicts and RETRAIN in verdicts[score.model].actions
-    ]
-    if announce:
-        for pipeline in sorted({one.request.pipeline for one in asked if one.request}):
-            announce_open(pipeline, target, announce)
-    return tuple(asked)
+    )
 
 
-def announce_open(pipeline: str, target: Target, announce: Announcer) -> None:
-    """Tell the service of the open requests that it hasn't been told of."""
-    for kept in list_requests(target, pipeline):
-        if kept.request.state == "open" and not kept.request.told:
+def announce_open(record: RunRecord, target: Target, announce: Announcer) -> None:
+    """Tell the service of the open requests about the models of a run that it hasn't been told of.
+
+    Whoever wrote one may have been killed before, or EventBridge not have taken it; telling it twice does no harm.
+    """
+    arns = dict.fromkeys(score.package_arn for score in record.scores if score.package_arn)
+    makers = dict.fromkeys(training_of(target.registry.describe_package(arn)) for arn in arns)
+    for kept in (kept for pipeline in filter(is_pipeline, makers) for kept in open_requests(pipeline, target)):
+        if not kept.request.told:
             announce(event_of(kept.request))
             change(kept, target, told=True)
 
@@ -102,6 +103,15 @@ def event_of(request: Request) -> dict[str, object]:
     cause = cause if len(cause) <= _MOST_EVENT_CAUSE else f"{cause[: _MOST_EVENT_CAUSE - 1]}…"
     keys = {"format", "group", "champion", "version", "execution", "date", "requested", "pipeline"}
     return {**request.model_dump(mode="json", include=keys), "cause": cause}
+
+
+def _tried(score: ScoreRecord, verdict: ScoreVerdict, record: RunRecord, target: Target, now: datetime) -> Asked:
+    try:
+        return _ask(score, verdict, record, target, now)
+    except PipelineBuilderError as error:
+        why = "; ".join(f"{problem.id} {problem.message}" for problem in error.problems)
+        name = f"{inert_line(score.group, 120)} version {score.package_version}"
+        return Asked(model=score.model, words=f"{name}: its retraining couldn't be asked for: {why}")
 
 
 def _ask(score: ScoreRecord, verdict: ScoreVerdict, record: RunRecord, target: Target, now: datetime) -> Asked:

@@ -110,6 +110,13 @@ def test_what_is_done_about(name: str) -> None:
     assert "\n" not in "".join((*verdict.reasons, verdict.words))
 
 
+def test_of_thousands_of_causes_a_request_names_some() -> None:
+    many = found(*(drift(f"column{number:05}") for number in range(5000)))
+    verdict = judged(score(many, on_drift=("retrain",)))
+    assert len(verdict.causes) == 100
+    assert len(verdict.words) < 300
+
+
 def test_a_model_is_judged_by_its_own_steps() -> None:
     other = score(model="price")
     run = evidence(score(), other, status="Failed")

@@ -3,38 +3,36 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import boto3
 import pytest
 
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.connect import AwsSettings, open_aws_target
-from pipeline_builder.descriptions import StoredObject
-from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.errors import InputProblems, PlanRefused
 from pipeline_builder.release.scoring.holding import hold_day
 from pipeline_builder.release.scoring.ledger import (
-    LedgerDay,
-    PackageUsed,
-    RowCounts,
     ledger_uri,
     list_days,
     read_day,
     write_day,
 )
-from pipeline_builder.release.scoring.publishing import POINTER, Publishable, day_folder, publish
+from pipeline_builder.release.scoring.publishing import POINTER, day_folder, publish
 from pipeline_builder.target import Target
 from tests.engine import definitions
+from tests.places import ROOT
+from tests.release.scoring import dying as dying_module
+from tests.release.scoring.dying import DATE, TO, day, scored
 from tests.serve.serving import ROLE, serving
 
-DATE, TO = "2026-11-29", "s3://local/scores/"
 DAY = f"{TO}dt={DATE}/"
 
 
@@ -49,20 +47,6 @@ def target(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
         aws = Aws("us-east-1", session=boto3.session.Session(**served.keys))
         yield open_aws_target(AwsSettings(region="us-east-1", role=ROLE, bucket="local"), aws=aws)
         aws.client("s3").close()
-
-
-def scored(target: Target, run: str, content: bytes = b"1\n2\n", *, files: int = 2) -> Publishable:
-    """Leave predictions of a run, and return what is to be published of them."""
-    predictions = f"s3://local/p/churn/executions/{run}/churn-Transform/"
-    for number in range(files):
-        target.store.put(f"{predictions}day/{number}.csv.out", content)
-    about = {
-        "pipeline": "p", "model": "churn", "date": DATE, "execution": f"arn:aws:sagemaker:::pipeline/p/execution/{run}",
-        "started": f"2026-11-30T03:00:{run[3:]:0>2}+00:00", "rows": RowCounts(input=4, predictions=4),
-        "package": PackageUsed(arn="a", group="churn", version=3), "definition_sha256": "d" * 64,
-    }  # fmt: skip
-    listed = target.store.entries(predictions)
-    return Publishable(to=TO, predictions=predictions, listed=listed, about=about, at="2026-11-30T04:00:00+00:00")
 
 
 def read(target: Target) -> tuple[str, list[bytes]] | None:
@@ -128,64 +112,22 @@ def test_folders_of_days() -> None:
     assert day_folder("s3://b/${year}/${month}/${day}", DATE) == "s3://b/2026/11/29/"
 
 
-class Mortal(LocalStore):
-    """A store whose process dies at one of its writes: before it, or right after."""
+@contextmanager
+def dying(folder: Path) -> Iterator[Callable[[int, str], int]]:
+    """Give what publishes a run in a process of its own that dies at that write, and returns how it has ended."""
+    command = [sys.executable, "-m", dying_module.__name__, str(folder)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        given, said = process.stdin, process.stdout
 
-    lives = -1
+        def end_of(lives: int, run: str) -> int:
+            given.write(f"{lives} {run}\n")
+            given.flush()
+            return int(said.readline())
 
-    def _die(self) -> None:
-        self.lives -= 1
-        if self.lives == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def put(self, *args: Any, **more: Any) -> None:
-        self._die()
-        super().put(*args, **more)
-        self._die()
-
-    def put_if(self, *args: Any, **more: Any) -> bool:
-        self._die()
-        written = super().put_if(*args, **more)
-        self._die()
-        return written
-
-    def copy(self, *args: Any) -> StoredObject:
-        self._die()
-        made = super().copy(*args)
-        self._die()
-        return made
-
-
-def mortal(folder: Path, lives: int) -> Target:
-    from dataclasses import replace
-
-    target = definitions.target(folder)
-    assert isinstance(target.store, LocalStore)
-    target.store.__class__ = Mortal
-    target.store.lives = lives  # type: ignore[attr-defined] # it has just become one
-    return replace(target)
-
-
-def killed(folder: Path, lives: int, run: str) -> bool:
-    """Publish a run in a process of its own that dies at a write; tell whether it did."""
-    if process := os.fork():
-        return os.WIFSIGNALED(os.waitpid(process, 0)[1])
-    try:
-        target = mortal(folder, -1)
-        wanted = scored(target, run)
-        target.store.lives = lives  # type: ignore[attr-defined] # likewise
-        publish(wanted, target)
-        write_day(target, day(run))
-    finally:
-        os._exit(0)
-
-
-def day(run: str, **changes: Any) -> LedgerDay:
-    given: dict[str, Any] = {
-        "pipeline": "p", "model": "churn", "date": DATE, "execution": run, "started": f"2026-11-30T03:00:{run[3:]:0>2}",
-        "status": "published", "definition_sha256": "d",
-    }  # fmt: skip
-    return LedgerDay(**given | changes)
+        yield end_of
+        given.close()
 
 
 def test_a_reader_never_sees_half_a_day_wherever_a_writer_dies(tmp_path: Path) -> None:
@@ -206,12 +148,14 @@ def test_a_reader_never_sees_half_a_day_wherever_a_writer_dies(tmp_path: Path) -
     watching = threading.Thread(target=look)
     watching.start()
     runs = ["run1"]
-    while killed(tmp_path, len(runs), f"run{len(runs) + 1}"):
-        runs.append(f"run{len(runs) + 1}")
-        assert read(target) in [(run, [b"1\n2\n"] * 2) for run in runs[-2:]]
-        assert not killed(tmp_path, 0, runs[-1])
-        assert read(target) == (runs[-1], [b"1\n2\n"] * 2)
-        assert [one.execution for one in list_days(target, "p")] == [runs[-1]]
+    with dying(tmp_path) as end_of:
+        while (end := end_of(len(runs), f"run{len(runs) + 1}")) == -signal.SIGKILL:
+            runs.append(f"run{len(runs) + 1}")
+            assert read(target) in [(run, [b"1\n2\n"] * 2) for run in runs[-2:]]
+            assert end_of(0, runs[-1]) == 0
+            assert read(target) == (runs[-1], [b"1\n2\n"] * 2)
+            assert [one.execution for one in list_days(target, "p")] == [runs[-1]]
+        assert end == 0
     ended.set()
     watching.join()
     assert len(runs) == 14 + 1  # two copies, manifest, pointer, ledger: before, after, and within the transaction

@@ -15,6 +15,7 @@ import pytest
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.connect import AwsSettings, open_aws_target
 from pipeline_builder.descriptions import ApprovalStatus
+from pipeline_builder.errors import OutsideFailure, Problem
 from pipeline_builder.release.approval import approval_text
 from pipeline_builder.release.archive import keep_evidence
 from pipeline_builder.release.evidence import PIPELINE
@@ -90,13 +91,16 @@ class Loop:
         return [(request.version, request.state, request.outcome) for request in found]
 
 
-@pytest.fixture(params=["local", "aws"])
+BOTH = pytest.mark.parametrize("loop", ["local", "aws"], indirect=True)
+
+
+@pytest.fixture
 def loop(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loop]:
     with serving(tmp_path) as served:
         served.s3.create_bucket(Bucket="local")
         served.s3.put_object(Bucket="local", Key="model.tar.gz", Body=b"")
         served.sagemaker.create_model_package_group(ModelPackageGroupName="churn")
-        if request.param == "local":
+        if getattr(request, "param", "local") == "local":
             yield Loop(definitions.target(tmp_path), served.sagemaker)
             return
         monkeypatch.setenv("AWS_ENDPOINT_URL", served.url)
@@ -108,6 +112,7 @@ def loop(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
             aws.client(service).close()
 
 
+@BOTH
 def test_a_cause_is_asked_for_once_until_its_champion_is_another(loop: Loop) -> None:
     first = loop.register(APPROVED)
     asked = loop.ask(loop.scored(first, drift("age")))
@@ -169,6 +174,7 @@ def test_a_run_of_other_models_answers_nothing_and_one_that_left_it_out_does(loo
     assert loop.states()[0][1] == "settled"
 
 
+@BOTH
 def test_of_two_stages_at_once_one_asks(loop: Loop) -> None:
     first = loop.register(APPROVED)
     runs = [loop.scored(first, drift("age")) for _ in range(4)]
@@ -178,18 +184,21 @@ def test_of_two_stages_at_once_one_asks(loop: Loop) -> None:
     assert len(loop.states()) == 1
 
 
+@BOTH
 def test_the_service_is_told_once_and_again_where_that_failed(loop: Loop) -> None:
     first = loop.register(APPROVED)
     told: list[Mapping[str, object]] = []
+    said: list[str] = []
 
     def fails(detail: Mapping[str, object]) -> None:
-        raise KeyboardInterrupt(detail)
+        raise OutsideFailure(Problem(id="PB986", message="not taken"))
 
     hostile = loop.scored(first, drift('a"\\#{x}\n' + "x" * 300))
-    with pytest.raises(KeyboardInterrupt):
-        loop.ask(hostile, announce=fails)
-    assert not loop.ask(hostile, announce=told.append).new
-    loop.ask(hostile, announce=told.append)
+    assert close_loop(hostile, loop.target, say=said.append, announce=fails).scores[0].retraining
+    assert said[-1] == "the service couldn't be told: PB986 not taken; the next run tells it"
+    calm = loop.scored(first)
+    for record in (calm, hostile):  # also a run that asks for nothing itself
+        close_loop(record, loop.target, say=said.append, announce=told.append)
     (detail,) = told
     assert (detail["group"], detail["version"], detail["pipeline"], detail["date"]) == (
         "churn", 1, "training", "2026-11-01",
@@ -197,6 +206,18 @@ def test_the_service_is_told_once_and_again_where_that_failed(loop: Loop) -> Non
     cause = str(detail["cause"])
     assert len(cause) <= 200
     assert cause.startswith("drift of 'a''''x''nxxx")
+
+
+def test_what_can_t_be_asked_for_keeps_no_scores_from_being_published(loop: Loop) -> None:
+    record = loop.scored(loop.register(APPROVED), drift("age"))
+    loop.target.registry.set_approval(
+        record.scores[0].package_arn, APPROVED, description="again", metadata={PIPELINE: ".."}, by="ada"
+    )
+    (score,) = close_loop(record, loop.target, say=lambda _: None).scores
+    assert score.retraining == "churn version 1 is not trained anew: nothing says which pipeline has made it"
+    gone = record.scores[0].model_copy(update={"package_arn": record.scores[0].package_arn[:-1] + "9"})
+    (score,) = close_loop(record.model_copy(update={"scores": (gone,)}), loop.target, say=lambda _: None).scores
+    assert "its retraining couldn't be asked for: PB" in score.retraining
 
 
 def test_a_damaged_or_foreign_object_is_no_request(loop: Loop) -> None:

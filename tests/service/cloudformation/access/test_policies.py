@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -21,7 +21,7 @@ from pipeline_builder.service.cloudformation.evaluation.evaluation import resolv
 from pipeline_builder.service.cloudformation.evaluation.physical import Home
 from tests.service.cloudformation.access.facts import all_facts, definition_with, facts_with, large_facts
 from tests.service.cloudformation.access.iam import documents, size
-from tests.service.services import ACCOUNT, KEY, REGION, render
+from tests.service.services import ACCOUNT, KEY, REGION, read_service, render
 
 # Actions that parliament's list lacks; AWS's service authorization reference has each with the resource type here.
 NEWER = {
@@ -85,7 +85,11 @@ def findings(policy: Mapping[str, Any]) -> list[str]:
 @given(all_facts)
 @settings(max_examples=60, deadline=None)
 def test_no_statement_allows_more_than_it_names(facts: Facts) -> None:
-    for role in build_access(facts):
+    check_statements(build_access(facts))
+
+
+def check_statements(roles: Iterable[Role]) -> None:
+    for role in roles:
         names = [statement.sid for statement in statements(role)]
         assert len(names) == len(set(names)), role.name
         for statement in statements(role):
@@ -105,10 +109,36 @@ def test_no_statement_allows_more_than_it_names(facts: Facts) -> None:
 @given(all_facts)
 @settings(max_examples=40, deadline=None)
 def test_another_linter_has_nothing_to_say(facts: Facts) -> None:
-    for role in build_access(facts):
+    check_by_another(build_access(facts))
+
+
+def check_by_another(roles: Iterable[Role]) -> None:
+    for role in roles:
         for policy in documents(role):
             found = [text for text in findings(policy) if not text.startswith(tuple(EXPLAINED))]
             assert found == [], role.name
+
+
+@pytest.mark.parametrize("execution_role", ["per-repository", "make"])
+def test_the_same_holds_for_the_roles_of_several_pipelines(execution_role: str) -> None:
+    data = {"data": ["s3://exports/daily/"], "approval": True}
+    pipelines = ({"name": "training"}, {"name": "scoring", "kind": "inference", "trigger": data}, {"name": "second"})
+    scores = {"name": "daily", "pipeline": "scoring", "cron": "0 2 * * ? *"}
+    model, _ = read_service(
+        pipelines=pipelines, schedules=(scores,), execution_role=execution_role, wait="step-functions"
+    )
+    roles = [role for one in model.pipelines for role in (*one.roles, *one.people)]
+    assert {"arrivals", "batch", "score", "publish"} <= {role.name for role in roles}
+    check_statements(roles)
+    check_by_another(roles)
+    # Whoever approves by these is a person, or the stage that does it in a person's name.
+    approving = {
+        f"{role.id}{role.name}"
+        for role in roles
+        for statement in statements(role)
+        if "sagemaker:UpdateModelPackage" in statement.actions
+    }
+    assert approving == {"promote", "worker", "OfSecondPromotepromote", "OfSecondWorkerworker"}
 
 
 # In a key's own policy the resource "*" is this key. The condition for logs, and its operator, are those that AWS's guide
