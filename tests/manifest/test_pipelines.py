@@ -94,7 +94,7 @@ def test_what_is_wrong_is_said_at_its_place(text: str, repo: str, expected: list
 def test_a_name_that_is_twice_names_the_other_place_and_an_unknown_one_what_was_meant() -> None:
     (twice,) = problems("pipelines:\n  - {name: a, kind: inference}\n  - {name: a}\n")
     assert twice.place
-    assert [twice.place.line, *(place.line for place in twice.related)] == [4, 3]
+    assert ([place.line for place in twice.related], twice.place.line) == ([3], 4)
     (unknown,) = problems(f"{BOTH}schedules: [{{name: x, rate: 1 day, pipeline: scorin}}]\n")
     assert unknown.hint == "did you mean 'scoring'"
     with pytest.raises(InputProblems) as caught:
