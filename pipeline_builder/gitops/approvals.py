@@ -27,5 +27,6 @@ def look_for_approvals(known: Known, now: Mapping[str, str], before: Mapping[str
     new = [(used, arn) for used, arn in now.items() if arn and before.get(used, "") != arn]
     if not new:
         return Changed()
-    names = ", ".join(f"{used.split()[0].rsplit('/', 1)[-1]} version {arn.rsplit('/', 1)[-1]}" for used, arn in new)
+    words = (f"{used.split()[0].rsplit('/', 1)[-1]} version {arn.rsplit('/', 1)[-1]}" for used, arn in new)
+    names = ", ".join(dict.fromkeys(words))
     return Changed(due=Due(pipeline=known.handle, cause=f"approval: {names} is in use now"))
