@@ -6,11 +6,11 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline_builder.cli.completion import models_of_the_last_run
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import accept_stubs_option, common, stubs_accepted
 from pipeline_builder.cli.output import login_name, say, show, terminal
@@ -18,17 +18,11 @@ from pipeline_builder.cli.pipelines import Answer
 from pipeline_builder.errors import PipelineBuilderError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pipeline_builder.release.promote import Decided, Decision
     from pipeline_builder.release.record import PackageRecord, RunRecord
     from pipeline_builder.session import Session
-
-
-def _models_of_the_last_run(context: click.Context, _: click.Parameter, begun: str) -> list[str]:
-    """Complete the name of a model, out of the record of the last run."""
-    from pipeline_builder.release.record import load_record
-
-    record = load_record(Path(context.params.get("build_dir") or "build", "run.json"))
-    return [package.model for package in (record.packages if record else ()) if package.model.startswith(begun)]
 
 
 again_option = click.option("--again", is_flag=True, help="Take back how a model was decided; needs --comment.")
@@ -37,7 +31,7 @@ run_option = click.option("--run", metavar="EXECUTION", default="", help="The ru
 
 @main.command()
 @common
-@click.argument("models", nargs=-1, metavar="[MODEL]...", shell_complete=_models_of_the_last_run)
+@click.argument("models", nargs=-1, metavar="[MODEL]...", shell_complete=models_of_the_last_run)
 @run_option
 @click.option("--comment", default="", help="Why, for the record.")
 @again_option
@@ -68,7 +62,7 @@ def promote(
 
 @main.command()
 @common
-@click.argument("models", nargs=-1, metavar="[MODEL]...", shell_complete=_models_of_the_last_run)
+@click.argument("models", nargs=-1, metavar="[MODEL]...", shell_complete=models_of_the_last_run)
 @run_option
 @click.option("--comment", required=True, help="Why, for the record.")
 @again_option
@@ -122,7 +116,7 @@ def _copy(session: Session, record: RunRecord, models: tuple[str, ...], role: st
 
 @main.command()
 @common
-@click.argument("model", shell_complete=_models_of_the_last_run)
+@click.argument("model", shell_complete=models_of_the_last_run)
 @click.option("--comment", required=True, help="Why, for the record.")
 def rollback(session: Session, *, as_json: bool, model: str, comment: str) -> None:
     """Reject a model's champion; the approved version before it is the champion again.
