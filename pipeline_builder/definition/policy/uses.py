@@ -10,7 +10,7 @@ from pipeline_builder.conf.inference import InferenceModel
 from pipeline_builder.definition.policy.groups import identity, plain_group
 from pipeline_builder.definition.policy.known import DATE
 from pipeline_builder.definition.policy.territory import Territory, climbs, is_inside
-from pipeline_builder.documents.dates import names_dates, plain_dates
+from pipeline_builder.documents.dates import names_whole_date, plain_dates
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.errors import Place
 from pipeline_builder.manifest.patterns import covers_any, fits_any
@@ -117,4 +117,4 @@ def _check_others(to: str, unit: Unit, place: Place, taken: dict[str, tuple[str,
 def _day_folder(to: str) -> str:
     """Return the folder of a date, whichever that is."""
     folder = plain_dates(to, DATE).rstrip("/")
-    return f"{folder}/" if names_dates(to) else f"{folder}/dt={DATE}/"
+    return f"{folder}/" if names_whole_date(to, hourly=False) else f"{folder}/dt={DATE}/"

@@ -104,4 +104,10 @@ def _as_delivered(record: RunRecord, score: ScoreRecord, composed: Composed, tar
         }  # fmt: skip
         return score.model_copy(update=changes)
     same = day.status == score.status and (score.status == "blocked" or not section)
-    return score if same else None
+    return with_kept(score, day) if same else None
+
+
+def with_kept(score: ScoreRecord, day: LedgerDay) -> ScoreRecord:
+    """Return the score with what was published before, where that stays in place."""
+    kept = day.publication.pointer if day.publication and score.status in ("blocked", "failed") else ""
+    return score.model_copy(update={"kept": kept})

@@ -12,7 +12,7 @@ from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.release.evidence import PROPERTY
 from pipeline_builder.release.parameters import data_addresses
 from pipeline_builder.release.record import ObjectRecord, RunRecord, ScoreRecord
-from pipeline_builder.release.scoring.before import decisive_digest, delivered_before, input_digest
+from pipeline_builder.release.scoring.before import decisive_digest, delivered_before, input_digest, with_kept
 from pipeline_builder.release.scoring.ledger import (
     MOST_LISTED,
     InputGiven,
@@ -95,8 +95,9 @@ class _Delivery:
             if section and score.status in ("scored", "published") and score.model in self.listed:
                 publication = publish(self._publishable(score, section.to, about), self.target, force=self.force)
                 score = _published(score, publication)
-            day = self._day(score, about, publication)
-            self.changed |= write_day(self.target, day, force=self.force).published == self.at
+            day = write_day(self.target, self._day(score, about, publication), force=self.force)
+            self.changed |= day.published == self.at
+            score = with_kept(score, day)
         except PipelineBuilderError as error:
             self.failures.append(error)
             score = score.model_copy(update={"status": "failed", "reasons": (*score.reasons, *_said(error))})
