@@ -66,9 +66,8 @@ def find_scored(
 def is_same(day: LedgerDay, composed: Composed, pipeline: DeployedPipeline, parameters: Mapping[str, str]) -> bool:
     """Tell whether a date was scored with the data, packages, values and definition that a run of these has."""
     definition = pipeline.definition
-    return (
-        day.definition_sha256 == hashlib.sha256(definition).hexdigest()
-        and day.parameters == decisive_digest(definition, composed.definition.models, parameters)
+    return day.definition_sha256 == hashlib.sha256(definition).hexdigest() and day.parameters == decisive_digest(
+        definition, composed.definition.models, parameters
     )
 
 
