@@ -27,7 +27,9 @@ def main(program, *given):
     run([program, "backfill", *scoring, "--from", FIRST, "--to", LAST, *given])
     tell("The eighth is a sale, and other people come: the day is caught, and its scores are not published.")
     run([program, "up", *scoring, "--date", SALE, *given], expected=(BLOCKED,))
-    tell("The sale's labels come. What the day has asked for is picked up: the model is trained anew.")
+    tell(
+        "The sale's labels come. What the day has asked for is picked up: the model is trained anew, once for a cause."
+    )
     run([*days, f"{DATA}/labelled", "--labelled", SALE])
     run([program, "watch", "--once", "--pipeline", "training", *given])
     tell("What there is now:")
@@ -35,7 +37,7 @@ def main(program, *given):
     print(
         "\nbuild/pipelines/scoring/report.html  the sale: what has drifted, and how far"
         "\nbuild/report.html                    the new model beside the one in use, and why it was trained"
-        "\n'pipeline-builder promote' puts it into use: from then on each day is scored with it."
+        "\n'pipeline-builder promote' puts a version that waits into use: from then on each day is scored with it."
     )
 
 

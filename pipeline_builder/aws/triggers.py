@@ -48,12 +48,15 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poller:
-    """Starts a CodePipeline; `bucket` has the heads for which it did, below `prefix`."""
+    """Starts a CodePipeline, and those that are `also` to be started; `bucket` has the heads for which it did, below
+    `prefix`.
+    """
 
     aws: Aws
     pipeline: str
     bucket: str
     prefix: str = ""
+    also: tuple[str, ...] = ()
 
     def poll(self, names: Sequence[str], heads: Mapping[str, Head]) -> Started:
         """Start the pipeline once where a head isn't what the last start was for.
@@ -68,7 +71,10 @@ class Poller:
         if not moves:
             return Started()
         after = note(before, Inputs(files={}, heads=merged), 0)
-        execution = self._start(moves, _token(self.pipeline, before, after))
+        # Killed in between, the next look starts the same with the same tokens.
+        execution = self._start(self.pipeline, moves, _token(self.pipeline, before, after))
+        for other in self.also:
+            self._start(other, moves, _token(other, before, after))
         self._save(after, etag)
         return Started(execution=execution, moves=moves)
 
@@ -80,13 +86,13 @@ class Poller:
         with translated("s3", "get_object"):
             return parse_handled(found["Body"].read()), str(found["ETag"])
 
-    def _start(self, moves: tuple[Move, ...], token: str) -> str:
+    def _start(self, pipeline: str, moves: tuple[Move, ...], token: str) -> str:
         values = {"TRIGGER": "poll", "REPOSITORY": _names(move.name for move in moves), "COMMIT": moves[0].after.commit}
         variables = [{"name": name, "value": value} for name, value in values.items()]
         started = self.aws.call(
             "codepipeline",
             "start_pipeline_execution",
-            name=self.pipeline,
+            name=pipeline,
             variables=variables,
             clientRequestToken=token,
         )
@@ -134,7 +140,8 @@ def open_poller(values: Mapping[str, str], aws: Aws) -> Poller:
         hint = "the service's own builds have it; elsewhere take --target local, or unset SMP_CODEPIPELINE"
         raise InputProblems(Problem(id="PB681", message=message, hint=hint))
     found = {field: values[name] for field, name in _NAMES.items()}
-    return Poller(aws=aws, prefix=read_prefix(values), **found)
+    also = tuple(values.get("SMP_ALSO_STARTED", "").split())
+    return Poller(aws=aws, prefix=read_prefix(values), also=also, **found)
 
 
 def _token(pipeline: str, before: Handled | None, after: Handled) -> str:

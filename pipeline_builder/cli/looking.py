@@ -15,6 +15,7 @@ from pipeline_builder.errors import Problem
 
 if TYPE_CHECKING:
     from pipeline_builder.descriptions import Execution
+    from pipeline_builder.release.record import RunRecord
     from pipeline_builder.release.scoring.requests import Request
     from pipeline_builder.session import Session
     from pipeline_builder.views.days import Day
@@ -31,7 +32,7 @@ def report(session: Session, *, as_json: bool, execution: str) -> None:
     """
 
     def reported(one: Session, name: str = "") -> Answer:
-        path = one.report(one.runs.record(name))
+        path = one.report(_judged(one, one.runs.record(name)))
         return Answer(result={"report": str(path)}, text=os.path.relpath(path))
 
     if execution:
@@ -39,6 +40,15 @@ def report(session: Session, *, as_json: bool, execution: str) -> None:
         reported(owner, name).show(as_json=as_json)
         return
     look_at_each(session, reported, as_json=as_json)
+
+
+def _judged(session: Session, record: RunRecord) -> RunRecord:
+    """Return the record with its scores, where it is one of an inference pipeline that was judged before the last."""
+    if record.scores or not session.manifest.entry.is_inference:
+        return record
+    from pipeline_builder.release.scoring.recalling import recall_published
+
+    return recall_published(record, session.target) or record
 
 
 @main.command()

@@ -43,8 +43,8 @@ def format_short(text: str, longest: int = 80) -> str:
 
 
 def format_percent(share: float) -> str:
-    """Return a share of one in percent, with a digit behind the point where it is small."""
-    return f"{share * 100:.0f} %" if share >= 0.1 or share == 0 else f"{share * 100:.2g} %"
+    """Return a share of one in percent, with as many digits as say something."""
+    return f"{share * 100:.3g} %" if share >= 0.1 else f"{share * 100:.2g} %"
 
 
 def format_since(when: str) -> str:

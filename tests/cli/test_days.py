@@ -89,6 +89,31 @@ def test_a_day_is_scored_once_and_again_where_that_is_asked_for(made: Scoring) -
     assert ledger(made, "2026-01-02")["execution"] == noted["execution"]
 
 
+def test_days_are_looked_at(made: Scoring) -> None:
+    made.land("2026-01-05", LIKE)
+    made.land("2026-01-07", FAR)
+    first, _ = up(made, "2026-01-05", "--json").json, up(made, "2026-01-07")
+    shown = made.run("history", *SCORING).out
+    (table,) = [block for block in shown.split("\n\n") if block.startswith("churn\n")]
+    days = {line.split()[0]: line for line in table.splitlines()[2:]}
+    assert "published" in days["2026-01-05"]
+    assert "blocked" in days["2026-01-07"]
+    assert "1 not scored" in table
+    noted = {day["date"]: day for day in made.run("history", *SCORING, "--json").json["days"]}
+    assert (noted["2026-01-07"]["drift"], noted["2026-01-07"]["status"]) == (10.0, "blocked")
+    page = made.root / "build" / "pipelines" / "scoring" / "report.html"
+    assert "2026-01-07 is not published" in page.read_text()
+    # That of an earlier day is made of its evidence and of the ledger.
+    assert made.run("report", *SCORING, first["execution"].rsplit("/", 1)[-1]).code == 0
+    text = page.read_text()
+    for expected in ("2026-01-05 is where readers look: 3 predictions", "Day by day", "2026-01-07: blocked, version 1",
+                     "approved by ada: first", "s3://local/scores/dt=2026-01-05/_current.json"):  # fmt: skip
+        assert expected in text, expected
+    status = made.run("status", *SCORING, first["execution"].rsplit("/", 1)[-1]).out
+    assert "of 2026-01-05, churn version 1" in status
+    assert "the champion of 'churn'" in made.run("graph", *SCORING).out
+
+
 def test_what_is_wrong_is_said_before_anything_runs(made: Scoring) -> None:
     before = made.object("churn-scoring/ledger/churn").exists() and len([*made.object("scores").glob("dt=*")])
     (made.land("2026-01-05")).write_text("")

@@ -93,7 +93,8 @@ def test_what_is_wrong_is_said_at_its_place(text: str, repo: str, expected: list
 
 def test_a_name_that_is_twice_names_the_other_place_and_an_unknown_one_what_was_meant() -> None:
     (twice,) = problems("pipelines:\n  - {name: a, kind: inference}\n  - {name: a}\n")
-    assert twice.place and [place.line for place in twice.related] == [3] and twice.place.line == 4
+    assert twice.place
+    assert ([place.line for place in twice.related], twice.place.line) == ([3], 4)
     (unknown,) = problems(f"{BOTH}schedules: [{{name: x, rate: 1 day, pipeline: scorin}}]\n")
     assert unknown.hint == "did you mean 'scoring'"
     with pytest.raises(InputProblems) as caught:

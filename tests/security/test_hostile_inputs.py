@@ -153,7 +153,7 @@ def test_what_others_name_is_shown_inert(where: str) -> None:
 def test_only_a_reason_and_a_log_have_lines() -> None:
     plain = render_result(forged("auc"), "report.html").count("\n")
     assert {render_result(forged(name), "report.html").count("\n") for name in FORGED} == {plain}
-    assert {len(render_evidence(forged(name)).split("\n")) for name in FORGED} == {3}
+    assert {len(render_evidence(forged(name)).split("\n")) for name in FORGED} == {4}
 
 
 def test_no_line_of_a_problem_passes_for_another_problem() -> None:

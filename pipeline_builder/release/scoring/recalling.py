@@ -8,10 +8,11 @@ from pipeline_builder.release.archive import find_newest, load_evidence
 from pipeline_builder.release.judging import judge_evidence
 from pipeline_builder.release.outcome import collect
 from pipeline_builder.release.overview import nodes_of
-from pipeline_builder.release.record import RunRecord, ScoreRecord
+from pipeline_builder.release.record import ObjectRecord, RunRecord, ScoreRecord
 from pipeline_builder.release.run import find_open, find_unchanged
 from pipeline_builder.release.scoring.before import find_scored
 from pipeline_builder.release.scoring.collecting import package_facts
+from pipeline_builder.release.scoring.ledger import read_day
 
 if TYPE_CHECKING:
     from pipeline_builder.descriptions import DeployedPipeline
@@ -29,6 +30,27 @@ def recall_scores(record: RunRecord, target: Target) -> RunRecord | None:
     scores = tuple(score.model_copy(update=package_facts(score.package_arn, target)) for score in known)
     changes = {"kind": "inference", "date": evidence.scores[0].date, "scores": scores, "evidence": digest}
     return judge_evidence(evidence, record.model_copy(update=changes))
+
+
+def recall_published(record: RunRecord, target: Target) -> RunRecord | None:
+    """Return the record of an inference run as it was judged, and with what it has published; None where it never was
+    judged.
+    """
+    recalled = recall_scores(record, target)
+    if recalled is None:
+        return None
+    scores = tuple(_as_noted(score, record, target) for score in recalled.scores)
+    return recalled.model_copy(update={"scores": scores})
+
+
+def _as_noted(score: ScoreRecord, record: RunRecord, target: Target) -> ScoreRecord:
+    """Return a score with what the ledger says of its publication, where that is still this execution's."""
+    day = read_day(target, record.pipeline, score.model, score.date)
+    if day is None or day.execution != record.execution or day.status != "published" or day.publication is None:
+        return score
+    objects = tuple(ObjectRecord(uri=one.uri, size=one.size) for one in day.publication.objects)
+    found = {"published_to": day.publication.run, "pointer": day.publication.pointer, "objects": objects}
+    return score.model_copy(update={"status": "published", **found})
 
 
 def recall_scored(starting: Starting, pipeline: DeployedPipeline, target: Target) -> RunRecord | None:

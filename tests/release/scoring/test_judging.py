@@ -165,7 +165,7 @@ def test_evidence_of_a_training_has_the_bytes_it_had_and_that_of_scores_comes_ba
         ({"metric": "a", "min": 2, "max": 1}, "passes nothing"),
         ({"metric": "a", "max": True}, "expected a number"),
         ({"metric": "a", "max": 1, "then": "stop"}, "'warn', 'block' or 'retrain'"),
-        ({"metric": "a", "max": 1, "then": []}, "at least one of warn, block, retrain"),
+        ({"metric": "a", "max": 1, "then": []}, "at least one of"),
     ],
 )
 def test_a_gate_that_is_none(given: dict[str, Any], words: str) -> None:

@@ -180,14 +180,19 @@ def _look(facts: Facts) -> tuple[Statement, ...]:
         resources=objects(BUCKET, f"{facts.prefix}{NOTES}*"),
         why="which commits the last look has seen",
     )
-    return (*fetch(facts.polled), heads, start(facts.service.name))
+    return (*fetch(facts.polled), heads, start(*pushed(facts)))
+
+
+def pushed(facts: Facts) -> tuple[str, ...]:
+    """Return the CodePipelines that a push starts."""
+    return tuple(one.service.name for one in (facts, *facts.further) if one.kind == "training")
 
 
 def _webhook(facts: Facts) -> Role:
     name = facts.service.name
     statements = (
         logs(f"{name}-on-*"),
-        start(name),
+        start(*pushed(facts)),
         *connection_use("Connections", facts.webhooks, CLONE),
         *image_use(facts),
         *variables_use(facts),

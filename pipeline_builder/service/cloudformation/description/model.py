@@ -208,6 +208,11 @@ class ServiceModel:
         """Where CodePipeline keeps what the actions of all pipelines hand on; that of the main one is the first."""
         return tuple(dict.fromkeys(one.artifact_prefix for one in self.pipelines))
 
+    @property
+    def also_pushed(self) -> tuple[ServiceModel, ...]:
+        """The pipelines beside the main one that a push starts too, where no trigger of their own does it."""
+        return tuple(one for one in self.further if one.kind == "training")
+
     def of(self, handle: str) -> ServiceModel | None:
         """Return the pipeline of a handle, the main one where it is empty; None for one that is not ready yet."""
         return next((one for one in self.pipelines if one.handle == handle), None)

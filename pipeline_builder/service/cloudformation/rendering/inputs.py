@@ -129,6 +129,7 @@ def environment(model: ServiceModel, stage: str) -> Mapping[str, str]:
         "SMP_MANIFEST": place.manifest if place.manifest != "model_repos.yaml" else "",
     }
     runs = stage in ("train", "score")
+    also = " ".join(one.name for one in model.also_pushed)
     waits = runs and model.waits_without_build
     return {
         # Of two actions that run the same project each says which it is.
@@ -142,6 +143,7 @@ def environment(model: ServiceModel, stage: str) -> Mapping[str, str]:
         "SMP_CODEPIPELINE": quote(model.name),
         "SMP_ARTIFACTS": "!Ref ArtifactBucket",
         **({"SMP_PIPELINE": quote(model.handle)} if model.handle else {}),
+        **({"SMP_ALSO_STARTED": quote(also)} if stage == "worker" and also else {}),
         **({"SMP_LOOK": quote("1")} if stage == "build" and model.triggers.looks else {}),
         **({"SMP_TIMEOUT": "!Ref RunTimeoutMinutes"} if runs else {}),
         **({"SMP_WAIT_MACHINE": f"!Ref {model.id}WaitMachine"} if waits else {}),

@@ -186,6 +186,13 @@ def test_nobody_of_them_approves_or_writes_where_it_has_nothing_to_do(stage: str
     )
 
 
+@pytest.mark.long
+def test_who_trains_may_answer_what_was_asked_for(recorded: Recorded) -> None:
+    asked = "arn:aws:s3:::my-data/team/models/churn-training/retraining/x.json"
+    for stage, may in (("train", True), ("promote", True), ("build", False)):
+        assert allows(documents(recorded.others[stage]), "s3:PutObject", asked) == may, stage
+
+
 def test_the_conf_that_is_played_is_what_it_says() -> None:
     assert "s3://SMP_S3BUCKETNAME/landing" in INFERENCE
     assert "s3://SMP_S3BUCKETNAME/scores" in INFERENCE

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+import yaml
+from moto import mock_aws
 
+from pipeline_builder.aws.client import Aws
+from pipeline_builder.aws.triggers import open_poller
+from pipeline_builder.checkout.heads import Head
 from pipeline_builder.service.cloudformation.checks import check_service
 from pipeline_builder.service.cloudformation.description.lateness import late_after, late_problems, longest_gap
 from pipeline_builder.service.cloudformation.description.schedules import Timing
@@ -21,6 +30,7 @@ from pipeline_builder.service.cloudformation.evaluation.document import load_tem
 from pipeline_builder.service.cloudformation.rendering.rendering import render_templates
 from tests.places import ROOT
 from tests.service.cloudformation.access.facts import facts_with
+from tests.service.cloudformation.access.recorded import record
 from tests.service.services import ACCOUNT, REGION, REPOS, SCHEDULES, parse_manifest, read_service, read_template
 
 OWN = f"s3://model-service-{ACCOUNT}-{REGION}"
@@ -211,3 +221,54 @@ def test_data_can_t_come_where_each_run_writes(address: str, kept: str) -> None:
     found = list(kept_problems(facts, manifest, bucket))
     assert [problem.id for problem in found] == (["PB981"] if kept else [])
     assert all(f"/{kept}'" in problem.message for problem in found)
+
+
+# --- pushes
+
+
+@pytest.mark.parametrize("repository", ["ltv", "plain"])
+def test_a_push_starts_every_pipeline_that_trains(tmp_path: Path, repository: str) -> None:
+    """In a real shell: a webhook's build starts one after the other."""
+    plain = {"url": "https://github.com/acme/plain.git", "trigger": "webhook"}
+    _, service = rendered({"name": "second"}, SCORING, repos=(*REPOS, plain), schedules=())
+    project = service["Resources"][f"On{repository.capitalize()}"]["Properties"]
+    variables = {one["Name"]: one["Value"] for one in project["Environment"]["EnvironmentVariables"]}
+    assert variables["ALSO"] == "model-service-second"
+    aws = tmp_path / "aws"
+    aws.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/called\n')
+    aws.chmod(0o755)
+    environment = {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}", "PIPELINE": "model-service", "ALSO": variables["ALSO"],
+        "REPOSITORY": repository, "CODEBUILD_RESOLVED_SOURCE_VERSION": "a" * 40, "INCLUDE": ".", "EXCLUDE": "docs",
+    }  # fmt: skip
+    for command in yaml.safe_load(project["Source"]["BuildSpec"])["phases"]["build"]["commands"]:
+        subprocess.run(["sh", "-c", command], cwd=tmp_path, env=environment, check=True)
+    called = (tmp_path / "called").read_text().splitlines()
+    assert [line.split("--name ")[1].split()[0] for line in called] == ["model-service", "model-service-second"]
+    assert all(f"name=REPOSITORY,value={repository}" in line and "a" * 40 in line for line in called)
+    rule = service["Resources"]["OnFraud"]["Properties"]["Targets"]
+    assert [target["Id"] for target in rule] == ["pipeline", "pipeline-second"]
+    worker = service["Resources"]["WorkerProject"]["Properties"]["Environment"]["EnvironmentVariables"]
+    assert {"Name": "SMP_ALSO_STARTED", "Value": "model-service-second"} in worker
+
+
+def test_a_look_starts_them_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[tuple[str, str]] = []
+
+    def start(asked: Any) -> Any:
+        body = asked["body"] if isinstance(asked["body"], dict) else json.loads(asked["body"])
+        started.append((body["name"], body["clientRequestToken"]))
+        return {"pipelineExecutionId": f"e-{body['name']}"}
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    record(monkeypatch, {("codepipeline", "StartPipelineExecution"): start})
+    values = {"SMP_CODEPIPELINE": "svc", "SMP_ARTIFACTS": "bucket", "SMP_ALSO_STARTED": "svc-second"}
+    with mock_aws():
+        s3 = boto3.client("s3", region_name=REGION)
+        s3.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": REGION})
+        head = Head(url="https://example.com/churn.git", revision="main", commit="1" * 40)
+        assert open_poller(values, Aws(REGION)).poll(["churn"], {"churn": head}).execution == "e-svc"
+        assert not open_poller(values, Aws(REGION)).poll(["churn"], {"churn": head}).execution
+    assert [name for name, _ in started] == ["svc", "svc-second"]
+    assert len({token for _, token in started}) == 2
