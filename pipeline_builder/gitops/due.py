@@ -14,6 +14,7 @@ class Known:
 
     `name` is SageMaker's; `groups` are those that a training registers into, or whose champions an inference uses.
     `inputs` are the addresses of what it reads, `labels` of what comes later, with the date's placeholders in them.
+    One that is `broken` can't be composed: nothing is known of it but its name, and what comes for it waits.
     """
 
     entry: PipelineEntry
@@ -21,6 +22,7 @@ class Known:
     groups: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    broken: bool = False
 
     @property
     def handle(self) -> str:
