@@ -68,7 +68,8 @@ def run_start(session: Session, setting: Setting, service: Waiting, minutes: flo
     (session.workspace.build / STARTED).unlink(missing_ok=True)
     begun, reused = _begin(session, setting)
     arn = begun.execution.arn
-    handed = json.dumps({"execution": arn, "reused": reused}, indent=2)
+    left = {"left": sorted(session.left_whole)} if session.left_whole else {}
+    handed = json.dumps({"execution": arn, "reused": reused, **left}, indent=2)
     write_file(session.workspace.build / STARTED, f"{handed}\n".encode())
     if setting.wait_machine and setting.execution:
         seconds = int(minutes * 60) if minutes else LONGEST_WAIT
@@ -102,7 +103,7 @@ def run_judge(session: Session, setting: Setting, eyes: Eyes, service: Waiting) 
         RunFailed: PB741 where that is gone.
     """
     pipeline = session.deployed()
-    arn, reused = _handed(session, pipeline)
+    arn, reused, session.left_whole = _handed(session, pipeline)
     execution = session.target.pipelines.describe_execution(arn)
     if execution is None:
         raise RunFailed(Problem(id="PB741", message=f"the execution '{arn}' that was started is gone", hint=_ANEW))
@@ -125,12 +126,16 @@ def is_late(record: RunRecord | None, setting: Setting, service: Waiting) -> boo
     return f"{TOO_LONG}." in service.find_answer(setting.pipeline, setting.execution)
 
 
-def _handed(session: Session, pipeline: DeployedPipeline) -> tuple[str, bool]:
-    """Return the execution that was started, and whether it is an earlier one; the file comes from a bucket."""
+def _handed(session: Session, pipeline: DeployedPipeline) -> tuple[str, bool, frozenset[str]]:
+    """Return the execution that was started, whether it is an earlier one, and the groups whose models were left out;
+    the file comes from a bucket.
+    """
     path = session.workspace.build / STARTED
+    left: frozenset[str] = frozenset()
     try:
         handed = json.loads(path.read_bytes())
         arn, reused = _ARN.fullmatch(handed["execution"]), handed["reused"] is True
+        left = frozenset(map(str, handed.get("left", ())))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         arn, reused = None, False
     if arn is None:
@@ -140,7 +145,7 @@ def _handed(session: Session, pipeline: DeployedPipeline) -> tuple[str, bool]:
     if not arn[0].lower().startswith(f"{pipeline.arn}/execution/".lower()):
         message = f"'{path}' names '{arn[0]}', which is no execution of the pipeline '{pipeline.name}'"
         raise InputProblems(Problem(id="PB746", message=message, hint=_ANEW))
-    return arn[0], reused
+    return arn[0], reused, left
 
 
 def _own(session: Session, setting: Setting, pipeline: DeployedPipeline) -> Execution | None:
