@@ -101,7 +101,9 @@ class Session(Dated):
         """Look whether the target has what the definition needs; return the warnings, or raise every finding."""
         with self.stage("preflight") as words:
             composed = self.composed
-            found = (*self.target.preflight(composed.definition.content), *self.starting.find_unusable())
+            unusable = self.starting.find_unusable()
+            images = () if unusable else self.starting.images
+            found = (*self.target.preflight(composed.definition.content, images), *unusable)
             found = self._placed(found)
             if any(not problem.warning for problem in found):
                 raise InputProblems(*found)

@@ -687,6 +687,21 @@ def test_approval(target: Target) -> None:
     assert (rejected.status, rejected.metadata["decided"]) == (ApprovalStatus.REJECTED, "yes")
 
 
+def test_a_stage_of_the_life_cycle(target: Target) -> None:
+    """It says nothing of the approval, which stays as it is."""
+    register(target, times=2)
+    newest, other = target.registry.list_packages("g")
+    target.registry.set_approval(newest.arn, ApprovalStatus.APPROVED, description="fine", metadata={}, by="ada")
+    for _ in range(2):
+        target.registry.set_stage(newest.arn, "production", "Approved", description="by ada")
+    target.registry.set_stage(other.arn, "production", "Replaced", description="")
+    assert [(p.stage, p.stage_status, p.status) for p in target.registry.list_packages("g")] == [
+        ("production", "Approved", ApprovalStatus.APPROVED), ("production", "Replaced", ApprovalStatus.PENDING),
+    ]  # fmt: skip
+    found = target.registry.describe_package(newest.arn)
+    assert (found.stage, found.stage_status, found.approval_description) == ("production", "Approved", "fine")
+
+
 def test_a_package_that_is_not_there(target: Target) -> None:
     register(target, times=1)
     (package,) = target.registry.list_packages("g")

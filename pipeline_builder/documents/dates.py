@@ -13,6 +13,10 @@ DATES: Mapping[str, str] = {
 """The parameter behind each placeholder: `${date}` is one that every run has a value for."""
 PARAMETERS: Mapping[str, str] = {parameter: name for name, parameter in DATES.items()}
 
+_FORMS: Mapping[str, str] = {
+    "date": r"\d{4}-\d\d-\d\d", "year": r"\d{4}", "month": r"\d\d", "day": r"\d\d", "hour": r"\d\d",
+}  # fmt: skip
+_SOME = "2026-11-29T13"
 _FILLED = re.compile(r"\$\{Parameters\.([A-Za-z0-9_-]+)\}")
 _ANY = re.compile(r"\$\{[^{}]*\}")
 _PLACEHOLDER = re.compile(r"\$\{(" + "|".join(DATES) + r")\}")
@@ -34,6 +38,25 @@ def fill_dates(text: str, date: str) -> str:
 def plain_dates(text: str, stands: str) -> str:
     """Return a text with the same word where any part of the date would be, in either way of writing it."""
     return _FILLED.sub(lambda m: stands if m[1] in PARAMETERS else m[0], _PLACEHOLDER.sub(stands, text))
+
+
+def may_meet(folder: str, other: str) -> bool:
+    """Tell whether what begins with one of two texts can begin with the other, both of one run.
+
+    What a parameter that isn't the date would be, nobody knows before: it may be anything.
+    """
+    return any(
+        re.match(_pattern(one), fill_dates(_plain(two), _SOME)) for one, two in ((folder, other), (other, folder))
+    )
+
+
+def _plain(text: str) -> str:
+    return _FILLED.sub(lambda m: f"${{{PARAMETERS[m[1]]}}}" if m[1] in PARAMETERS else m[0], text)
+
+
+def _pattern(text: str) -> str:
+    pieces = re.split(r"(\$\{[^{}]*\})", _plain(text))
+    return "".join(_FORMS.get(p[2:-1], ".*") if n % 2 else re.escape(p) for n, p in enumerate(pieces))
 
 
 def known_parts(text: str) -> tuple[str, ...]:

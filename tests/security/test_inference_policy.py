@@ -65,6 +65,11 @@ TARGETS = {
     "s3://local/landing/dt=${date}/": "PB944",
     "s3://local/landing/dt=${date}/scores/": "PB944",
     "s3://local/landing/scores/": "",
+    "s3://local/landing/dt=${year}-${month}-${day}/scores/": "PB944",
+    "s3://local/landing/dt=2026-11-30/": "PB944",
+    "s3://local/landing/dt=${year}/": "",
+    "s3://local/churn-training/retraining/": "PB233",
+    "s3://local/other/ledger/churn/": "PB233",
 }
 
 
@@ -85,6 +90,16 @@ def test_the_whole_of_what_is_read_is_no_place_to_publish_to(tmp_path: Path) -> 
     assert found == [
         "PB944 'churn' would publish into 's3://local/landing/scores/', and what lies there is read: 's3://local/landing/'"
     ]
+
+
+def test_no_job_writes_a_ledger_or_asks_for_a_training(tmp_path: Path) -> None:
+    """What is noted there starts a training, or keeps a day from being scored."""
+    for number, folder in enumerate(("tiny/retraining", "tiny/ledger/churn", "churn-scoring/ledger")):
+        found = said(tmp_path / str(number), ("s3://SMP_S3BUCKETNAME/watched/${year}", f"s3://local/{folder}"))
+        assert [text[:5] for text in found] == ["PB233"], found
+    manifest = read_manifest(PIPELINES, "[{url: ledger}]")
+    with pytest.raises(InputProblems, match="PB644 the repository 'ledger' has the name of a folder"):
+        compose_all(tmp_path / "named", {"ledger": TRANSFORMED}, manifest)
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ from pipeline_builder.definition.policy.uses import check_published, check_uses
 from pipeline_builder.definition.policy.volumes import check_volume
 from pipeline_builder.definition.roles import role_of
 from pipeline_builder.definition.shapes.kinds import STEP_TYPES
+from pipeline_builder.definition.steps.context import OWN_FOLDERS, SCORING_FOLDERS
 from pipeline_builder.definition.steps.group import group_name
 from pipeline_builder.definition.steps.volumes import defaults_of
 from pipeline_builder.descriptions import JSON
@@ -94,10 +95,21 @@ class Policed:
         return claims_of((group for group in found if isinstance(group, Registering)), self.urls)
 
 
+def own_folders(manifest: Manifest) -> tuple[str, ...]:
+    """Return the folders that pipelines of the manifest have for themselves, below their names."""
+    return (*OWN_FOLDERS, *(SCORING_FOLDERS if manifest.infers else ()))
+
+
 def territory_of(manifest: Manifest, graph: Graph, settings: Settings) -> Territory:
     """Return whose the bucket is."""
     artifacts = manifest.service.name[:_ARTIFACT_PREFIX]
-    return Territory(bucket=settings.bucket, pipeline=graph.pipeline, artifacts=artifacts, prefix=settings.prefix)
+    return Territory(
+        bucket=settings.bucket,
+        pipeline=graph.pipeline,
+        artifacts=artifacts,
+        prefix=settings.prefix,
+        kept=own_folders(manifest),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

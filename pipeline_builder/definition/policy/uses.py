@@ -10,7 +10,7 @@ from pipeline_builder.conf.inference import InferenceModel
 from pipeline_builder.definition.policy.groups import identity, plain_group
 from pipeline_builder.definition.policy.known import DATE
 from pipeline_builder.definition.policy.territory import Territory, climbs, is_inside
-from pipeline_builder.documents.dates import names_dates, plain_dates
+from pipeline_builder.documents.dates import may_meet, names_dates, plain_dates
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.errors import Place
 from pipeline_builder.manifest.patterns import covers_any, fits_any
@@ -93,10 +93,9 @@ def _protected(address: str, territory: Territory, repo: str) -> str:
 
 def _check_inputs(to: str, policed: Policed, unit: Unit, place: Place) -> Iterator[Refused]:
     """Predictions among what is read would be the next run's input."""
-    target = _day_folder(to)
-    for uri in sorted({uri for uris in policed.definition.data.values() for uri in uris}):
-        read = plain_dates(uri, DATE)
-        if is_inside(target, read) or is_inside(read, target) or (not read.endswith("/") and target.startswith(read)):
+    target, definition = _day_folder(to), policed.definition
+    for uri in sorted({*definition.labels.values(), *(uri for uris in definition.data.values() for uri in uris)}):
+        if may_meet(target, uri) or may_meet(target, f"{uri}/"):
             message = f"'{unit.name}' would publish into {describe(to)}, and what lies there is read: {describe(uri)}"
             yield Refused(id="PB944", message=message, place=place, hint="publish to a prefix that no job reads")
             return
@@ -106,7 +105,7 @@ def _check_others(to: str, unit: Unit, place: Place, taken: dict[str, tuple[str,
     """Each model has a pointer of its own; `taken` are the folders of those before, with the model and its place."""
     target = _day_folder(to)
     for folder, (other, where) in taken.items():
-        if is_inside(target, folder) or is_inside(folder, target):
+        if may_meet(target, folder):
             message = f"'{unit.name}' would publish into {describe(to)}, where '{other}' does"
             hint = "give each model a folder of its own"
             yield Refused(id="PB896", message=message, place=place, hint=hint, related=(where,))
@@ -116,5 +115,5 @@ def _check_others(to: str, unit: Unit, place: Place, taken: dict[str, tuple[str,
 
 def _day_folder(to: str) -> str:
     """Return the folder of a date, whichever that is."""
-    folder = plain_dates(to, DATE).rstrip("/")
-    return f"{folder}/" if names_dates(to) else f"{folder}/dt={DATE}/"
+    folder = to.rstrip("/")
+    return f"{folder}/" if names_dates(to) else f"{folder}/dt=${{date}}/"

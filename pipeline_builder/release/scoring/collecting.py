@@ -70,21 +70,10 @@ def date_of(dates: Mapping[str, str], parameters: Mapping[str, str]) -> str:
 
 
 def _packages(composed: Composed, execution: Execution, target: Target) -> Iterator[tuple[str, ModelPackage]]:
-    """Yield the model package that an execution has used of each model; an artifact is of the same one."""
+    """Yield the model package that an execution has used of each model."""
     for parameter, use in composed.definition.models.items():
-        arn = execution.parameters.get(parameter, "")
-        if use.what == "package" and arn:
+        if use.what == "package" and (arn := execution.parameters.get(parameter, "")):
             yield use.unit, target.registry.describe_package(arn)
-        elif use.what == "artifact" and arn and (found := _of_artifact(use.group, arn, target)):
-            yield use.unit, found
-
-
-def _of_artifact(group: str, artifact: str, target: Target) -> ModelPackage | None:
-    for listed in target.registry.list_packages(group):
-        package = target.registry.describe_package(listed.arn)
-        if artifact in (package.model_data_url, *(one.model_data_url for one in package.containers)):
-            return package
-    return None
 
 
 def _score(name: str, date: str, package: ModelPackage | None, outputs: Outputs, target: Target) -> ScoreRecord:
