@@ -110,13 +110,10 @@ def _left(
 
 def groups_left(definition: bytes, running: Collection[str]) -> frozenset[str]:
     """Return the groups that steps register into which don't run."""
-    registering = {
-        name: step["Arguments"].get("ModelPackageGroupName")
-        for name, step in flat_steps(_steps(definition)).items()
-        if step.get("Type") == "RegisterModel" and isinstance(step.get("Arguments"), dict)
-    }
     by_running: dict[bool, set[str]] = {True: set(), False: set()}
-    for name, group in registering.items():
+    for name, step in flat_steps(_steps(definition)).items():
+        arguments = step["Arguments"] if isinstance(step, dict) and step.get("Type") == "RegisterModel" else None
+        group = arguments.get("ModelPackageGroupName") if isinstance(arguments, dict) else None
         if isinstance(group, str):
             by_running[name in running].add(group)
     return frozenset(by_running[False] - by_running[True])
