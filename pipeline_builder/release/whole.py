@@ -9,6 +9,7 @@ from itertools import islice
 
 from pipeline_builder.dag.outline import Node, flat_steps, outline
 from pipeline_builder.descriptions import JSON, CachePrediction, Execution, Selection, StepState, StepStatus
+from pipeline_builder.documents.members import member_at
 from pipeline_builder.release.selection import MOST_SELECTED, Chosen, choose
 from pipeline_builder.target import PipelineService
 
@@ -111,9 +112,9 @@ def _left(
 def groups_left(definition: bytes, running: Collection[str]) -> frozenset[str]:
     """Return the groups that steps register into which don't run."""
     registering = {
-        name: step["Arguments"].get("ModelPackageGroupName")
+        name: member_at(step, ("Arguments", "ModelPackageGroupName"))
         for name, step in flat_steps(_steps(definition)).items()
-        if step.get("Type") == "RegisterModel" and isinstance(step.get("Arguments"), dict)
+        if member_at(step, ("Type",)) == "RegisterModel"
     }
     by_running: dict[bool, set[str]] = {True: set(), False: set()}
     for name, group in registering.items():
