@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline_builder.definition.gates import NUMBERS
+from pipeline_builder.release.scoring.findings import KINDS
 from tests.scoring import INFERENCE, make_scoring
 
 WATCH = """\
@@ -40,6 +42,18 @@ def test_what_nothing_finds_out_is_warned_of(tmp_path: Path) -> None:
     assert warned((WATCH, MONITOR), ("      publish:\n", f"{monitor}      publish:\n"), plain) == [
         "23 the gate on 'quality.auc.value' of the scores of 'churn' can't be judged: no labels ever come"
     ]
+    typo = (
+        "      gate:\n",
+        "      gate:\n        - {metric: drift.max_pis, max: 1}\n        - {metric: drfit.share, max: 1}\n",
+    )
+    assert warned((WATCH, MONITOR), ("      publish:\n", f"{monitor}      publish:\n"), typo) == [
+        f"{line} the gate on '{metric}' of the scores of 'churn' can't be judged: a Monitor step finds out no such number"
+        for line, metric in ((23, "drift.max_pis"), (24, "drfit.share"))
+    ]
     labels = monitor.replace("}", ', labels: "s3://SMP_S3BUCKETNAME/labels/dt=${date}/"}')
     assert warned((WATCH, MONITOR), ("      publish:\n", f"{labels}      publish:\n"), plain) == []
     assert warned(plain) == []
+
+
+def test_every_kind_of_violation_can_be_counted() -> None:
+    assert {*NUMBERS["violations"]} == KINDS | {"all"}
