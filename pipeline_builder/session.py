@@ -28,7 +28,7 @@ from pipeline_builder.release.outcome import with_stages
 from pipeline_builder.release.overview import nodes_of
 from pipeline_builder.release.ownership import owns_all
 from pipeline_builder.release.parameters import find_moved
-from pipeline_builder.release.planning import find_done, make_plan
+from pipeline_builder.release.planning import find_done, make_plan, plan_alone
 from pipeline_builder.release.record import RunRecord
 from pipeline_builder.release.run import Start, describe_start, find_open, go_on, resume, retry, start
 from pipeline_builder.release.unsigned import settle_unsigned
@@ -140,6 +140,15 @@ class Session(Dated):
             plan = make_plan(definition, deployed, pipelines, self.parameters, before=self.runs.pipeline(), whole=whole)
             plan = replace(plan, uses=self.starting.uses)
             words.append(lines.plan_line(plan))
+        return plan
+
+    def plan_alone(self) -> Plan:
+        """Compare with what is deployed alone, where what a run starts with isn't there yet."""
+        with self.stage("plan") as words:
+            definition = self.composed.definition
+            deployed = self.target.pipelines.describe_pipeline(definition.pipeline)
+            plan = plan_alone(definition, deployed, before=self.runs.pipeline())
+            words.append(lines.plan_line(plan, early=True))
         return plan
 
     def apply(self, plan: Plan, *, force: bool = False) -> Applied:

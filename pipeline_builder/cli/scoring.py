@@ -14,6 +14,7 @@ from pipeline_builder.cli.deciding import show_run
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import common, isolation_option, parameters_option
 from pipeline_builder.cli.output import say, show
+from pipeline_builder.cli.pipelines import owner_of
 from pipeline_builder.errors import ExitCode, InputProblems, Problem
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def publish_command(session: Session, *, as_json: bool, execution: str, force: b
     \b
     Example: pipeline-builder publish --pipeline scoring
     """
-    one = inferring(session)
+    owner, execution = owner_of(session, session.runs.find, execution) if execution else (session, "")
+    one = inferring(owner)
     record = one.publish(one.scored(execution), force=force)
     show_run(record, one.report(record), as_json=as_json)
 

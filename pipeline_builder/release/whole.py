@@ -9,7 +9,6 @@ from itertools import islice
 
 from pipeline_builder.dag.outline import Node, flat_steps, outline
 from pipeline_builder.descriptions import JSON, CachePrediction, Execution, Selection, StepState, StepStatus
-from pipeline_builder.documents.members import member_at
 from pipeline_builder.release.selection import MOST_SELECTED, Chosen, choose
 from pipeline_builder.target import PipelineService
 
@@ -111,13 +110,10 @@ def _left(
 
 def groups_left(definition: bytes, running: Collection[str]) -> frozenset[str]:
     """Return the groups that steps register into which don't run."""
-    registering = {
-        name: member_at(step, ("Arguments", "ModelPackageGroupName"))
-        for name, step in flat_steps(_steps(definition)).items()
-        if member_at(step, ("Type",)) == "RegisterModel"
-    }
     by_running: dict[bool, set[str]] = {True: set(), False: set()}
-    for name, group in registering.items():
+    for name, step in flat_steps(_steps(definition)).items():
+        arguments = step["Arguments"] if isinstance(step, dict) and step.get("Type") == "RegisterModel" else None
+        group = arguments.get("ModelPackageGroupName") if isinstance(arguments, dict) else None
         if isinstance(group, str):
             by_running[name in running].add(group)
     return frozenset(by_running[False] - by_running[True])

@@ -87,7 +87,8 @@ class Place:
         return (
             Known(entry=training, name="training"),
             Known(entry=scoring, name="scoring", broken=True) if self.conf_broken else Known(
-                entry=scoring, name="scoring", groups=("g",), inputs=("s3://local/landing/dt=${date}/",),
+                entry=scoring, name="scoring", groups=("g",), uses=(("g", ""), ("g", "production")),
+                inputs=("s3://local/landing/dt=${date}/",),
                 labels=("s3://local/labels/dt=${date}/",),
             ),
         )  # fmt: skip
@@ -248,6 +249,9 @@ def test_an_approval_runs_what_uses_the_model(place: Place) -> None:
     assert [place.look(triggers), place.look(triggers)] == [due, None]
     place.now += 60
     assert [place.look(place.triggers()), place.look(place.triggers())] == [due, None]
+    place.target.registry.set_stage(package.arn, "Production", "Approved", description="ada")
+    place.codes = [0]
+    assert [place.look(triggers), place.look(triggers)] == [due, None]
     place.target.registry.set_approval(package.arn, ApprovalStatus.REJECTED, description="ada", metadata={}, by="ada")
     assert place.look(triggers) is None
 
