@@ -58,8 +58,10 @@ class Dated(Several):
 
         return hold_day(self.target, definition.pipeline, date or self.starting.logical_date)
 
-    def publish(self, record: RunRecord, *, force: bool = False) -> RunRecord:
+    def publish(self, record: RunRecord, *, force: bool | None = None) -> RunRecord:
         """Publish what an inference run has scored and the gate has passed, and note its date in the ledger.
+
+        A run that stands for what was asked for just now takes the place of later ones, another only with `force`.
 
         Raises:
             PipelineBuilderError: what kept a model's scores from it; the others are published by then.
@@ -69,7 +71,7 @@ class Dated(Several):
         from pipeline_builder.release.scoring.delivery import deliver
 
         with self.holding(record.date), self.stage("publish") as words:
-            delivered = deliver(record, self.composed, self.target, force=force)
+            delivered = deliver(record, self.composed, self.target, force=record.reused if force is None else force)
             record = with_stages(delivered.record, self.seconds)
             words.append(lines.publish_line(record, changed=delivered.changed))
         self.write_record(record)

@@ -129,12 +129,16 @@ class Several(Opened):
 
 
 def find_rings(several: Iterable[Opened]) -> tuple[Problem, ...]:
-    """Return what pipelines write that starts them again through each other, by data that they are started for."""
+    """Return what pipelines write that starts them again through each other, by data that they are started for, or that
+    comes to where another one publishes.
+    """
     opened = tuple(several)
-    if sum(bool(one.manifest.entry.trigger.data) for one in opened) < 2:
-        return ()  # what starts a pipeline again by itself is said when it is composed
-    from pipeline_builder.definition.policy.landing import Written, find_loops
+    entries = [one.manifest.entry for one in opened]
+    if len(opened) < 2 or not any(entry.is_inference or entry.trigger.data for entry in entries):
+        return ()  # what one does to itself is said when it is composed
+    from pipeline_builder.definition.policy.landing import Written, find_crossings, find_loops
     from pipeline_builder.definition.policy.policy import outputs_of
 
     written = [Written(entry=one.manifest.entry, outputs=outputs_of(one.composed.policed)) for one in opened]
-    return tuple(find_loops(written))
+    loops = find_loops(written) if sum(bool(entry.trigger.data) for entry in entries) > 1 else ()
+    return (*loops, *find_crossings(written))

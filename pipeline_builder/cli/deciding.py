@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,20 @@ if TYPE_CHECKING:
     from pipeline_builder.session import Session
 
 
+_LONGEST_STAGE = 63
+
+
+class _Stage(click.ParamType[str]):
+    """A stage of a model package's life cycle, as SageMaker takes it."""
+
+    name = "stage"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", value) or len(value) > _LONGEST_STAGE:
+            self.fail("a stage has letters, digits and '-', at most 63, the first and last none of '-'", param, ctx)
+        return str(value)
+
+
 again_option = click.option("--again", is_flag=True, help="Take back how a model was decided; needs --comment.")
 run_option = click.option("--run", metavar="EXECUTION", default="", help="The run that is meant: its id, or its ARN.")
 
@@ -37,6 +52,7 @@ run_option = click.option("--run", metavar="EXECUTION", default="", help="The ru
 @again_option
 @accept_stubs_option
 @click.option("--to-account", "role", metavar="ROLE_ARN", help="Copy them to that role's account too (AWS).")
+@click.option("--stage", metavar="STAGE", type=_Stage(), help="Put them into that stage of their life cycle too.")
 def promote(
     session: Session,
     *,
@@ -46,6 +62,7 @@ def promote(
     comment: str,
     again: bool,
     role: str | None,
+    stage: str | None,
 ) -> None:
     """Approve models: those that are named, or all that wait, of the newest run that has any.
 
@@ -53,11 +70,15 @@ def promote(
     with --again only. A model that the gate blocks can't be approved (exit code 5). The ARN or the id of an execution
     in the place of a model means that run.
 
+    With --stage production they take the place of the version that is in that stage of SageMaker's ModelLifeCycle,
+    which an inference conf asks for by 'stage: production'. 'churn/3' names a version, so that an older one can come
+    back.
+
     \b
     Example: pipeline-builder promote churn --comment "looks right"
     """
     decision = make_decision(session, "approve", comment, again=again)
-    _decide(session, models, run, decision, as_json=as_json, role=role)
+    _decide(session, models, run, decision, as_json=as_json, role=role, stage=stage)
 
 
 @main.command()
@@ -85,6 +106,7 @@ def _decide(
     *,
     as_json: bool,
     role: str | None = None,
+    stage: str | None = None,
 ) -> None:
     """Decide about every run that is meant; show the last, and end with what could not be done."""
     if decision.again and not (models and decision.comment.strip()):
@@ -97,11 +119,20 @@ def _decide(
         owner = session.owner(one.record.pipeline)
         decided = owner.decide(one.record, decision, one.models)
         failure = failure or decided.failure
+        if stage:
+            _put_in_stage(owner, decided.record, one.models, stage, decision)
         if role:
             _copy(owner, decided.record, one.models, role)
         show_decided(owner, decided.record, as_json=as_json)
     if failure:
         raise failure
+
+
+def _put_in_stage(session: Session, record: RunRecord, models: tuple[str, ...], stage: str, decision: Decision) -> None:
+    with session.stage("stage") as words:
+        words.append(
+            ", ".join(session.decisions.put_in_stage(record, models, stage, decision)) or "nothing is approved"
+        )
 
 
 def _copy(session: Session, record: RunRecord, models: tuple[str, ...], role: str) -> None:

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from pipeline_builder.opened import Opened
     from pipeline_builder.session import Session
 
-_NO_FILES, _NO_DAY = "PB957", "PB974"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -164,23 +162,23 @@ def begins(name: str) -> str:
 
 def left_out_line(name: str, why: Sequence[Problem]) -> str:
     """Say that a pipeline is left out, and why."""
-    return f"{'pipeline':<9} {name} is left out: {_words(why)}"
+    from pipeline_builder.release.scoring.readiness import lacking_words
+
+    return f"{'pipeline':<9} {name} is left out: {lacking_words(why)}"
 
 
 def left_out_json(why: Sequence[Problem]) -> dict[str, object]:
     """Return the same as JSON; what is missing is a warning."""
-    return {"left_out": _words(why), **problems_json([replace(one, warning=True) for one in why])}
+    from pipeline_builder.release.scoring.readiness import lacking_words
 
-
-def _words(why: Sequence[Problem]) -> str:
-    return "; ".join(dict.fromkeys(problem.message for problem in why))
+    return {"left_out": lacking_words(why), **problems_json([replace(one, warning=True) for one in why])}
 
 
 def is_left_out(one: Opened, problems: Iterable[Problem]) -> bool:
     """Tell whether a pipeline that nobody has named only lacks what comes later: files, an approved model, a day."""
-    from pipeline_builder.release.resolving import NOT_READY
+    from pipeline_builder.release.scoring.readiness import is_early
 
-    return one.manifest.entry.is_inference and all(p.id in {*NOT_READY, _NO_FILES, _NO_DAY} for p in problems)
+    return one.manifest.entry.is_inference and is_early(problems)
 
 
 def prepare(session: Session, found: Answers, *, apart: bool = False) -> tuple[Session, ...]:

@@ -102,7 +102,7 @@ def backfill(
         one.workspace = replace(one.workspace, jobs=max(1, jobs // parallel))
     definition = one.composed.definition
     hourly = "hour" in definition.dates.values()
-    dates = dates_between(first, last, hourly=hourly, now=datetime.now(timezone.utc))
+    dates = dates_between(first.strip(), last.strip(), hourly=hourly, now=datetime.now(timezone.utc))
     work = Backfill(
         target=one.target, composed=one.composed, lock=one.lock, pipeline=one.deployed(), given=given,
         changed=changed, force=force, closed=one.closed,

@@ -98,6 +98,16 @@ class Starting:
             return tuple(replace(problem, warning=problem.id in may) for problem in error.problems)
         return ()
 
+    @property
+    def images(self) -> frozenset[str]:
+        """The images of the model packages that a run would make models of."""
+        made = (one for name, one in self.models.items() if one.use.what == "package" and self._names(name))
+        return frozenset(image for one in made for image in one.images if not one.use.is_foreign)
+
+    def _names(self, parameter: str) -> bool:
+        """Tell whether a step takes a parameter."""
+        return f'"Parameters.{parameter}"'.encode() in self.composed.definition.content
+
     def use_again(self, execution: Execution) -> None:
         """Refuse to go on with an execution whose model packages aren't approved any more, or aren't what was approved.
 

@@ -24,6 +24,7 @@ class Territory:
     pipeline: str
     artifacts: str
     prefix: str = ""
+    kept: tuple[str, ...] = OWN_FOLDERS
 
     @property
     def base(self) -> str:
@@ -66,7 +67,7 @@ class Territory:
             return f"'{parts[0]}/', where the service keeps its records"
         if parts[0] == self.pipeline.lower():
             return f"'{self.pipeline}/', where the pipeline keeps code, definitions and the outputs of all repositories"
-        depth = 2 if set(parts[1:2]) & set(OWN_FOLDERS) else 3 if parts[2:3] == ["executions"] else 0
+        depth = 2 if set(parts[1:2]) & set(self.kept) else 3 if parts[2:3] == ["executions"] else 0
         return f"'{'/'.join(parts[:depth])}/', where a pipeline keeps what it has made" if depth else ""
 
     def is_service(self, folder: str) -> bool:
