@@ -79,6 +79,8 @@ def test_a_day_is_scored_once_and_again_where_that_is_asked_for(made: Scoring) -
     anew = up(made, "2026-01-02", "--rerun", "--json")
     assert anew.json["execution"] != noted["execution"]
     assert pointer(made, "2026-01-02")["execution"] == anew.json["execution"]
+    trained = made.record("training")["execution"]
+    assert "PB898 the execution" in made.call("publish", trained).err
     # An earlier run's take their place only where that is said.
     old = noted["execution"].rsplit("/", 1)[-1]
     refused = made.run("publish", *SCORING, old)
