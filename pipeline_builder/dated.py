@@ -8,10 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.release.machines import machine_prices
 from pipeline_builder.release.outcome import with_stages
+from pipeline_builder.release.parameters import check_given
 from pipeline_builder.release.record import RunRecord, write_record
-from pipeline_builder.release.starting import Starting
+from pipeline_builder.release.starting import Starting, read_date
 from pipeline_builder.several import Several
 from pipeline_builder.views import lines
 from pipeline_builder.views.reported import days_before, write_report
@@ -35,6 +37,17 @@ class Dated(Several):
     @property
     def parameters(self) -> dict[str, str]:
         return self.starting.parameters
+
+    def find_misgiven(self) -> tuple[Problem, ...]:
+        """Return what is wrong with the date and the parameters that were given, before anything is done with them."""
+        definition = self.composed.definition
+        try:
+            if definition.kind == "inference":
+                read_date(definition, self.date)
+            check_given(self.given, definition.own_parameters, lambda: self.composed.policed)
+        except InputProblems as error:
+            return error.problems
+        return ()
 
     def holding(self, date: str = "") -> AbstractContextManager[None]:
         """Hold the logical date of an inference run, so that nobody else works on it; PB975 where somebody does."""

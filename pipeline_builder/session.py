@@ -28,7 +28,7 @@ from pipeline_builder.release.outcome import with_stages
 from pipeline_builder.release.overview import nodes_of
 from pipeline_builder.release.ownership import owns_all
 from pipeline_builder.release.parameters import find_moved
-from pipeline_builder.release.planning import find_done, make_plan
+from pipeline_builder.release.planning import find_done, make_plan, plan_alone
 from pipeline_builder.release.record import RunRecord
 from pipeline_builder.release.run import Start, describe_start, find_open, go_on, resume, retry, start
 from pipeline_builder.release.unsigned import settle_unsigned
@@ -142,6 +142,15 @@ class Session(Dated):
             words.append(lines.plan_line(plan))
         return plan
 
+    def plan_alone(self) -> Plan:
+        """Compare with what is deployed alone, where what a run starts with isn't there yet."""
+        with self.stage("plan") as words:
+            definition = self.composed.definition
+            deployed = self.target.pipelines.describe_pipeline(definition.pipeline)
+            plan = plan_alone(definition, deployed, before=self.runs.pipeline())
+            words.append(lines.plan_line(plan, early=True))
+        return plan
+
     def apply(self, plan: Plan, *, force: bool = False) -> Applied:
         """Bring the definition and its code to the target."""
         from pipeline_builder.release.apply import apply
@@ -193,7 +202,7 @@ class Session(Dated):
         left = leave_whole(pipelines, plan.pipeline, definition.content, nodes, plan.predictions)
         if left:
             self.say(f"select    {left.words}")
-            self.left_whole = frozenset(definition.groups)
+            self.left_whole = left.groups
         return left
 
     def begin(
@@ -309,9 +318,14 @@ class Session(Dated):
             self.target,
             say=lambda words: self.say(f"{'retrain':<9} {words}"),
             announce=open_announcer(self.workspace),
-            unchanged=self.left_whole,
+            unchanged=self._unchanged(record),
             handles=lambda: self.names,
         )
+
+    def _unchanged(self, record: RunRecord) -> frozenset[str]:
+        """Return the groups whose models a run now would make as they are."""
+        made = {package.group for package in record.packages} if record.reused else ()
+        return self.left_whole.union(made)
 
     def scored(self, name: str) -> RunRecord:
         """Return the record of an inference run that was judged, the last one where none is named."""

@@ -48,9 +48,11 @@ def build_line(definition: Definition, *, changed: bool, new: int) -> str:
     return f"definition {definition.sha256[:12]} {state}, {_count(new, 'bundle')} written"
 
 
-def plan_line(plan: Plan) -> str:
-    """Say how much changes, and how much a run would do."""
+def plan_line(plan: Plan, *, early: bool = False) -> str:
+    """Say how much changes, and how much a run would do; not where it is too early for one."""
     what = "creates the pipeline" if plan.creates else f"{_count(len(plan.changes), 'change')}"
+    if early:
+        return f"{what}; what there is to run is not known yet"
     return f"{what}; {'nothing to run' if plan.unchanged_since else _to_do(plan)}"
 
 

@@ -16,6 +16,7 @@ from pipeline_builder.target import ObjectStore
 
 MOST_COUNTED = 4 << 30
 """Bytes of one model's data that are read only to be counted; of more the rows aren't known."""
+MOST_ROWS = 1 << 53
 FEW = "PB973"
 _FIRST = 64 << 10
 _GZIP, _BINARY = b"\x1f\x8b", b"\0"
@@ -158,6 +159,11 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def said_rows(found: object) -> int | None:
+    """Return how many rows there are by what a job's report says; None where that is no number of rows."""
+    return found if isinstance(found, int) and not isinstance(found, bool) and 0 <= found < MOST_ROWS else None
 
 
 def few_rows(rows_in: int | None, rows_out: int | None, share: float) -> str:

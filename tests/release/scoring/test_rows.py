@@ -10,7 +10,7 @@ import random
 
 import pytest
 
-from pipeline_builder.release.scoring.rows import few_rows, rows_of
+from pipeline_builder.release.scoring.rows import few_rows, rows_of, said_rows
 
 LONG = "x" * (1 << 20)
 
@@ -80,6 +80,12 @@ def test_rows_are_those_of_pythons_own_reader() -> None:
                 return super().read(min(size or 7, 7))
 
         assert rows_of(Small(file.getvalue().encode())) == 20
+
+
+@pytest.mark.parametrize("said", [None, True, -1, 3.0, "3", [3], {}, float("nan"), 10**400])
+def test_what_is_no_number_of_rows(said: object) -> None:
+    assert said_rows(said) is None
+    assert said_rows(3) == 3
 
 
 def test_too_few_predictions() -> None:
