@@ -109,7 +109,7 @@ class _Delivery:
             score = with_kept(score, day)
         except PipelineBuilderError as error:
             self.failures.append(error)
-            score = score.model_copy(update={"status": "failed", "reasons": (*score.reasons, *_said(error))})
+            score = score.model_copy(update={"status": "failed", "reasons": (*_said(error), *score.reasons)})
         return score
 
     def _publishable(self, score: ScoreRecord, to: str, about: Mapping[str, Any]) -> Publishable:
