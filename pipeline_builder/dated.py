@@ -77,7 +77,8 @@ class Dated(Several):
         self.write_record(record)
         if delivered.failures:
             self.report(record)
-            raise delivered.failures[0]
+            problems = dict.fromkeys(problem for error in delivered.failures for problem in error.problems)
+            raise type(delivered.failures[0])(*problems)
         return record
 
     def dated(self, execution: Execution) -> Execution:

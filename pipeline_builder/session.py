@@ -179,10 +179,17 @@ class Session(Dated):
     # --- from a start to a verdict
 
     def select(self, wanted: Wanted) -> Found:
-        """Limit a run to what is wanted."""
-        from pipeline_builder.release.narrowing import narrow
+        """Limit a run to what is wanted; one that scores is about a date as a whole.
 
-        found = narrow(wanted, self.target.pipelines, self.composed, self.lock, self.manifest)
+        Raises:
+            InputProblems: PB978 for steps of an inference run; those of `narrow`.
+        """
+        from pipeline_builder.release.narrowing import narrow, narrow_scores
+
+        if self.composed.definition.kind == "inference":
+            found = narrow_scores(wanted, self.composed.definition)
+        else:
+            found = narrow(wanted, self.target.pipelines, self.composed, self.lock, self.manifest)
         self.say(f"select    {found.words}")
         return found
 
