@@ -102,12 +102,25 @@ def _of_roles(context: Context, step: Step, job: WatchSection) -> dict[str, list
             found[role] = [*own[role], chosen.uri]
             rest.remove(chosen)
     answers = [one for one in rest if _predicts(context, one)]
-    if not found[PREDICTIONS] and len(answers) == 1:
-        found[PREDICTIONS] = [answers[0].uri]
+    if not found[PREDICTIONS] and answers:
+        found[PREDICTIONS] = [_only(step, answers).uri]
     others = [one for one in rest if one not in answers]
     if not found[DATA]:
         found[DATA] = [_data(context, step, others, answers)]
     return found
+
+
+def _only(step: Step, answers: list[Chained]) -> Chained:
+    """Return what a transform has predicted.
+
+    Raises:
+        InputProblems: PB967 where several have.
+    """
+    if len(answers) == 1:
+        return answers[0]
+    labels = ", ".join(f"{one.step}/{one.label}" for one in answers)
+    message = f"step '{step.name}': which predictions it reads can't be told, the chained transforms are: {labels}"
+    raise InputProblems(Problem(id="PB967", message=message, place=step.place, hint="name one with 'predictions'"))
 
 
 def _predicts(context: Context, output: Chained) -> bool:
