@@ -19,6 +19,8 @@ KINDS = frozenset([DRIFT, *SHAPE, "missing", "range", "category", "quality"])
 MOST_NAME = 80
 """Characters of a column's name that are shown."""
 _FORMAT = 1
+_MOST_NOTES = 5
+STATISTICS = frozenset(["psi", "ks", "js", "wasserstein", "chi2"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,7 @@ class Findings:
     violations: tuple[Violation, ...] = ()
     report: Mapping[str, Any] | None = None
     fault: str = ""
+    notes: tuple[str, ...] = ()
 
     def value(self, path: str) -> float | None:
         """Return the number at a path of the report; `violations.KIND` counts those, `violations.all` all."""
@@ -64,6 +67,19 @@ class Findings:
         """Tell whether a number is of the quality, which isn't known before labels have come."""
         return path.partition(".")[0] == "quality" and self.report is not None and self.report.get("quality") is None
 
+    def is_unjudged(self, path: str) -> bool:
+        """Tell whether a number is of the drift of data that are so few that it says nothing."""
+        report: Mapping[str, Any] = self.report or {}
+        first, _, rest = path.partition(".")
+        name, _, statistic = rest.rpartition(".")
+        if first == DRIFT:
+            drift = report.get(DRIFT)
+            few = isinstance(drift, dict) and bool(_number(drift.get("unjudged")))
+            return few and rest.removeprefix("max_") in STATISTICS and self.value(path) is None
+        columns = report.get("columns") if first == "columns" else {"": report.get(first)}
+        column = columns.get(name) if isinstance(columns, dict) else None
+        return statistic in STATISTICS and isinstance(column, dict) and column.get("judged") is False
+
 
 def read_findings(report: ReportEvidence) -> Findings:
     """Return what a report says, or why it says nothing that can be used: it is a job's, and may be anything."""
@@ -76,7 +92,7 @@ def read_findings(report: ReportEvidence) -> Findings:
     violations = tuple(_violations(listed))
     if len(violations) < len(listed):
         return Findings(fault=f"'{inert_line(report.uri)}' lists a violation that is none")
-    return Findings(violations=violations, report=found)
+    return Findings(violations=violations, report=found, notes=tuple(_notes(found.get("notes"))))
 
 
 def _parsed(text: str) -> Any:
@@ -98,6 +114,12 @@ def _violations(listed: list[Any]) -> Iterator[Violation]:
                 bound=_number(item.get("bound")),
                 words=_text(item, "message", 300),
             )
+
+
+def _notes(listed: Any) -> Iterator[str]:
+    for note in listed[:_MOST_NOTES] if isinstance(listed, list) else ():
+        if isinstance(note, str):
+            yield inert_line(note, 300)
 
 
 def _text(item: Mapping[str, Any], key: str, most: int = MOST_NAME) -> str:

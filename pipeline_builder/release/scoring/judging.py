@@ -166,6 +166,8 @@ def _violated(findings: Findings, score: ScoreEvidence) -> Iterator[_Found]:
         yield _Found(words=str(violation), actions=actions or (WARN,), about=about, beyond=violation.beyond)
     if not findings.violations:
         yield _Found(words="monitoring has found nothing")
+    for note in findings.notes:
+        yield _Found(words=note)
 
 
 def _mildness(violation: Violation) -> tuple[bool, float]:
@@ -177,6 +179,9 @@ def _bounded(findings: Findings, bound: ScoreBoundEvidence) -> Iterator[_Found]:
     metric = inert_line(bound.metric, 200)
     if findings.is_awaited(bound.metric):
         yield _Found(words=f"{metric} isn't known yet: no labels have come")
+        return
+    if findings.is_unjudged(bound.metric):
+        yield _Found(words=f"{metric} isn't judged: so few values may be as they are by chance")
         return
     value = findings.value(bound.metric)
     if value is None:

@@ -72,6 +72,27 @@ CASES: dict[str, tuple[ScoreEvidence, str, tuple[str, ...], tuple[str, ...], str
     "a path to nowhere trains nothing": (
         score(**gate("drift.maxpsi", max=1, then="retrain")), "scored", ("warn",), (), "no number 'drift.maxpsi'",
     ),
+    "so few that it may be chance": (
+        score(found(drift={"max_psi": None, "unjudged": 1}), **gate("drift.max_psi", max=0.1)),
+        "scored", (), (), "drift.max_psi isn't judged: so few values may be as they are by chance",
+    ),
+    "a column of so few": (
+        score(found(columns={"a.b": {"psi": 3, "judged": False}}), **gate("columns.a.b.psi", max=0.1)),
+        "scored", (), (), "columns.a.b.psi isn't judged",
+    ),
+    "predictions of so few": (
+        score(found(predictions={"psi": 3, "judged": False}), **gate("predictions.psi", max=0.1)),
+        "scored", (), (), "predictions.psi isn't judged",
+    ),
+    "their rows are counted": (
+        score(found(predictions={"psi": 3, "missing": 0.5, "judged": False}), **gate("predictions.missing", max=0.1)),
+        "blocked", ("block",), (), "predictions.missing is 0.5",
+    ),
+    "few, and a path to nowhere": (
+        score(found(drift={"max_psi": None, "unjudged": 1}), **gate("drift.maxpsi", max=0.1)),
+        "blocked", ("block",), (), "no number 'drift.maxpsi'",
+    ),
+    "what it says besides": (score(found(notes=["of 3 rows\n", 7])), "scored", (), (), "; of 3 rows"),
     "labels haven't come": (
         score(**gate("quality.auc.value", min=0.7)), "scored", (), (), "quality.auc.value isn't known yet",
     ),
