@@ -205,6 +205,10 @@ WRONG_SCORES = [
     (scoring(re.sub(r" *labels: .*\n", "        quality: {auc: 1}\n", MONITOR)), "PB204 'quality' has bounds, and 'labels' doesn't say"),
     (scoring(MONITOR + "        columns: {age: {min: 3, max: 2}}\n"), "PB204 nothing is in order: 'min' is 3, 'max' 2"),
     (scoring(MONITOR.replace("psi: 0.1", "min_rows: -1")), "PB204"),
+    (
+        scoring() + "          - {step_name: churn-Watch2, step_class: Monitor, chain_input_source_step: [churn-Score]}\n",
+        "PB968 the model 'churn' has several Monitor steps: churn-Watch, churn-Watch2",
+    ),
     (scoring(MONITOR.replace("psi: 0.1", "min_rows: yes")), "PB204"),
     (
         scoring(chained="churn-Score, churn-Again").replace(

@@ -154,6 +154,7 @@ CASES: dict[str, Case] = {
     "constant": Case(train={"data/t.csv": table(1, unit=7)}, day=day(table(2, unit=8)), watch={"drift": {"psi": 0.2}}),
     "constant stays": Case(train={"data/t.csv": table(1, unit=7)}, day=day(table(2, unit=7)), watch={"drift": {"psi": 0.2}}),
     "all null": Case(train={"data/t.csv": table(1, unit="")}, day=day(table(2, unit=3)), watch={"drift": {"psi": 0.2}}),
+    "all null stays": Case(train={"data/t.csv": table(1, unit="")}, day=day(table(2, unit=""))),
     "identities": Case(train={"data/t.csv": table(1, id=lambda n: f"user-{n}")}, day=day(table(2, id=lambda n: f"new-{n}"))),
     "leading zeros": Case(
         train={"data/t.csv": table(1, zip=lambda n: f"0{n % 3}110")}, day=day(table(2, zip=lambda n: f"0{n % 3}110")),

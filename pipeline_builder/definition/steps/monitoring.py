@@ -52,6 +52,10 @@ def compose_monitor(context: Context, step: Step) -> Mapped:
     """Return the step, with the baseline of the model's package, and a property file over its report."""
     job = step.job
     assert isinstance(job, MonitorSection)
+    if (several := context.unit_steps(step, "Monitor")) and several[0].name != step.name:
+        message = f"the model '{step.unit.name}' has several Monitor steps: {', '.join(one.name for one in several)}"
+        hint = "the gate reads one report of a model: keep one, with 'channels' of all that it is to look at"
+        raise InputProblems(Problem(id="PB968", message=message, place=step.place, hint=hint))
     reference = package_reference("baseline", step.unit.name)
     baseline: list[JSON] = [job_input(BASELINE, reference, f"{BASE}/input/{BASELINE}", job)]
     if awaited(step):

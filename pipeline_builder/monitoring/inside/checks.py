@@ -67,6 +67,8 @@ def check_column(
 
 
 def _missing(baseline: Distribution, current: Distribution, bounds: dict[str, float]) -> Iterator[dict[str, Any]]:
+    if not baseline.rows:
+        return  # nothing is known of it
     value, usual = current.missing_share, baseline.missing_share
     bound = min(1.0, usual + bounds["missing"])
     if value > bound or (value == 1.0 and usual < 1.0):

@@ -52,7 +52,7 @@ class Monitoring:
         self.bounds = Bounds(settings)
         self.min_rows = float((settings.get("drift") or {}).get("min_rows", MIN_ROWS))
         self.violations: list[dict[str, Any]] = []
-        self.by_chance: list[str] = []
+        self.by_chance: dict[str, set[str]] = {}
         self.plain = {"encoding": settings.get("encoding"), "separator": settings.get("separator")}
 
     def report(self) -> dict[str, Any]:
@@ -89,7 +89,7 @@ class Monitoring:
     def _notes(self) -> Iterator[str]:
         """Say what isn't judged, and which columns the conf has bounds of and the baseline hasn't got."""
         if self.by_chance:
-            yield f"past a bound of drift, but of so few values that it may be chance: {named(self.by_chance)}"
+            yield f"past a bound of drift, but of so few values that it may be chance: {named([*self.by_chance])}"
         unknown = sorted({*self.bounds.columns} - {*self.baseline, *self.left_out, PREDICTION})
         if self.baseline and unknown:
             yield f"'columns' has bounds of what the baseline has no column of: {named(unknown)}"
@@ -136,8 +136,8 @@ class Monitoring:
         """Say it of a column's statistics where they may be chance."""
         if not any(key in about for key in STATISTICS) or is_told(about, self.min_rows):
             return about
-        if any(drifted(name, about, self.bounds.of(name))):
-            self.by_chance.append(name)
+        for past in drifted(name, about, self.bounds.of(name)):
+            self.by_chance.setdefault(name, set()).add(past["statistic"])
         return {**about, "judged": False}
 
     def _drift(self, columns: dict[str, Any]) -> dict[str, Any]:
@@ -146,10 +146,11 @@ class Monitoring:
         if self.bounds.share is not None and share > self.bounds.share:
             message = f"{len(names)} of {len(columns)} columns have drifted"
             self.violations.append(violation("drift", message, statistic="share", value=share, bound=self.bounds.share))
-        judged = [one for one in columns.values() if "judged" not in one]
-        found: dict[str, Any] = {"columns": len(names), "share": share, "unjudged": len(columns) - len(judged)}
+        unjudged = sum("judged" in one for one in columns.values())
+        found: dict[str, Any] = {"columns": len(names), "share": share, "unjudged": unjudged}
         for statistic in STATISTICS:
-            values = [one[statistic] for one in judged if one.get(statistic) is not None]
+            those = [one for name, one in columns.items() if statistic not in self.by_chance.get(name, ())]
+            values = [one[statistic] for one in those if one.get(statistic) is not None]
             found[f"max_{statistic}"] = max(values) if values else None
         return found
 

@@ -67,18 +67,29 @@ class Findings:
         """Tell whether a number is of the quality, which isn't known before labels have come."""
         return path.partition(".")[0] == "quality" and self.report is not None and self.report.get("quality") is None
 
+    def judged(self, path: str) -> float | None:
+        """Return the number at a path; of drift that may be chance none, and of the worst that of what is none."""
+        if not self.is_unjudged(path):
+            return self.value(path)
+        statistic = path.rpartition(".")[2].removeprefix("max_")
+        columns = self._columns("columns") if path.startswith(f"{DRIFT}.") else {}
+        known = (_number(one.get(statistic)) for one in columns.values() if one.get("judged") is not False)
+        return max((value for value in known if value is not None), default=None)
+
     def is_unjudged(self, path: str) -> bool:
-        """Tell whether a number is of the drift of data that are so few that it says nothing."""
-        report: Mapping[str, Any] = self.report or {}
+        """Tell whether a number may be of the drift of data that are so few that it says nothing."""
         first, _, rest = path.partition(".")
         name, _, statistic = rest.rpartition(".")
         if first == DRIFT:
-            drift = report.get(DRIFT)
-            few = isinstance(drift, dict) and bool(_number(drift.get("unjudged")))
-            return few and rest.removeprefix("max_") in STATISTICS and self.value(path) is None
-        columns = report.get("columns") if first == "columns" else {"": report.get(first)}
-        column = columns.get(name) if isinstance(columns, dict) else None
-        return statistic in STATISTICS and isinstance(column, dict) and column.get("judged") is False
+            few = any(one.get("judged") is False for one in self._columns("columns").values())
+            return few and rest.startswith("max_") and rest.removeprefix("max_") in STATISTICS
+        return statistic in STATISTICS and self._columns(first).get(name, {}).get("judged") is False
+
+    def _columns(self, first: str) -> Mapping[str, Mapping[str, Any]]:
+        """Return the columns by name, or the predictions without any."""
+        found = self.report.get(first) if self.report else None
+        named = found if first == "columns" and isinstance(found, dict) else {"": found}
+        return {name: one for name, one in named.items() if isinstance(one, dict)}
 
 
 def read_findings(report: ReportEvidence) -> Findings:

@@ -180,10 +180,10 @@ def _bounded(findings: Findings, bound: ScoreBoundEvidence) -> Iterator[_Found]:
     if findings.is_awaited(bound.metric):
         yield _Found(words=f"{metric} isn't known yet: no labels have come")
         return
-    if findings.is_unjudged(bound.metric):
+    value = findings.judged(bound.metric)
+    if value is None and findings.is_unjudged(bound.metric):
         yield _Found(words=f"{metric} isn't judged: so few values may be as they are by chance")
         return
-    value = findings.value(bound.metric)
     if value is None:
         # A path that leads nowhere is nobody's wish to train anew.
         actions = tuple(WARN if action == RETRAIN else action for action in bound.then)
