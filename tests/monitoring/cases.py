@@ -63,6 +63,7 @@ WIDE = (
     + "\n".join(",".join(str(n % 7 + r) for n in range(60)) for r in range(20))
 )
 JSON_LINES = "".join(json.dumps({"age": n}) + "\n" for n in range(200))
+HALVES = '{"a\\ud800": "\\udc00", "b": 1}\n' * 60
 TOWNS = table(11, rows=3000, town=lambda n: f"t{n * 7 % 60}")
 SWISS = table(3).encode("utf-8").replace("Köln".encode(), "Köln".encode("latin-1"))
 
@@ -207,6 +208,9 @@ CASES: dict[str, Case] = {
     "joined json": Case(
         train={"data/a.jsonl": JSON_LINES}, watch={"prediction": "score"},
         day={"data/a.jsonl": JSON_LINES, "predictions/a.jsonl.out": "".join(json.dumps({"age": n, "SageMakerOutput": {"score": n}}) + "\n" for n in range(200))},
+    ),
+    "half a character": Case(
+        train={"data/a.jsonl": HALVES}, day={"data/a.jsonl": HALVES, "predictions/p.jsonl": '{"x\\ud800": 1, "y": 2}\n'}, watch={"prediction": "z"},
     ),
     "predictions with a name": Case(train=PLAIN, day=day(DAY, **{"predictions/day.csv.out": "prediction\n" + "cat\ndog\n" * 200})),
     "one label": Case(

@@ -86,6 +86,7 @@ FOUND: dict[str, list[tuple[str, str, str]]] = {
     "ends of lines": [],
     "mark of order": [],
     "joined json": [],
+    "half a character": [("schema", "", "unreadable")],
     "predictions with a name": [],
     "one label": [],
     "one label of who knows what": [("quality", "", "labels")],
@@ -196,6 +197,12 @@ def test_a_row_without_end_is_refused() -> None:
     file.seen = 0
     with pytest.raises(UnusableError, match="has a row, or a part of some thousands, of more than"):
         [file.read(30) for _ in range(3)]
+
+
+def test_what_is_written_is_utf_8(ended: dict[str, Ended]) -> None:
+    for name in ("statistics.json", "monitor.json"):
+        assert json.dumps(ended["half a character"].json(name), ensure_ascii=False).encode("utf-8")
+    assert r"a\ud800" in ended["half a character"].report["columns"]
 
 
 def test_quality(ended: dict[str, Ended]) -> None:

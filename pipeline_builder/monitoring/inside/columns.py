@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from typing import Any
 
 import numpy as np
 
+from .header import shortened
 from .reading import is_date, numbers_of
 from .sketch import SIZE, Sketch
 
@@ -143,10 +143,7 @@ def category(value: Any) -> str:
     text = str(value).strip()
     if text.lower() in ("true", "false"):
         return text.lower()
-    if len(text) > _LONGEST:
-        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-        return f"{text[:_LONGEST]}…{digest}"
-    return _as_number(text)
+    return _as_number(shortened(text, _LONGEST))
 
 
 def _as_number(text: str) -> str:

@@ -76,9 +76,15 @@ class Header:
 
 def label(name: str) -> str:
     """Return a column's name; a long one is its beginning and a digest."""
-    if len(name) <= _LONGEST:
-        return name
-    return f"{name[:_LONGEST]}…{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
+    return shortened(name, _LONGEST)
+
+
+def shortened(text: str, most: int) -> str:
+    """Return a text that every file can have; a long one is its beginning and a digest."""
+    known = text.encode("utf-8", "backslashreplace")  # JSON has halves of characters
+    if len(text) > most:
+        return f"{known.decode('utf-8')[:most]}…{hashlib.sha256(known).hexdigest()[:12]}"
+    return text if text.isascii() else known.decode("utf-8")
 
 
 def is_number(text: str) -> bool:
