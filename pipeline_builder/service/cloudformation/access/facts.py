@@ -137,6 +137,7 @@ def service_facts(
             prefix=settings.prefix,
             manifests=definition.manifests,
             data=(uri for uris in definition.data.values() for uri in uris),
+            awaited=definition.labels.values(),
             repositories=definition.repositories,
         ),
         fetched=fetched(manifest.repos),
