@@ -202,7 +202,7 @@ class Session(Dated):
         left = leave_whole(pipelines, plan.pipeline, definition.content, nodes, plan.predictions)
         if left:
             self.say(f"select    {left.words}")
-            self.left_whole = frozenset(definition.groups)
+            self.left_whole = left.groups
         return left
 
     def begin(
@@ -318,9 +318,14 @@ class Session(Dated):
             self.target,
             say=lambda words: self.say(f"{'retrain':<9} {words}"),
             announce=open_announcer(self.workspace),
-            unchanged=self.left_whole,
+            unchanged=self._unchanged(record),
             handles=lambda: self.names,
         )
+
+    def _unchanged(self, record: RunRecord) -> frozenset[str]:
+        """Return the groups whose models a run now would make as they are."""
+        made = {package.group for package in record.packages} if record.reused else ()
+        return self.left_whole.union(made)
 
     def scored(self, name: str) -> RunRecord:
         """Return the record of an inference run that was judged, the last one where none is named."""

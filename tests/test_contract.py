@@ -601,6 +601,10 @@ def test_an_object_is_copied(target: Target, tmp_path: Path) -> None:
     target.store.put("s3://local/from/large", b"another")
     with target.store.reading("s3://local/to/large") as body:
         assert body.read(20) + body.read(1 << 30) == content
+    for name in ("a b/ü%20+.csv", "x#y?.csv", "per%2Fcent", "a&b=c'*\".csv", "x?versionId=1"):
+        target.store.put(f"s3://local/from/{name}", name.encode())
+        target.store.copy(f"s3://local/from/{name}", f"s3://local/to/{name}")
+        assert target.store.get(f"s3://local/to/{name}") == name.encode()
     with pytest.raises(KeyError):
         target.store.copy("s3://local/from/none", "s3://local/to/none")
     with pytest.raises(KeyError), target.store.reading("s3://local/to/none"):

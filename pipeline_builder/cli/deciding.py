@@ -7,11 +7,11 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline_builder.cli.completion import models_of_the_last_run
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import accept_stubs_option, common, stubs_accepted
 from pipeline_builder.cli.output import login_name, say, show, terminal
@@ -19,20 +19,14 @@ from pipeline_builder.cli.pipelines import Answer
 from pipeline_builder.errors import PipelineBuilderError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pipeline_builder.release.promote import Decided, Decision
     from pipeline_builder.release.record import PackageRecord, RunRecord
     from pipeline_builder.session import Session
 
 
 _LONGEST_STAGE = 63
-
-
-def _models_of_the_last_run(context: click.Context, _: click.Parameter, begun: str) -> list[str]:
-    """Complete the name of a model, out of the record of the last run."""
-    from pipeline_builder.release.record import load_record
-
-    record = load_record(Path(context.params.get("build_dir") or "build", "run.json"))
-    return [package.model for package in (record.packages if record else ()) if package.model.startswith(begun)]
 
 
 class _Stage(click.ParamType[str]):
@@ -52,7 +46,7 @@ run_option = click.option("--run", metavar="EXECUTION", default="", help="The ru
 
 @main.command()
 @common
-@click.argument("models", nargs=-1, metavar="[MODEL]...", shell_complete=_models_of_the_last_run)
+@click.argument("models", nargs=-1, metavar="[MODEL]...", shell_complete=models_of_the_last_run)
 @run_option
 @click.option("--comment", default="", help="Why, for the record.")
 @again_option
@@ -89,7 +83,7 @@ def promote(
 
 @main.command()
 @common
-@click.argument("models", nargs=-1, metavar="[MODEL]...", shell_complete=_models_of_the_last_run)
+@click.argument("models", nargs=-1, metavar="[MODEL]...", shell_complete=models_of_the_last_run)
 @run_option
 @click.option("--comment", required=True, help="Why, for the record.")
 @again_option
@@ -153,7 +147,7 @@ def _copy(session: Session, record: RunRecord, models: tuple[str, ...], role: st
 
 @main.command()
 @common
-@click.argument("model", shell_complete=_models_of_the_last_run)
+@click.argument("model", shell_complete=models_of_the_last_run)
 @click.option("--comment", required=True, help="Why, for the record.")
 def rollback(session: Session, *, as_json: bool, model: str, comment: str) -> None:
     """Reject a model's champion; the approved version before it is the champion again.

@@ -14,6 +14,7 @@ from pipeline_builder.cli.deciding import show_run
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import common, isolation_option, parameters_option
 from pipeline_builder.cli.output import say, show
+from pipeline_builder.cli.pipelines import owner_of
 from pipeline_builder.errors import ExitCode, InputProblems, Problem
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def publish_command(session: Session, *, as_json: bool, execution: str, force: b
     \b
     Example: pipeline-builder publish --pipeline scoring
     """
-    one = inferring(session)
+    owner, execution = owner_of(session, session.runs.find, execution) if execution else (session, "")
+    one = inferring(owner)
     record = one.publish(one.scored(execution), force=force)
     show_run(record, one.report(record), as_json=as_json)
 
@@ -100,7 +102,7 @@ def backfill(
         one.workspace = replace(one.workspace, jobs=max(1, jobs // parallel))
     definition = one.composed.definition
     hourly = "hour" in definition.dates.values()
-    dates = dates_between(first, last, hourly=hourly, now=datetime.now(timezone.utc))
+    dates = dates_between(first.strip(), last.strip(), hourly=hourly, now=datetime.now(timezone.utc))
     work = Backfill(
         target=one.target, composed=one.composed, lock=one.lock, pipeline=one.deployed(), given=given,
         changed=changed, force=force, closed=one.closed,

@@ -64,9 +64,11 @@ def known_parts(text: str) -> tuple[str, ...]:
     return tuple(_ANY.split(text))
 
 
-def names_dates(text: str) -> bool:
-    """Tell whether a text has a placeholder of the logical date in it."""
-    return bool(_PLACEHOLDER.search(text))
+def names_whole_date(text: str, *, hourly: bool) -> bool:
+    """Tell whether a text is another one on each logical date: a part of the date alone is the same on many."""
+    named = {*_PLACEHOLDER.findall(text)}
+    day = "date" in named or {"year", "month", "day"} <= named
+    return day and ("hour" in named or not hourly)
 
 
 def template_of(value: JSON) -> str | None:

@@ -15,6 +15,7 @@ class Known:
     `name` is SageMaker's; `groups` are those that a training registers into, or whose champions an inference uses.
     `uses` has these with the stage that is asked for, empty where it is the champion. `inputs` are the addresses of
     what it reads, `labels` of what comes later, with the date's placeholders in them.
+    One that is `broken` can't be composed: nothing is known of it but its name, and what comes for it waits.
     """
 
     entry: PipelineEntry
@@ -23,6 +24,7 @@ class Known:
     uses: tuple[tuple[str, str], ...] = ()
     inputs: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    broken: bool = False
 
     @property
     def handle(self) -> str:

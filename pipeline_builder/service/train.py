@@ -88,7 +88,8 @@ def run_start(session: Session, setting: Setting, service: Waiting, minutes: flo
         _wait(session, setting, service, {"execution": early.exports["EXECUTION_ARN"], "limit": 0, "own": False})
         return early
     arn = begun.execution.arn
-    _hand_on(session, {"execution": arn, "reused": reused})
+    left: dict[str, JSON] = {"left": [*sorted(session.left_whole)]} if session.left_whole else {}
+    _hand_on(session, {"execution": arn, "reused": reused, **left})
     seconds = int(minutes * 60) if minutes else LONGEST_WAIT
     _wait(session, setting, service, {"execution": arn, "limit": seconds, "own": not begun.foreign})
     return Staged(exports={"EXECUTION_ARN": arn, "SUMMARY": describe_start(begun)})
@@ -130,7 +131,7 @@ def run_judge(session: Session, setting: Setting, eyes: Eyes, service: Waiting) 
     pipeline = session.deployed()
     if session.composed.definition.kind == "inference" and (why := _why_not(session)):
         return Staged(exports={"EXECUTION_ARN": NO_EXECUTION, "VERDICT": "nothing", "SUMMARY": why})
-    arn, reused = _handed(session, pipeline)
+    arn, reused, session.left_whole = _handed(session, pipeline)
     execution = session.target.pipelines.describe_execution(arn)
     if execution is None:
         raise RunFailed(Problem(id="PB741", message=f"the execution '{arn}' that was started is gone", hint=_ANEW))
@@ -160,12 +161,16 @@ def _why_not(session: Session) -> str:
         return ""  # which is said as of every start
 
 
-def _handed(session: Session, pipeline: DeployedPipeline) -> tuple[str, bool]:
-    """Return the execution that was started, and whether it is an earlier one; the file comes from a bucket."""
+def _handed(session: Session, pipeline: DeployedPipeline) -> tuple[str, bool, frozenset[str]]:
+    """Return the execution that was started, whether it is an earlier one, and the groups whose models were left out;
+    the file comes from a bucket.
+    """
     path = session.workspace.build / STARTED
+    left: frozenset[str] = frozenset()
     try:
         handed = json.loads(path.read_bytes())
         arn, reused = _ARN.fullmatch(handed["execution"]), handed["reused"] is True
+        left = frozenset(map(str, handed.get("left", ())))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         arn, reused = None, False
     if arn is None:
@@ -175,7 +180,7 @@ def _handed(session: Session, pipeline: DeployedPipeline) -> tuple[str, bool]:
     if not arn[0].lower().startswith(f"{pipeline.arn}/execution/".lower()):
         message = f"'{path}' names '{arn[0]}', which is no execution of the pipeline '{pipeline.name}'"
         raise InputProblems(Problem(id="PB746", message=message, hint=_ANEW))
-    return arn[0], reused
+    return arn[0], reused, left
 
 
 def _own(session: Session, setting: Setting, pipeline: DeployedPipeline) -> Execution | None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pipeline_builder.errors import Problem
     from pipeline_builder.release.apply import Applied
     from pipeline_builder.release.plan import Plan
-    from pipeline_builder.release.record import RunRecord
+    from pipeline_builder.release.record import RunRecord, ScoreRecord
 
 _MOST = 4
 """Models that a line speaks of."""
@@ -86,9 +86,15 @@ def gate_line(record: RunRecord) -> str:
 
 def publish_line(record: RunRecord, *, changed: bool) -> str:
     """Say what became of each model's scores, and where readers find them; or that nothing of it is new."""
-    words = [f"{score.model} {score.status} {score.published_to}".rstrip() for score in record.scores[:_MOST]]
+    words = [_published(score) for score in record.scores[:_MOST]]
+    failed = any(score.status == "failed" for score in record.scores)
     said = inert_line("; ".join(words)) + _more(len(record.scores)) if words else "nothing"
-    return f"{record.date} {said}{'' if changed else '; nothing changed'}"
+    return f"{record.date} {said}{'' if changed or failed else '; nothing changed'}"
+
+
+def _published(score: ScoreRecord) -> str:
+    stays = " (what was published before stays in place)" if score.kept else ""
+    return f"{score.model} {score.status} {score.published_to}".rstrip() + stays
 
 
 def _more(count: int) -> str:

@@ -136,17 +136,26 @@ def test_what_is_wrong_is_said_before_anything_runs(made: Scoring) -> None:
 
 
 def test_a_blocked_day_keeps_what_readers_see(made: Scoring) -> None:
+    made.land("2026-01-10", (1, 2, 3))
+    assert up(made, "2026-01-10").code == 0
+    first = pointer(made, "2026-01-10")
     made.land("2026-01-10", (1, 2, 3, 4))
     assert up(made, "2026-01-10").code == 0
     read = pointer(made, "2026-01-10")
     made.land("2026-01-10", FAR)
     blocked = up(made, "2026-01-10")
     assert blocked.code == 5, blocked
+    assert "churn blocked (what was published before stays in place)" in blocked.err
+    assert "published before, and still in place: s3://local/scores/dt=2026-01-10/_current.json" in blocked.out
     noted = ledger(made, "2026-01-10")
     assert (noted["status"], noted["publication"]["pointer"]) == (
         "blocked", "s3://local/scores/dt=2026-01-10/_current.json",
     )  # fmt: skip
     assert pointer(made, "2026-01-10") == read
+    made.land("2026-01-10", (1, 2, 3))  # what an earlier run has made of it is asked for now
+    back = up(made, "2026-01-10")
+    assert (back.code, "nothing changed since execution" in back.err) == (0, True), back
+    assert pointer(made, "2026-01-10")["execution"] == ledger(made, "2026-01-10")["execution"] == first["execution"]
 
 
 def test_a_backfill(made: Scoring) -> None:

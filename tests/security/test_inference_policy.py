@@ -80,6 +80,26 @@ def test_predictions_are_published_where_nobody_else_is(tmp_path: Path, to: str)
     assert [text[:5] for text in found] == ([TARGETS[to]] if TARGETS[to] else []), found
 
 
+@pytest.mark.parametrize(
+    ("address", "refused"),
+    [
+        ("s3://local/scores/", True),  # where a file of the job may have any name: dt=2026-11-29/_current.json
+        ("s3://local/scores/dt=2026-11-29", True),
+        ("s3://local/scores/dt=${date}/run=1/", True),
+        ("s3://local/scores/dt=${year}-${month}-01/", True),
+        ("https://local.s3.amazonaws.com/scores/dt=2026-11-29", True),
+        ("s3://local/scores-raw/", False),
+        ("s3://local/scores/raw/", False),
+    ],
+)
+def test_no_step_writes_what_readers_take_for_published(tmp_path: Path, address: str, refused: bool) -> None:
+    output = f"arguments: {{TransformOutput: {{S3OutputPath: '{address}'}}}}"
+    found = said(tmp_path, ("split_type: Line", f"split_type: Line\n        {output}"), publish("s3://local/scores/"))
+    words = "PB896 'churn' would publish into 's3://local/scores/', where step 'churn-Score' writes: 's3://local/scores"
+    assert [text for text in found if text.startswith("PB896")] == [text for text in found if text.startswith(words)]
+    assert any(text.startswith(words) for text in found) == refused, found
+
+
 def test_a_bucket_of_the_policy_may_be_published_to(tmp_path: Path) -> None:
     to = publish("s3://elsewhere/scores/")
     assert said(tmp_path, to, policy="policy: {write: ['s3://elsewhere/scores/*']}\n") == []

@@ -149,7 +149,7 @@ class Backfill:
             execution, self.target, self.composed, self.lock,
             planned=self.pipeline, reused=begun.origin == "unchanged", date=date,
         )  # fmt: skip
-        delivered = deliver(self.closed(record), self.composed, self.target)
+        delivered = deliver(self.closed(record), self.composed, self.target, force=record.reused)
         return _day_of(delivered.record, date, delivered.failures)
 
     def stop(self) -> None:

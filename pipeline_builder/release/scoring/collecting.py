@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline_builder.errors import InputProblems, PipelineBuilderError
 from pipeline_builder.release.record import RunRecord, ScoreRecord
 from pipeline_builder.release.scoring.outputs import Outputs, find_outputs
-from pipeline_builder.release.scoring.rows import count_rows
+from pipeline_builder.release.scoring.rows import count_rows, said_rows
 from pipeline_builder.release.scoring.witness import AskedScore, bounds_of
 from pipeline_builder.target import Target
 
@@ -115,7 +115,7 @@ def _rows(monitor: Any, outputs: Outputs, target: Target) -> tuple[int | None, i
     """Return the rows that came in and out: as monitoring has counted them, or else counted here."""
     said = monitor.get("rows") if isinstance(monitor, dict) else None
     counted = [said.get(key) if isinstance(said, dict) else None for key in ("input", "predictions")]
-    known = [n if isinstance(n, int) and not isinstance(n, bool) and n >= 0 else None for n in counted]
+    known = [said_rows(found) for found in counted]
     if not outputs.predictions:
         return known[0], known[1]
     rows_in = known[0] if known[0] is not None else _count(outputs.given, target)

@@ -12,7 +12,7 @@ from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.release.evidence import PROPERTY
 from pipeline_builder.release.parameters import data_addresses
 from pipeline_builder.release.record import ObjectRecord, RunRecord, ScoreRecord
-from pipeline_builder.release.scoring.before import delivered_before, input_digest
+from pipeline_builder.release.scoring.before import decisive_digest, delivered_before, input_digest, with_kept
 from pipeline_builder.release.scoring.ledger import (
     MOST_LISTED,
     InputGiven,
@@ -53,7 +53,7 @@ def deliver(record: RunRecord, composed: Composed, target: Target, *, force: boo
     Raises:
         PlanRefused: PB461 to PB463 where what was judged isn't what is there.
     """
-    if not force and (before := delivered_before(record, composed, target)):
+    if before := delivered_before(record, composed, target):
         return Delivered(record=before)
     execution = target.pipelines.describe_execution(record.execution)
     outputs = find_outputs(execution, target, composed.graph) if execution else {}
@@ -62,7 +62,9 @@ def deliver(record: RunRecord, composed: Composed, target: Target, *, force: boo
     listed = {model: target.store.entries(uri) for model, uri in there.items()}
     record = prove_scores(record, target)
     at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-    delivery = _Delivery(record, composed, target, outputs, listed, at, force=force)
+    ran = target.pipelines.definition_of(record.execution)
+    asked = decisive_digest(ran, composed.definition.models, record.parameters)
+    delivery = _Delivery(record, composed, target, outputs, listed, at, asked, force=force)
     scores = tuple(delivery.deliver(score) for score in record.scores)
     return Delivered(
         record=record.model_copy(update={"scores": scores}),
@@ -79,6 +81,7 @@ class _Delivery:
     outputs: Mapping[str, Outputs]
     listed: Mapping[str, Mapping[str, str]]
     at: str
+    asked: str
     force: bool = False
     failures: list[PipelineBuilderError] = field(default_factory=list)
     changed: bool = False
@@ -92,8 +95,9 @@ class _Delivery:
             if section and score.status in ("scored", "published") and score.model in self.listed:
                 publication = publish(self._publishable(score, section.to, about), self.target, force=self.force)
                 score = _published(score, publication)
-            day = self._day(score, about, publication)
-            self.changed |= write_day(self.target, day, force=self.force).published == self.at
+            day = write_day(self.target, self._day(score, about, publication), force=self.force)
+            self.changed |= day.published == self.at
+            score = with_kept(score, day)
         except PipelineBuilderError as error:
             self.failures.append(error)
             score = score.model_copy(update={"status": "failed", "reasons": (*score.reasons, *_said(error))})
@@ -154,6 +158,7 @@ class _Delivery:
             **about,
             status=score.status,
             fingerprint=self.record.fingerprint,
+            parameters=self.asked,
             monitor=_monitored(score),
             publication=publication,
             reasons=score.reasons,

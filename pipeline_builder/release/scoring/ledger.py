@@ -92,7 +92,8 @@ class Publication(_Frozen):
 
 class LedgerDay(_Frozen):
     """A model's logical date. `status` is `scored` where it is whole and the conf publishes nothing; `published` (the
-    time, ISO 8601) is when that status was written. A date that is blocked keeps what readers see.
+    time, ISO 8601) is when that status was written. A date that is blocked keeps what readers see. `parameters` is a
+    digest of the values that the run started with, of all that decide.
     """
 
     format: Literal[1] = 1
@@ -104,6 +105,7 @@ class LedgerDay(_Frozen):
     status: ScoreStatus
     definition_sha256: str
     fingerprint: str = ""
+    parameters: str = ""
     package: PackageUsed = PackageUsed()
     input: InputGiven = InputGiven()
     rows: RowCounts = RowCounts()
