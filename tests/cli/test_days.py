@@ -287,6 +287,11 @@ def test_models_by_the_hour_are_published_each_by_itself(tmp_path: Path) -> None
     scoring.change(('"s3://SMP_S3BUCKETNAME/scores/${year}/${month}/${day}/${hour}/",', "s3://SMP_S3BUCKETNAME/reach,"))
     assert scoring.call("checkout").code == 0
     assert "PB891 '2026-01-01' is a day" in scoring.call("plan", *SCORING, "--date", "2026-01-01").err
+    conf = (scoring.remote / "conf" / "inference.yaml").read_text()
+    scoring.push("conf/inference.yaml", conf.replace("reach", "renamed"))
+    assert scoring.call("checkout").code == 0
+    gone = scoring.call("publish", other.json["execution"])
+    assert (gone.code, "PB977 the conf of 'churn-scoring' has no model 'reach' any more" in gone.err) == (1, True), gone
 
 
 def test_one_date_is_worked_on_by_one(made: Scoring) -> None:

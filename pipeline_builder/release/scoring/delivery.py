@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.definition.steps.freshness import data_parameters
 from pipeline_builder.errors import InputProblems, PipelineBuilderError, Problem
+from pipeline_builder.inert import inert_line
 from pipeline_builder.release.evidence import PROPERTY
 from pipeline_builder.release.parameters import data_addresses
 from pipeline_builder.release.record import ObjectRecord, RunRecord, ScoreRecord
@@ -97,10 +98,9 @@ class _Delivery:
 
     def deliver(self, score: ScoreRecord) -> ScoreRecord:
         """Publish a model's scores, if that is to be done, and note its date."""
-        section: PublishSection | None = getattr(self.composed.graph.units[score.model].section, "publish", None)
-        about = self._about(score)
         publication = None
         try:
+            section, about = self._section(score.model), self._about(score)
             if section and score.status in ("scored", "published") and score.model in self.listed:
                 publication = publish(self._publishable(score, section.to, about), self.target, force=self.force)
                 score = _published(score, publication)
@@ -111,6 +111,15 @@ class _Delivery:
             self.failures.append(error)
             score = score.model_copy(update={"status": "failed", "reasons": (*_said(error), *score.reasons)})
         return score
+
+    def _section(self, model: str) -> PublishSection | None:
+        """Return what the conf says about a model's publication; nothing where it publishes nothing."""
+        if model not in self.composed.graph.by_unit:
+            message = f"the conf of '{self.record.pipeline}' has no model '{inert_line(model, 80)}' any more"
+            hint = "where its scores would go isn't known; of the models that it has 'up' or 'backfill' make them"
+            raise InputProblems(Problem(id="PB977", message=message, hint=hint))
+        section: PublishSection | None = getattr(self.composed.graph.units[model].section, "publish", None)
+        return section
 
     def _publishable(self, score: ScoreRecord, to: str, about: Mapping[str, Any]) -> Publishable:
         return Publishable(
