@@ -109,3 +109,12 @@ def test_a_key_without_a_name_is_no_key() -> None:
         "the key '' is not known here",
         "m.yaml:2:1",
     )
+
+
+@pytest.mark.parametrize("glob", [".", "***", "*/conf/a**", "**x/conf.yaml"])
+def test_a_pattern_that_is_none_is_said(glob: str) -> None:
+    (own,) = problems(f"pipelines: [{{name: scoring, kind: inference, config: '{glob}'}}]\n")
+    (main,) = problems(f"config: '{glob}'\n")
+    (repo,) = problems("", f"{{url: churn, config: '{glob}'}}")
+    assert {one.id for one in (own, main, repo)} == {"PB104"}
+    assert "'**' only as a whole folder" in own.message

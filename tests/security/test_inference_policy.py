@@ -146,3 +146,10 @@ def test_a_model_step_takes_no_other_package(tmp_path: Path, given: str, expecte
     step = "{step_name: churn-CreateModel, step_class: CreateModel}"
     found = said(tmp_path, (step, f"{step[:-1]}, arguments: {given}}}"))
     assert expected in {text[:5] for text in found}, found
+
+
+def test_a_section_that_is_named_publish_makes_no_publication_of_a_training(tmp_path: Path) -> None:
+    manifest = read_manifest("pipelines: [{name: training, trigger: {data: 's3://local/new/'}}]\n", "[{url: churn}]")
+    conf = TRANSFORMED.replace(*publish("s3://local/new/"), 1)
+    with pytest.raises(InputProblems, match="PB961 the section 'publish'"):
+        compose_all(tmp_path, {"churn": conf}, manifest)
