@@ -70,6 +70,7 @@ TARGETS = {
     "s3://local/landing/dt=${year}/": "",
     "s3://local/churn-training/retraining/": "PB233",
     "s3://local/other/ledger/churn/": "PB233",
+    "s3://local/pipeline-builder/": "PB233",
 }
 
 
@@ -118,6 +119,17 @@ def test_the_whole_of_what_is_read_is_no_place_to_publish_to(tmp_path: Path) -> 
     assert found == [
         "PB944 'churn' would publish into 's3://local/landing/scores/', and what lies there is read: 's3://local/landing/'"
     ]
+
+
+def test_what_the_stages_of_any_pipeline_hand_on_is_no_place_to_publish_to(tmp_path: Path) -> None:
+    """Whoever writes there runs what he likes with the role of the next stage."""
+    training = "{name: training, config: '*/conf/training.yaml'}"
+    several = PIPELINES.replace("[{", f"[{training}, {{")
+    manifest = read_manifest(several, "[{url: churn}]").narrowed("scoring")
+    for folder in ("pipeline-builder", "Pipeline-Builder-Sco/Build"):
+        conf = TRANSFORMED.replace(*publish(f"s3://local/{folder}/"), 1)
+        with pytest.raises(InputProblems, match="PB233 'churn' would publish to .* where the service keeps"):
+            compose_all(tmp_path / folder, {"churn": conf}, manifest)
 
 
 def test_no_job_writes_a_ledger_or_asks_for_a_training(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def own_folders(manifest: Manifest) -> tuple[str, ...]:
 
 def territory_of(manifest: Manifest, graph: Graph, settings: Settings) -> Territory:
     """Return whose the bucket is."""
-    artifacts = manifest.service.name[:_ARTIFACT_PREFIX]
+    artifacts = tuple(name[:_ARTIFACT_PREFIX] for name in manifest.service_names)
     return Territory(
         bucket=settings.bucket,
         pipeline=graph.pipeline,
