@@ -8,10 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.release.machines import machine_prices
 from pipeline_builder.release.outcome import with_stages
+from pipeline_builder.release.parameters import check_given
 from pipeline_builder.release.record import RunRecord, write_record
-from pipeline_builder.release.starting import Starting
+from pipeline_builder.release.starting import Starting, read_date
 from pipeline_builder.several import Several
 from pipeline_builder.views import lines
 from pipeline_builder.views.reported import days_before, write_report
@@ -36,6 +38,17 @@ class Dated(Several):
     def parameters(self) -> dict[str, str]:
         return self.starting.parameters
 
+    def find_misgiven(self) -> tuple[Problem, ...]:
+        """Return what is wrong with the date and the parameters that were given, before anything is done with them."""
+        definition = self.composed.definition
+        try:
+            if definition.kind == "inference":
+                read_date(definition, self.date)
+            check_given(self.given, definition.own_parameters, lambda: self.composed.policed)
+        except InputProblems as error:
+            return error.problems
+        return ()
+
     def holding(self, date: str = "") -> AbstractContextManager[None]:
         """Hold the logical date of an inference run, so that nobody else works on it; PB975 where somebody does."""
         definition = self.composed.definition
@@ -45,8 +58,10 @@ class Dated(Several):
 
         return hold_day(self.target, definition.pipeline, date or self.starting.logical_date)
 
-    def publish(self, record: RunRecord, *, force: bool = False) -> RunRecord:
+    def publish(self, record: RunRecord, *, force: bool | None = None) -> RunRecord:
         """Publish what an inference run has scored and the gate has passed, and note its date in the ledger.
+
+        A run that stands for what was asked for just now takes the place of later ones, another only with `force`.
 
         Raises:
             PipelineBuilderError: what kept a model's scores from it; the others are published by then.
@@ -56,13 +71,14 @@ class Dated(Several):
         from pipeline_builder.release.scoring.delivery import deliver
 
         with self.holding(record.date), self.stage("publish") as words:
-            delivered = deliver(record, self.composed, self.target, force=force)
+            delivered = deliver(record, self.composed, self.target, force=record.reused if force is None else force)
             record = with_stages(delivered.record, self.seconds)
             words.append(lines.publish_line(record, changed=delivered.changed))
         self.write_record(record)
         if delivered.failures:
             self.report(record)
-            raise delivered.failures[0]
+            problems = dict.fromkeys(problem for error in delivered.failures for problem in error.problems)
+            raise type(delivered.failures[0])(*problems)
         return record
 
     def dated(self, execution: Execution) -> Execution:

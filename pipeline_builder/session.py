@@ -28,7 +28,7 @@ from pipeline_builder.release.outcome import with_stages
 from pipeline_builder.release.overview import nodes_of
 from pipeline_builder.release.ownership import owns_all
 from pipeline_builder.release.parameters import find_moved
-from pipeline_builder.release.planning import find_done, make_plan
+from pipeline_builder.release.planning import find_done, make_plan, plan_alone
 from pipeline_builder.release.record import RunRecord
 from pipeline_builder.release.run import Start, describe_start, find_open, go_on, resume, retry, start
 from pipeline_builder.release.unsigned import settle_unsigned
@@ -101,7 +101,9 @@ class Session(Dated):
         """Look whether the target has what the definition needs; return the warnings, or raise every finding."""
         with self.stage("preflight") as words:
             composed = self.composed
-            found = (*self.target.preflight(composed.definition.content), *self.starting.find_unusable())
+            unusable = self.starting.find_unusable()
+            images = () if unusable else self.starting.images
+            found = (*self.target.preflight(composed.definition.content, images), *unusable)
             found = self._placed(found)
             if any(not problem.warning for problem in found):
                 raise InputProblems(*found)
@@ -140,6 +142,15 @@ class Session(Dated):
             words.append(lines.plan_line(plan))
         return plan
 
+    def plan_alone(self) -> Plan:
+        """Compare with what is deployed alone, where what a run starts with isn't there yet."""
+        with self.stage("plan") as words:
+            definition = self.composed.definition
+            deployed = self.target.pipelines.describe_pipeline(definition.pipeline)
+            plan = plan_alone(definition, deployed, before=self.runs.pipeline())
+            words.append(lines.plan_line(plan, early=True))
+        return plan
+
     def apply(self, plan: Plan, *, force: bool = False) -> Applied:
         """Bring the definition and its code to the target."""
         from pipeline_builder.release.apply import apply
@@ -168,10 +179,17 @@ class Session(Dated):
     # --- from a start to a verdict
 
     def select(self, wanted: Wanted) -> Found:
-        """Limit a run to what is wanted."""
-        from pipeline_builder.release.narrowing import narrow
+        """Limit a run to what is wanted; one that scores is about a date as a whole.
 
-        found = narrow(wanted, self.target.pipelines, self.composed, self.lock, self.manifest)
+        Raises:
+            InputProblems: PB978 for steps of an inference run; those of `narrow`.
+        """
+        from pipeline_builder.release.narrowing import narrow, narrow_scores
+
+        if self.composed.definition.kind == "inference":
+            found = narrow_scores(wanted, self.composed.definition)
+        else:
+            found = narrow(wanted, self.target.pipelines, self.composed, self.lock, self.manifest)
         self.say(f"select    {found.words}")
         return found
 
@@ -191,7 +209,7 @@ class Session(Dated):
         left = leave_whole(pipelines, plan.pipeline, definition.content, nodes, plan.predictions)
         if left:
             self.say(f"select    {left.words}")
-            self.left_whole = frozenset(definition.groups)
+            self.left_whole = left.groups
         return left
 
     def begin(
@@ -307,9 +325,14 @@ class Session(Dated):
             self.target,
             say=lambda words: self.say(f"{'retrain':<9} {words}"),
             announce=open_announcer(self.workspace),
-            unchanged=self.left_whole,
+            unchanged=self._unchanged(record),
             handles=lambda: self.names,
         )
+
+    def _unchanged(self, record: RunRecord) -> frozenset[str]:
+        """Return the groups whose models a run now would make as they are."""
+        made = {package.group for package in record.packages} if record.reused else ()
+        return self.left_whole.union(made)
 
     def scored(self, name: str) -> RunRecord:
         """Return the record of an inference run that was judged, the last one where none is named."""

@@ -97,7 +97,6 @@ class Several(Opened):
     @cached_property
     def names(self) -> Mapping[str, str]:
         """What each of the manifest's pipelines is called at SageMaker: as its confs have it, or its last run."""
-        from pipeline_builder.conf.naming import read_names
         from pipeline_builder.release.record import load_record
 
         found: dict[str, str] = {}
@@ -105,8 +104,22 @@ class Several(Opened):
             build = self.workspace.narrowed(self.manifest.narrowed(entry.name).narrowed_to).build
             if saved := load_record(build / RUN):
                 found[entry.name] = saved.pipeline
+        return found | dict(self.confs_names)
+
+    @cached_property
+    def confs_names(self) -> Mapping[str, str]:
+        """What the confs call them."""
+        from pipeline_builder.conf.naming import read_names
+
         read = read_names(self.manifest, root=self.workspace.root, values=self.workspace.values)
-        return found | {handle: named.name for handle, named in read.items()}
+        return {handle: named.name for handle, named in read.items()}
+
+    def is_anothers(self, pipeline: str) -> bool:
+        """Tell whether SageMaker has another pipeline of the manifest under this name; without a manifest none."""
+        if not (self.several or self.named):
+            return False
+        handle = next((handle for handle, name in self.confs_names.items() if name == pipeline), "")
+        return handle not in ("", self.manifest.entry.name)
 
     def pipelines_of_runs(self) -> tuple[str, ...] | None:
         """Return the names of the pipelines whose executions are meant; None where those of all are that there are."""
@@ -116,12 +129,16 @@ class Several(Opened):
 
 
 def find_rings(several: Iterable[Opened]) -> tuple[Problem, ...]:
-    """Return what pipelines write that starts them again through each other, by data that they are started for."""
+    """Return what pipelines write that starts them again through each other, by data that they are started for, or that
+    comes to where another one publishes.
+    """
     opened = tuple(several)
-    if sum(bool(one.manifest.entry.trigger.data) for one in opened) < 2:
-        return ()  # what starts a pipeline again by itself is said when it is composed
-    from pipeline_builder.definition.policy.landing import Written, find_loops
+    entries = [one.manifest.entry for one in opened]
+    if len(opened) < 2 or not any(entry.is_inference or entry.trigger.data for entry in entries):
+        return ()  # what one does to itself is said when it is composed
+    from pipeline_builder.definition.policy.landing import Written, find_crossings, find_loops
     from pipeline_builder.definition.policy.policy import outputs_of
 
     written = [Written(entry=one.manifest.entry, outputs=outputs_of(one.composed.policed)) for one in opened]
-    return tuple(find_loops(written))
+    loops = find_loops(written) if sum(bool(entry.trigger.data) for entry in entries) > 1 else ()
+    return (*loops, *find_crossings(written))

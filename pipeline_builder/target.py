@@ -316,6 +316,10 @@ class ModelRegistry(Protocol):
         """
         ...
 
+    def set_stage(self, arn: str, stage: str, status: str, *, description: str) -> None:
+        """Set the stage of a package's life cycle, and its status there; the same again changes nothing."""
+        ...
+
     def copy_package(self, arn: str, role: str) -> str:
         """Copy a package into the group of the same name in another account, as that account's role (its ARN); return
         the copy's ARN. Again, it finds the copy.
@@ -335,8 +339,8 @@ def decided_meanwhile(package: ModelPackage) -> PlanRefused:
     return PlanRefused(Problem(id="PB481", message=message, hint="nothing of it was overwritten"))
 
 
-def _no_findings(definition: bytes) -> tuple[Problem, ...]:
-    del definition
+def _no_findings(definition: bytes, images: Iterable[str]) -> tuple[Problem, ...]:
+    del definition, images
     return ()
 
 
@@ -344,11 +348,12 @@ def _no_findings(definition: bytes) -> tuple[Problem, ...]:
 class Target:
     """One of the two places where a pipeline can live. `warnings` are said once, before anything starts.
 
-    `preflight` looks whether the place has what a definition needs, and returns every finding. `bucket` keeps what is
-    ours, below `prefix`: definitions, code, evidence. `image_digest` returns the digest that an image's address stands
-    for now, empty where it can't be told; None where no image is run. `settled` returns the
-    stamp of each object, empty where there is none, if these tell it from any other that could lie there and it hasn't
-    changed since a time (seconds since 1970); it is None where only reading tells.
+    `preflight` looks whether the place has what a definition needs, and images beside it (those of model packages that
+    it names), and returns every finding. `bucket` keeps what is ours, below `prefix`: definitions, code, evidence.
+    `image_digest` returns the digest that an image's address stands for now, empty where it can't be told; None where
+    no image is run. `settled` returns the stamp of each object, empty where there is none, if these tell it from any
+    other that could lie there and it hasn't changed since a time (seconds since 1970); it is None where only reading
+    tells.
     """
 
     name: str
@@ -356,7 +361,7 @@ class Target:
     store: ObjectStore
     registry: ModelRegistry
     warnings: tuple[str, ...] = ()
-    preflight: Callable[[bytes], tuple[Problem, ...]] = _no_findings
+    preflight: Callable[[bytes, Iterable[str]], tuple[Problem, ...]] = _no_findings
     bucket: str = "local"
     prefix: str = ""
     image_digest: Callable[[str], str] | None = None

@@ -36,6 +36,8 @@ REPORT = "report.html"
 JUNIT = "junit.xml"
 BUNDLES = "bundles"
 PIPELINES = "pipelines"
+HANDED_ON = frozenset([DEFINITION, PLAN, RUN, APPLIED, REPORT, JUNIT])
+"""What the stages of one pipeline hand on, in its build folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import IO, Any
@@ -68,15 +69,16 @@ def kill_backfill(scoring: Scoring, days: int, kills: int, chance: random.Random
     shutil.copytree(kept, scoring.root, symlinks=True)
     shutil.rmtree(kept)
     ended: Counter[str] = Counter()
-    for number in range(kills):
-        steps = days * 3 * (number + 1) // (kills + 1)
-        how = _killed(scoring, asked, steps, chance, way=number % 3)
-        ended[how] += 1
-        print(f"kill {number + 1}: {how}, at {_steps_done(scoring)} steps of {days * 3}", flush=True)
-    interrupted = {how for how in ended if how.startswith("ended")} - {f"ended with {whole.code}", "ended with 130"}
-    last = scoring.run(*asked, "--json")
+    with _followed(scoring) as wrong:
+        for number in range(kills):
+            steps = days * 3 * (number + 1) // (kills + 1)
+            how = _killed(scoring, asked, steps, chance, way=number % 3)
+            ended[how] += 1
+            print(f"kill {number + 1}: {how}, at {_steps_done(scoring)} steps of {days * 3}", flush=True)
+        interrupted = {how for how in ended if how.startswith("ended")} - {f"ended with {whole.code}", "ended with 130"}
+        last = scoring.run(*asked, "--json")
     print(f"ended: {dict(ended)}; then with {last.code}", flush=True)
-    wrong = [f"interrupted, it {how}" for how in interrupted]
+    wrong += [f"interrupted, it {how}" for how in interrupted]
     if last.code != whole.code:
         wrong.append(f"it ends with {last.code}, undisturbed with {whole.code}: {last.err[-500:]}")
     if (outcome := _outcome(scoring)) != expected:
@@ -98,10 +100,45 @@ def _outcome(scoring: Scoring) -> dict[str, Any]:
         found[day["date"]] = (day["status"], day["rows"])
         pointer = scoring.object(f"scores/dt={day['date']}/_current.json")
         if pointer.exists():
-            manifest = json.loads(pointer.read_text())["manifest"].removeprefix("s3://local/")
-            listed = json.loads(scoring.object(manifest).read_text())["objects"]
-            found[f"{day['date']} read"] = [scoring.object(one["uri"][11:]).read_text() for one in listed]
+            found[f"{day['date']} read"] = _read(scoring, pointer)
     return found
+
+
+def _read(scoring: Scoring, pointer: Path) -> list[str]:
+    """Return what a reader finds who follows a pointer."""
+    read = json.loads(pointer.read_text())
+    listed = json.loads(scoring.object(read["manifest"].removeprefix("s3://local/")).read_text())["objects"]
+    contents = [scoring.object(one["uri"][11:]).read_text() for one in listed]
+    found = [sum(map(len, contents)), sum(len(content.splitlines()) for content in contents), len(contents)]
+    if found != [read["bytes"], read["rows"]["predictions"], read["objects"]]:
+        raise ValueError(f"{found} is not what it says")
+    return contents
+
+
+@contextlib.contextmanager
+def _followed(scoring: Scoring) -> Iterator[list[str]]:
+    """Let a reader follow all pointers again and again meanwhile; what it says is wrong with what it reads."""
+    wrong: list[str] = []
+    ended = threading.Event()
+
+    def read(pointer: Path) -> None:
+        try:
+            _read(scoring, pointer)
+        except (OSError, ValueError, KeyError) as error:
+            wrong.append(f"a reader of {pointer.parent.name} finds: {error}")
+
+    def look() -> None:
+        while not ended.wait(0.05):
+            for pointer in scoring.object("scores").glob("dt=*/_current.json"):
+                read(pointer)
+
+    reader = threading.Thread(target=look)
+    reader.start()
+    try:
+        yield wrong
+    finally:
+        ended.set()
+        reader.join()
 
 
 def _killed(scoring: Scoring, asked: tuple[str, ...], steps: int, chance: random.Random, *, way: int) -> str:

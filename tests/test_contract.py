@@ -601,6 +601,10 @@ def test_an_object_is_copied(target: Target, tmp_path: Path) -> None:
     target.store.put("s3://local/from/large", b"another")
     with target.store.reading("s3://local/to/large") as body:
         assert body.read(20) + body.read(1 << 30) == content
+    for name in ("a b/ü%20+.csv", "x#y?.csv", "per%2Fcent", "a&b=c'*\".csv", "x?versionId=1"):
+        target.store.put(f"s3://local/from/{name}", name.encode())
+        target.store.copy(f"s3://local/from/{name}", f"s3://local/to/{name}")
+        assert target.store.get(f"s3://local/to/{name}") == name.encode()
     with pytest.raises(KeyError):
         target.store.copy("s3://local/from/none", "s3://local/to/none")
     with pytest.raises(KeyError), target.store.reading("s3://local/to/none"):
@@ -685,6 +689,21 @@ def test_approval(target: Target) -> None:
         package.arn, ApprovalStatus.REJECTED, description="worse", metadata={}, by="ada"
     )
     assert (rejected.status, rejected.metadata["decided"]) == (ApprovalStatus.REJECTED, "yes")
+
+
+def test_a_stage_of_the_life_cycle(target: Target) -> None:
+    """It says nothing of the approval, which stays as it is."""
+    register(target, times=2)
+    newest, other = target.registry.list_packages("g")
+    target.registry.set_approval(newest.arn, ApprovalStatus.APPROVED, description="fine", metadata={}, by="ada")
+    for _ in range(2):
+        target.registry.set_stage(newest.arn, "production", "Approved", description="by ada")
+    target.registry.set_stage(other.arn, "production", "Replaced", description="")
+    assert [(p.stage, p.stage_status, p.status) for p in target.registry.list_packages("g")] == [
+        ("production", "Approved", ApprovalStatus.APPROVED), ("production", "Replaced", ApprovalStatus.PENDING),
+    ]  # fmt: skip
+    found = target.registry.describe_package(newest.arn)
+    assert (found.stage, found.stage_status, found.approval_description) == ("production", "Approved", "fine")
 
 
 def test_a_package_that_is_not_there(target: Target) -> None:

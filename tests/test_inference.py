@@ -82,6 +82,21 @@ def the_step_cache_knows_the_package(scoring: Scoring) -> None:
     assert hits == {"churn-CreateModel": False, "churn-Score": True, "churn-Watch": False}
 
 
+def a_stage_is_what_a_person_puts_into_it(scoring: Scoring) -> None:
+    scoring.change(("model: {group: churn}", "model: {group: churn, stage: production}"))
+    done = score(scoring)
+    assert "PB966 no version of 'churn' is in the stage 'production'" in done.err
+    assert "hint: put one there: 'pipeline-builder promote churn/VERSION --stage production'" in done.err
+    done = scoring.run("promote", "churn/1", "--stage", "production")
+    assert (done.code, "churn version 1 in 'production'" in done.err) == (0, True), done.err
+    assert "uses      churn: 'churn' version 1, in stage 'production'" in score(scoring).err
+    done = scoring.run("promote", "churn", "--stage", "production")
+    assert "churn version 2 in 'production', in the place of version 1" in done.err, done.err
+    assert "uses      churn: 'churn' version 2, in stage 'production'" in score(scoring).err
+    assert scoring.run("promote", "churn", "--stage", "-x").code == 2
+    scoring.change(("model: {group: churn, stage: production}", "model: {group: churn}"))
+
+
 def bytes_that_have_moved_since_the_approval_are_not_used(scoring: Scoring) -> None:
     execution = scoring.record()["execution"]
     for archive in scoring.object("churn-training").rglob("model.tar.gz"):
@@ -101,6 +116,7 @@ def test_the_life_of_an_inference_pipeline(tmp_path: Path) -> None:
     a_plan_says_what_a_run_would_use(made)
     a_promotion_changes_no_byte_and_the_next_run_uses_it(made)
     the_step_cache_knows_the_package(made)
+    a_stage_is_what_a_person_puts_into_it(made)
     bytes_that_have_moved_since_the_approval_are_not_used(made)
 
 

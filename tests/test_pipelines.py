@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -75,9 +77,12 @@ def test_each_command_has_an_answer_of_both_and_with_a_name_of_that_one(ran: Sco
     assert {name: one["changed"] for name, one in pipelines(ran, "apply").items()} == dict.fromkeys(built, False)
     assert "\nscoring: churn-scoring\n" in ran.call("graph").out
     assert "training: " not in ran.call("graph", "--pipeline", "scoring").out
-    drawing = ran.call("graph", "--format", "svg")
-    assert (drawing.code, "name it with --pipeline (training, scoring)" in drawing.err) == (2, True)
-    assert ran.call("graph", "--format", "svg", "--pipeline", "scoring").code == 0
+    for form, a_step in (("svg", "<rect x="), ("mermaid", "<br/>"), ("dot", "[label=")):
+        drawing = ran.call("graph", "--format", form)
+        assert (drawing.code, drawing.err) == (0, "")
+        assert drawing.out.count(a_step) == 6
+        assert all(title in drawing.out for title in ("training", "churn-training", "scoring", "churn-scoring"))
+        assert "churn-training" not in ran.call("graph", "--format", form, "--pipeline", "scoring").out
 
 
 def test_code_lock_and_images_are_shared_and_no_build_takes_the_others_bundles(ran: Scoring) -> None:
@@ -249,6 +254,43 @@ def test_plans_of_several_pipelines_bind_each(ran: Scoring) -> None:
     assert [*applied] == ["scoring"]
     (ran.root / "none.json").write_text('{"pipelines": {}}')
     assert "PB424" in ran.call("apply", "none.json").err
+    plans = json.loads((ran.root / "plans.json").read_text())["pipelines"]
+    taken_out = {**plans, "old": {**plans["scoring"], "pipeline": "churn-old"}}
+    (ran.root / "more.json").write_text(json.dumps({"pipelines": taken_out}))
+    refused = ran.call("apply", "more.json")
+    assert (refused.code, "'churn-old', which the manifest doesn't have" in refused.err) == (1, True)
+    assert "apply  " not in refused.err
+    assert ran.call("apply", "more.json", "--pipeline", "scoring").code == 0
+
+
+def test_what_is_given_wrongly_keeps_all_from_running(ran: Scoring) -> None:
+    """A training of hours is no place to wait for this."""
+    before = ran.call("history", "--json").json["executions"]
+    for arguments, problem in (
+        (("--date", "tomorrow"), "PB891"), (("--parameter", "epoch=2"), "PB505"), (("--parameter", "LogicalDate=2"), "PB505"),
+        (("--stub", f"nobody={ran.root / 'model_repos.yaml'}"), "PB274"),
+    ):  # fmt: skip
+        ended = ran.call("run", "--rerun", *arguments)
+        assert (ended.code, ended.err.count(f"{problem} ")) == (1, 1), ended.err
+    assert ran.call("history", "--json").json["executions"] == before
+
+
+def test_one_that_takes_too_long_doesnt_keep_the_other(ran: Scoring) -> None:
+    ended = ran.run("run", "--rerun", "--timeout", "0.0001", "--json")
+    both = ended.json["pipelines"]
+    assert ended.code == 5
+    assert [one["problems"][0]["id"] for one in both.values()] == ["PB444", "PB444"]
+
+
+def test_names_are_completed(ran: Scoring) -> None:
+    words = {"COMP_WORDS": "pipeline-builder up --pipeline s", "COMP_CWORD": "3"}
+    code = "import sys; from pipeline_builder.cli.group import main; main(prog_name='pipeline-builder')"
+    code = f"import pipeline_builder.cli.boundary, pipeline_builder.cli; {code}"
+    environment = ran.environment(_PIPELINE_BUILDER_COMPLETE="bash_complete", **words)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ran.root, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == ["plain,scoring"], done.stderr
 
 
 def test_a_state_of_one_pipeline_goes_on_when_a_second_comes(tmp_path: Path) -> None:
@@ -265,6 +307,30 @@ def test_a_state_of_one_pipeline_goes_on_when_a_second_comes(tmp_path: Path) -> 
     both = json.loads(after.out)["pipelines"]
     assert (both["training"]["execution"], both["training"]["reused"]) == (execution, True)
     assert both["scoring"]["status"] == "Succeeded"
+
+
+def test_another_main_pipeline_takes_no_others_record(ran: Scoring, pushed: Scoring) -> None:
+    remote, manifest = pushed.root / "remotes" / "churn", ran.root / "model_repos.yaml"
+    (remote / "conf" / "price.yaml").write_text(TRAINING.replace("churn", "price"))
+    commit(remote, "another")
+    text = manifest.read_text()
+    manifest.write_text(
+        text.replace("  - {name: training}", "  - {name: price, config: '*/conf/price.yaml'}\n  - {name: training}")
+    )
+    try:
+        assert pushed.call("checkout").code == 0
+        assert [*pipelines(pushed, "report")] == ["training", "scoring"]
+        assert "PB440" in pushed.call("report", "--pipeline", "price").err
+        assert "churn-training" in (ran.root / "build/pipelines/training/report.html").read_text()
+        # What is taken out leaves its folder, and gc takes it.
+        manifest.write_text(f"{text}  keep: {{days: 0}}\n".replace("  - {name: scoring, kind: inference}\n", ""))
+        left = {
+            item["name"] for item in pushed.call("gc", "--dry-run", "--json").json["items"] if item["kind"] == "builds"
+        }
+        assert left == {"scoring", "training"}
+    finally:
+        manifest.write_text(text)
+        shutil.rmtree(ran.root / "build/pipelines/training")
 
 
 def test_a_watch_runs_all_for_a_push_and_a_broken_one_doesnt_keep_the_other(pushed: Scoring) -> None:
@@ -298,3 +364,11 @@ def test_what_fails_for_one_doesnt_keep_the_other_and_retry_means_what_failed(pu
     assert pushed.record("scoring")["scores"][0]["status"] == "published"
     again = pushed.run("retry", "--json")  # the newest execution is the other's, which has nothing left to do
     assert (again.code, json.loads(again.out)["execution"]) == (5, both["training"]["execution"])
+
+
+def test_a_step_of_the_pipeline_that_trains_is_missed_by_no_other(checked_out: Scoring) -> None:
+    manifest = checked_out.root / "model_repos.yaml"
+    manifest.write_text(MANIFEST.replace("local:\n", "local:\n  interrupt: {churn-Train: 1, churn-Trian: 1}\n"))
+    ended = checked_out.call("validate")
+    assert (ended.code, ended.err.count("PB571")) == (0, 2)  # that isn't on a spot machine, and that isn't there
+    assert "did you mean 'churn-Train'" in ended.err or "known here: churn-" in ended.err

@@ -97,12 +97,13 @@ class Workspace:
         """
         out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
         handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+        wanted = self.environment(**environment)  # which may look at what there is
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
             patch.chdir(self.root)
             patch.setattr(sys, "stdin", io.StringIO())
             for name in os.environ:
                 patch.delenv(name)
-            for name, value in self.environment(**environment).items():
+            for name, value in wanted.items():
                 patch.setenv(name, value)
             try:
                 code = run(list(arguments))

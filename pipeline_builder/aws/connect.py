@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.images import image_digest
@@ -45,14 +45,15 @@ def open_aws_target(settings: AwsSettings, *, aws: Aws | None = None, clock: Clo
         pipelines=SageMakerPipelines(aws, store, shared, clock=clock),
         store=store,
         registry=SageMakerRegistry(aws, settings.tags),
-        preflight=lambda definition: preflight(aws, _needs(definition, settings)),
+        preflight=lambda definition, images: preflight(aws, _needs(definition, images, settings)),
         bucket=settings.bucket,
         prefix=settings.prefix,
         image_digest=lambda image: image_digest(aws, image),
     )
 
 
-def _needs(definition: bytes, settings: AwsSettings) -> Needs:
-    return needs_of(
+def _needs(definition: bytes, images: Iterable[str], settings: AwsSettings) -> Needs:
+    found = needs_of(
         definition, role=settings.role, bucket=settings.bucket, region=settings.region, kms_key=settings.kms_key
     )
+    return replace(found, images=found.images | {*images})

@@ -11,10 +11,8 @@ _DENIED = "PB704"
 
 
 def find_silent(aws: Aws, buckets: Mapping[str, Place | None]) -> Iterator[Problem]:
-    """Yield PB983 for each bucket that sends no events to EventBridge, or of which that can't be told.
-
-    Raises:
-        OutsideFailure: PB701 to PB707, where it isn't a permission that is missing.
+    """Yield PB983 for each bucket that sends no events to EventBridge, or of which that can't be told: whatever keeps
+    this look from being had, it keeps nothing else from being done.
     """
     for bucket, place in buckets.items():
         if why := _why_silent(aws, bucket):
@@ -30,9 +28,9 @@ def _why_silent(aws: Aws, bucket: str) -> str:
     except NotFoundError:
         return "is not there, so that no data of it starts anything"
     except OutsideFailure as error:
-        if error.problems[0].id != _DENIED:
-            raise
-        return "may not be asked whether it sends its events to EventBridge: if not, new data starts nothing"
+        why = error.problems[0]
+        may = "may not be asked" if why.id == _DENIED else f"can't be asked ({why.message})"
+        return f"{may} whether it sends its events to EventBridge: if not, new data starts nothing"
     if "EventBridgeConfiguration" in found:
         return ""
     return "doesn't send its events to EventBridge, so that new data starts nothing"

@@ -141,6 +141,15 @@ class SageMakerRegistry:
             raise decided_meanwhile(written)
         return written
 
+    def set_stage(self, arn: str, stage: str, status: str, *, description: str) -> None:
+        """Set the stage; that a package is approved is another matter, and stays as it is."""
+        found = self.describe_package(arn)
+        if (found.stage, found.stage_status) == (stage, status):
+            return
+        shown = description[:_DESCRIPTION]
+        cycle = {"Stage": stage, "StageStatus": status, **({"StageDescription": shown} if shown else {})}
+        self._call("update_model_package", ModelPackageArn=arn, ModelLifeCycle=cycle)
+
     def copy_package(self, arn: str, role: str) -> str:
         """Copy a package into another account; what that account reads the artifact with is its own matter."""
         return copy_package(self._aws, arn, role, region=self._aws.region)

@@ -59,7 +59,7 @@ def _session(loaded: Loaded) -> Session:
 
 
 def _known(loaded: Loaded) -> tuple[Known, ...]:
-    """Return what the confs say of each pipeline; of one that can't be composed only what it is called."""
+    """Return what the confs say of each pipeline; of one that can't be composed that it is so."""
     from pipeline_builder.gitops.confs import known_of
     from pipeline_builder.gitops.due import Known
 
@@ -75,7 +75,7 @@ def _known(loaded: Loaded) -> tuple[Known, ...]:
             except InputProblems:
                 pass  # which its run says
         if name:
-            found.append(Known(entry=entry, name=name))
+            found.append(Known(entry=entry, name=name, broken=entry.is_inference))
     return tuple(found)
 
 

@@ -18,7 +18,7 @@ from pipeline_builder.cli.options import (
     parameters_option,
 )
 from pipeline_builder.cli.output import coloured, show
-from pipeline_builder.cli.pipelines import Answer, answer_each
+from pipeline_builder.cli.pipelines import Answer, Answers, answer_each, prepare
 from pipeline_builder.errors import ExitCode, InputProblems
 
 if TYPE_CHECKING:
@@ -92,24 +92,31 @@ def graph(session: Session, *, as_json: bool, form: str) -> None:
     from dataclasses import asdict
 
     from pipeline_builder.release.overview import nodes_of, parameters_of
-    from pipeline_builder.views import drawing
+    from pipeline_builder.views import drawing, drawings
     from pipeline_builder.views.parameters import render_parameters
     from pipeline_builder.views.uses import render_uses
 
     draw = {"mermaid": drawing.render_mermaid, "dot": drawing.render_dot, "svg": drawing.render_image}
-    if session.several and form in draw:
-        names = ", ".join(entry.name for entry in session.manifest.pipelines)
-        raise click.UsageError(f"a drawing is of one pipeline: name it with --pipeline ({names})")
+    if session.several and form in draw and not as_json:
+        draw_all = {"mermaid": drawings.render_mermaid, "dot": drawings.render_dot, "svg": drawings.render_image}
+        graphs = {title(one): nodes_of(one.composed) for one in prepare(session, Answers(as_json=False))}
+        show(None, as_json=False, text=draw_all[form](graphs))
+        return
 
     def drawn(one: Session) -> Answer:
         nodes = nodes_of(one.composed)
         text = draw[form](nodes) if form in draw else drawing.render_text(nodes)
         definition = one.composed.definition
         listed = render_uses(definition) + render_parameters(parameters_of(one.composed)) if form == "text" else ""
-        title = f"{one.manifest.entry.name}: {one.composed.definition.pipeline}\n" if session.several else ""
-        return Answer(result=[asdict(node) for node in nodes], text=f"{title}{text}{listed}")
+        head = f"{title(one)}\n" if session.several else ""
+        return Answer(result=[asdict(node) for node in nodes], text=f"{head}{text}{listed}")
 
     answer_each(session, drawn, as_json=as_json or form == "json")
+
+
+def title(one: Session) -> str:
+    """Return what stands above the graph of one of several pipelines."""
+    return f"{one.manifest.entry.name}: {one.composed.definition.pipeline}"
 
 
 @main.command()
@@ -183,9 +190,11 @@ def apply(session: Session, *, as_json: bool, plan_file: Path | None, force: boo
     \b
     Example: pipeline-builder apply plan.json
     """
-    from pipeline_builder.release.plan_files import load_plans
+    from pipeline_builder.release.plan_files import load_plans, refuse_unbound
 
     plans = {plan.pipeline: plan for plan in load_plans(plan_file)} if plan_file else None
+    if plan_file and plans and not session.named:
+        refuse_unbound(plan_file, plans, frozenset(session.names.values()))
 
     def applied(one: Session) -> Answer:
         one.build()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline_builder.cli.completion import models_of_the_last_run
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import accept_stubs_option, common, stubs_accepted
 from pipeline_builder.cli.output import login_name, say, show, terminal
@@ -18,17 +19,25 @@ from pipeline_builder.cli.pipelines import Answer
 from pipeline_builder.errors import PipelineBuilderError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pipeline_builder.release.promote import Decided, Decision
     from pipeline_builder.release.record import PackageRecord, RunRecord
     from pipeline_builder.session import Session
 
 
-def _models_of_the_last_run(context: click.Context, _: click.Parameter, begun: str) -> list[str]:
-    """Complete the name of a model, out of the record of the last run."""
-    from pipeline_builder.release.record import load_record
+_LONGEST_STAGE = 63
 
-    record = load_record(Path(context.params.get("build_dir") or "build", "run.json"))
-    return [package.model for package in (record.packages if record else ()) if package.model.startswith(begun)]
+
+class _Stage(click.ParamType[str]):
+    """A stage of a model package's life cycle, as SageMaker takes it."""
+
+    name = "stage"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", value) or len(value) > _LONGEST_STAGE:
+            self.fail("a stage has letters, digits and '-', at most 63, the first and last none of '-'", param, ctx)
+        return str(value)
 
 
 again_option = click.option("--again", is_flag=True, help="Take back how a model was decided; needs --comment.")
@@ -37,12 +46,13 @@ run_option = click.option("--run", metavar="EXECUTION", default="", help="The ru
 
 @main.command()
 @common
-@click.argument("models", nargs=-1, metavar="[MODEL]...", shell_complete=_models_of_the_last_run)
+@click.argument("models", nargs=-1, metavar="[MODEL]...", shell_complete=models_of_the_last_run)
 @run_option
 @click.option("--comment", default="", help="Why, for the record.")
 @again_option
 @accept_stubs_option
 @click.option("--to-account", "role", metavar="ROLE_ARN", help="Copy them to that role's account too (AWS).")
+@click.option("--stage", metavar="STAGE", type=_Stage(), help="Put them into that stage of their life cycle too.")
 def promote(
     session: Session,
     *,
@@ -52,6 +62,7 @@ def promote(
     comment: str,
     again: bool,
     role: str | None,
+    stage: str | None,
 ) -> None:
     """Approve models: those that are named, or all that wait, of the newest run that has any.
 
@@ -59,16 +70,20 @@ def promote(
     with --again only. A model that the gate blocks can't be approved (exit code 5). The ARN or the id of an execution
     in the place of a model means that run.
 
+    With --stage production they take the place of the version that is in that stage of SageMaker's ModelLifeCycle,
+    which an inference conf asks for by 'stage: production'. 'churn/3' names a version, so that an older one can come
+    back.
+
     \b
     Example: pipeline-builder promote churn --comment "looks right"
     """
     decision = make_decision(session, "approve", comment, again=again)
-    _decide(session, models, run, decision, as_json=as_json, role=role)
+    _decide(session, models, run, decision, as_json=as_json, role=role, stage=stage)
 
 
 @main.command()
 @common
-@click.argument("models", nargs=-1, metavar="[MODEL]...", shell_complete=_models_of_the_last_run)
+@click.argument("models", nargs=-1, metavar="[MODEL]...", shell_complete=models_of_the_last_run)
 @run_option
 @click.option("--comment", required=True, help="Why, for the record.")
 @again_option
@@ -91,6 +106,7 @@ def _decide(
     *,
     as_json: bool,
     role: str | None = None,
+    stage: str | None = None,
 ) -> None:
     """Decide about every run that is meant; show the last, and end with what could not be done."""
     if decision.again and not (models and decision.comment.strip()):
@@ -103,11 +119,20 @@ def _decide(
         owner = session.owner(one.record.pipeline)
         decided = owner.decide(one.record, decision, one.models)
         failure = failure or decided.failure
+        if stage:
+            _put_in_stage(owner, decided.record, one.models, stage, decision)
         if role:
             _copy(owner, decided.record, one.models, role)
         show_decided(owner, decided.record, as_json=as_json)
     if failure:
         raise failure
+
+
+def _put_in_stage(session: Session, record: RunRecord, models: tuple[str, ...], stage: str, decision: Decision) -> None:
+    with session.stage("stage") as words:
+        words.append(
+            ", ".join(session.decisions.put_in_stage(record, models, stage, decision)) or "nothing is approved"
+        )
 
 
 def _copy(session: Session, record: RunRecord, models: tuple[str, ...], role: str) -> None:
@@ -122,7 +147,7 @@ def _copy(session: Session, record: RunRecord, models: tuple[str, ...], role: st
 
 @main.command()
 @common
-@click.argument("model", shell_complete=_models_of_the_last_run)
+@click.argument("model", shell_complete=models_of_the_last_run)
 @click.option("--comment", required=True, help="Why, for the record.")
 def rollback(session: Session, *, as_json: bool, model: str, comment: str) -> None:
     """Reject a model's champion; the approved version before it is the champion again.

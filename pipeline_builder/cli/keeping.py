@@ -28,11 +28,11 @@ def gc(session: Session, *, as_json: bool, dry_run: bool, yes: bool) -> None:
     """Take away what nothing needs any more of what the local target keeps.
 
     Objects and logs of old executions, Python environments that no job has used for a long time, fetched
-    repositories that the manifest doesn't name any more, and results of checks that nobody has asked for lately;
-    `local.keep` of the manifest says how much stays. What stays whatever it says: models that are approved or wait
-    for a decision, their reports, code, all evidence, what an execution that goes on needs, and the history. It says
-    what would go, and asks; without a terminal it takes nothing unless --yes says so. It may be stopped at any
-    moment, and work beside any other command.
+    repositories and build folders of pipelines that the manifest doesn't name any more, and results of checks that
+    nobody has asked for lately; `local.keep` of the manifest says how much stays. What stays whatever it says:
+    models that are approved or wait for a decision, their reports, code, all evidence, what an execution that goes
+    on needs, and the history. It says what would go, and asks; without a terminal it takes nothing unless --yes
+    says so. It may be stopped at any moment, and work beside any other command.
 
     \b
     Example: pipeline-builder gc --dry-run
@@ -74,6 +74,8 @@ def _look(session: Session) -> _Found:
     from pipeline_builder.engine.upkeep.upkeep import open_upkeep, survey
     from pipeline_builder.machine import kept
     from pipeline_builder.machine.holdings import weigh
+    from pipeline_builder.release import built
+    from pipeline_builder.workspace import HANDED_ON, PIPELINES
 
     workspace, keep = session.workspace, session.manifest.local.keep
     if workspace.target == "aws":
@@ -88,12 +90,15 @@ def _look(session: Session) -> _Found:
     cache, names = workspace.state / "git", [repo.name for repo in session.manifest.repos]
     repositories = unused.find_unused(cache, names, now() - timedelta(days=bounds.days), bound=keep.git)
     results = kept.open_kept(workspace.state)
+    manifest, builds = session.manifest, workspace.shared / PIPELINES
+    handles = {manifest.narrowed(entry.name).narrowed_to for entry in manifest.pipelines}
+    left = built.find_left(builds, handles, now() - timedelta(days=bounds.days), HANDED_ON)
     totals = {**(found.totals if found else {}), unused.KIND: weigh([cache])}
     _warn_of_bounds(session, totals, (*(found.unneeded if found else ()), *repositories))
     return _Found(
-        unneeded=(*(found.unneeded if found else ()), *repositories, *results.unneeded()),
+        unneeded=(*(found.unneeded if found else ()), *repositories, *left, *results.unneeded()),
         foreign=(*(found.foreign if found else ()), *unused.find_foreign(cache)),
-        totals={**totals, kept.KIND: weigh([results.folder])},
+        totals={**totals, **({built.KIND: weigh([builds])} if left else {}), kept.KIND: weigh([results.folder])},
         upkeep=upkeep,
         bounds=bounds,
     )
@@ -117,9 +122,11 @@ def _take(session: Session, found: _Found) -> list[Holding]:
     from pipeline_builder.checkout import unused
     from pipeline_builder.engine.upkeep.upkeep import take
     from pipeline_builder.machine import kept
+    from pipeline_builder.release import built
 
     repositories = [item for item in found.unneeded if item.kind == unused.KIND]
     wanted = {item.key for item in found.unneeded}
     gone = take(found.upkeep, found.bounds, wanted) if found.upkeep else []
     gone += unused.take(session.workspace.state / "git", repositories) if repositories else []
+    gone += built.take(item for item in found.unneeded if item.kind == built.KIND)
     return [*gone, *kept.open_kept(session.workspace.state).take(i for i in found.unneeded if i.kind == kept.KIND)]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from pipeline_builder.cli.completion import pipelines_of_the_manifest
 from pipeline_builder.cli.dates import for_date
 from pipeline_builder.cli.output import say
 from pipeline_builder.errors import Problem, render_problem
@@ -91,6 +92,7 @@ def located(command: Command) -> Command:
             envvar="SMP_PIPELINE",
             default="",
             metavar="NAME",
+            shell_complete=pipelines_of_the_manifest,
             help="Only this pipeline of the manifest; default: all that have what they need.",
         ),
         click.option("--json", "as_json", is_flag=True, help="The result as JSON, for machines."),

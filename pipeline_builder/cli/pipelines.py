@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline_builder.cli.options import time_is_up
 from pipeline_builder.cli.output import problems_json, say, show, show_problems
 from pipeline_builder.descriptions import ExecutionStatus
-from pipeline_builder.errors import InputProblems, PipelineBuilderError, Problem, render_problem
+from pipeline_builder.errors import InputProblems, PipelineBuilderError, Problem, RunFailed, render_problem
+from pipeline_builder.machine.deadline import TimeIsUpError
 
 if TYPE_CHECKING:
     from pipeline_builder.descriptions import Execution
     from pipeline_builder.opened import Opened
     from pipeline_builder.session import Session
-
-_NO_FILES, _NO_DAY = "PB957", "PB974"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +127,8 @@ class Answers:
                 self.fail(name, error)
         except PipelineBuilderError as error:
             self.fail(name, error)
+        except TimeIsUpError:  # which each run has for itself
+            self.fail(name, RunFailed(time_is_up()))
         else:
             self.results[name] = answer.result
             if not self.as_json:
@@ -160,23 +162,23 @@ def begins(name: str) -> str:
 
 def left_out_line(name: str, why: Sequence[Problem]) -> str:
     """Say that a pipeline is left out, and why."""
-    return f"{'pipeline':<9} {name} is left out: {_words(why)}"
+    from pipeline_builder.release.scoring.readiness import lacking_words
+
+    return f"{'pipeline':<9} {name} is left out: {lacking_words(why)}"
 
 
 def left_out_json(why: Sequence[Problem]) -> dict[str, object]:
     """Return the same as JSON; what is missing is a warning."""
-    return {"left_out": _words(why), **problems_json([replace(one, warning=True) for one in why])}
+    from pipeline_builder.release.scoring.readiness import lacking_words
 
-
-def _words(why: Sequence[Problem]) -> str:
-    return "; ".join(dict.fromkeys(problem.message for problem in why))
+    return {"left_out": lacking_words(why), **problems_json([replace(one, warning=True) for one in why])}
 
 
 def is_left_out(one: Opened, problems: Iterable[Problem]) -> bool:
     """Tell whether a pipeline that nobody has named only lacks what comes later: files, an approved model, a day."""
-    from pipeline_builder.release.resolving import NOT_READY
+    from pipeline_builder.release.scoring.readiness import is_early
 
-    return one.manifest.entry.is_inference and all(p.id in {*NOT_READY, _NO_FILES, _NO_DAY} for p in problems)
+    return one.manifest.entry.is_inference and is_early(problems)
 
 
 def prepare(session: Session, found: Answers, *, apart: bool = False) -> tuple[Session, ...]:
@@ -204,9 +206,10 @@ def prepare(session: Session, found: Answers, *, apart: bool = False) -> tuple[S
             problems |= dict.fromkeys(wrong)
     if problems := problems or dict.fromkeys(find_rings(sessions)):
         raise InputProblems(*problems)
-    _share_parameters(session, sessions)
-    _share_stubs(session, sessions)
-    return tuple(sessions)
+    known = all([_share_parameters(session, sessions), _share_stubs(session, sessions)])
+    if misgiven := () if apart else dict.fromkeys(problem for one in sessions for problem in one.find_misgiven()):
+        raise InputProblems(*misgiven)
+    return tuple(sessions if known or apart else sessions[:1])
 
 
 def _wrong(one: Session) -> tuple[Problem, ...]:
@@ -217,14 +220,17 @@ def _wrong(one: Session) -> tuple[Problem, ...]:
     return ()
 
 
-def _share_parameters(session: Session, sessions: Sequence[Session]) -> None:
-    """Give each pipeline the values of its own parameters; one that none has is a problem of the first."""
+def _share_parameters(session: Session, sessions: Sequence[Session]) -> bool:
+    """Give each pipeline the values of its own parameters; one that none has is the first one's problem, and that of
+    the command: return whether there is none such.
+    """
     own = [_parameters(one) for one in sessions] if session.given else []
     known = frozenset[str]().union(*own)
     for index, (one, names) in enumerate(zip(sessions, own, strict=False)):
         one.given = {
             name: value for name, value in session.given.items() if name in names or (name not in known and not index)
         }
+    return not own or session.given.keys() <= known
 
 
 def _parameters(one: Session) -> frozenset[str]:
@@ -232,11 +238,12 @@ def _parameters(one: Session) -> frozenset[str]:
     return frozenset(str(parameter["Name"]) for parameter in declared)
 
 
-def _share_stubs(session: Session, sessions: Sequence[Session]) -> None:
-    """Give each pipeline the stubs of its own steps; one that is for no step is a problem of the first."""
+def _share_stubs(session: Session, sessions: Sequence[Session]) -> bool:
+    """Give each pipeline the stubs of its own steps, in the same way."""
     stubs = session.workspace.stubs
     own = [one.composed.definition.owners.keys() for one in sessions] if stubs else []
     known = frozenset[str]().union(*own)
     for index, (one, names) in enumerate(zip(sessions, own, strict=False)):
         mine = {name: file for name, file in stubs.items() if name in names or (name not in known and not index)}
         one.workspace = replace(one.workspace, stubs=mine)
+    return not own or stubs.keys() <= known

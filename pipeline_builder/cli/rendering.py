@@ -92,7 +92,7 @@ def render(
     if part == "iam":
         click.echo(render_access(rendered.model), nl=False)
         return
-    folder = (out or session.workspace.build / "service").absolute()
+    folder = (out or session.workspace.shared / "service").absolute()
     written = write_rendered(rendered, folder)
     files = {name: os.path.relpath(folder / name) for name in written}
     lines = [f"{files[name]}  {'written' if changed else 'unchanged'}" for name, changed in written.items()]

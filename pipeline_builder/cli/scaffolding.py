@@ -38,6 +38,7 @@ _INSTANCE = "ml.m5.large"
 @click.option("--max", "high", type=float, metavar="NUMBER", help="Above it a model is never registered.")
 @click.option("--pipeline", metavar="NAME", help="Name of the pipeline, where the new conf has it; default: MODEL.")
 @click.option("--anchor/--no-anchor", default=None, help="Give its conf the pipeline; default: if no other has it.")
+@click.option("--inference", is_flag=True, help="Also make what scores each day's data: conf/inference.yaml.")
 @click.option("--manifest", type=FILE, default="model_repos.yaml", show_default=True)
 @click.option("--add/--no-add", default=None, help="Add it to the manifest; default: the lines are printed.")
 @click.option("--git/--no-git", default=None, help="Make it a git repository with a first commit; default: yes.")
@@ -45,7 +46,7 @@ _INSTANCE = "ml.m5.large"
 @click.option("--yes", "silent", is_flag=True, help="Ask nothing: what isn't given is the default.")
 @click.option("--json", "as_json", is_flag=True, help="The result as JSON, for machines.")
 def new(*, model: str, manifest: Path, silent: bool, as_json: bool, **given: Any) -> None:
-    """Make a new model repository that trains at once.
+    """Make a new model repository that trains at once, and with --inference scores.
 
     With sample data, tests and a README. On a terminal it asks for what isn't given.
 
@@ -138,7 +139,12 @@ def _json(done: Scaffolded) -> dict[str, Any]:
         "commit": done.commit or None,
         "manifest": {"file": done.manifest, "added": done.added, "lines": done.lines},
         "pipeline": {"own": done.model.anchor, "file": done.anchor or None, "steps": done.steps},
+        **({"scoring": _scoring_json(done)} if done.model.inference else {}),
     }
+
+
+def _scoring_json(done: Scaffolded) -> dict[str, Any]:
+    return {"own": done.model.scoring_anchor, "file": done.scoring or None, "steps": done.scoring_steps}
 
 
 def _text(done: Scaffolded) -> str:
@@ -152,11 +158,16 @@ def _text(done: Scaffolded) -> str:
     if done.steps:
         where = done.anchor or "the conf.yaml that has the pipeline"
         lines += [f"\nfor {where}, below conf.sagemakerPipeline.models:\n", done.steps.rstrip("\n")]
+    if done.scoring_steps:
+        where = done.scoring or "the inference.yaml that has the pipeline"
+        lines += [f"\nfor {where}, below conf.sagemakerPipeline.models:\n", done.scoring_steps.rstrip("\n")]
     return "\n".join(lines)
 
 
 def _hints(done: Scaffolded) -> list[str]:
     """Return what a person does next, and should know."""
+    from pipeline_builder.scaffold.skeleton import DAY
+
     folder = shlex.quote(os.path.relpath(done.folder))
     hints = []
     if done.author:
@@ -173,7 +184,10 @@ def _hints(done: Scaffolded) -> list[str]:
         hints.append(
             "it is trained with the others once its steps are committed there; alone at once, in its own folder"
         )
-    first = "" if done.added and not done.steps else "put the lines above where they belong, then "
+    put = not done.added or done.steps or done.scoring_steps
+    first = "put the lines above where they belong, then " if put else ""
     hints.append(f"next: {first}pipeline-builder up")
+    if done.model.inference:
+        hints.append(f"and with an approved model: pipeline-builder up --date {DAY}, which scores the sample day")
     hints.append("for AWS: push it to its git host, and write that address into the manifest as its url")
     return hints

@@ -14,6 +14,7 @@ from pipeline_builder.cli.deciding import show_run
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import common, isolation_option, parameters_option
 from pipeline_builder.cli.output import say, show
+from pipeline_builder.cli.pipelines import owner_of
 from pipeline_builder.errors import ExitCode, InputProblems, Problem
 
 if TYPE_CHECKING:
@@ -43,6 +44,20 @@ def inferring(session: Session) -> Session:
     raise InputProblems(Problem(id="PB898", message=message, hint=hint))
 
 
+def _of_execution(session: Session, execution: str) -> tuple[Session, str]:
+    """Return the session of the pipeline that an execution is of, whichever it is, and the execution's name for it.
+
+    Raises:
+        InputProblems: PB898 where that pipeline trains.
+    """
+    one, name = owner_of(session, session.runs.find, execution)
+    if not one.manifest.entry.is_inference:
+        pipeline = one.manifest.entry.name
+        message = f"the execution '{execution}' is of the pipeline '{pipeline}', which makes models, and no predictions"
+        raise InputProblems(Problem(id="PB898", message=message, hint="'promote' decides about what it has made"))
+    return one, name
+
+
 @main.command("publish")
 @common
 @click.argument("execution", required=False, default="")
@@ -55,8 +70,8 @@ def publish_command(session: Session, *, as_json: bool, execution: str, force: b
     \b
     Example: pipeline-builder publish --pipeline scoring
     """
-    one = inferring(session)
-    record = one.publish(one.scored(execution), force=force)
+    one, name = _of_execution(session, execution) if execution else (inferring(session), "")
+    record = one.publish(one.scored(name), force=force)
     show_run(record, one.report(record), as_json=as_json)
 
 
@@ -100,7 +115,7 @@ def backfill(
         one.workspace = replace(one.workspace, jobs=max(1, jobs // parallel))
     definition = one.composed.definition
     hourly = "hour" in definition.dates.values()
-    dates = dates_between(first, last, hourly=hourly, now=datetime.now(timezone.utc))
+    dates = dates_between(first.strip(), last.strip(), hourly=hourly, now=datetime.now(timezone.utc))
     work = Backfill(
         target=one.target, composed=one.composed, lock=one.lock, pipeline=one.deployed(), given=given,
         changed=changed, force=force, closed=one.closed,

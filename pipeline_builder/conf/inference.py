@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -19,6 +20,15 @@ from pipeline_builder.documents.schema import Section, describe
 _GROUP = r"^(arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:[0-9]{12}:model-package-group/)?[A-Za-z0-9](-*[A-Za-z0-9]){0,62}$"
 
 
+def _group(value: JSON) -> JSON:
+    if isinstance(value, str) and not re.fullmatch(_GROUP, value):
+        raise ValueError(
+            f"'group' is {describe(value)}, expected the name of a model package group (letters, digits and '-'), or "
+            "the ARN of another account's; which version of it says 'version' or 'stage'"
+        )
+    return value
+
+
 def _version(value: JSON) -> JSON:
     """A number may be in quotes; anything else that isn't the champion is said in our words."""
     if isinstance(value, str) and value.isascii() and value.isdigit():
@@ -31,7 +41,9 @@ def _version(value: JSON) -> JSON:
 class UsedModelSection(Section):
     """The model package that scores: the newest approved one of its group, a version, or the newest of a stage."""
 
-    group: str = Field(pattern=_GROUP, description="the model package group: its name, or the ARN of another account's")
+    group: Annotated[str, BeforeValidator(_group), Field(json_schema_extra={"pattern": _GROUP})] = Field(
+        description="the model package group: its name, or the ARN of another account's"
+    )
     version: Annotated[
         Literal["champion"] | int,
         BeforeValidator(_version, json_schema_input_type=Literal["champion"] | Annotated[int, Field(ge=1)]),

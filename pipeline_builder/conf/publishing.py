@@ -28,7 +28,7 @@ class PublishSection(Section):
 
     to: Annotated[str, BeforeValidator(_to, json_schema_input_type=str)] = Field(
         description="s3:// address of the folder that readers look into; a day's predictions lie below dt=<date>/, "
-        "or directly in it where it has ${date} itself"
+        "or directly in it where it names all of the date itself"
     )
     min_rows_share: Annotated[
         float,

@@ -155,8 +155,9 @@ class Step:
         if self.step_class in TYPED:
             return self.request is not None or not self.section_name
         if kind is None:
-            section = self.unit.section
-            return (section.used if self.unit.infers else section.registry) is not None
+            if self.unit.infers:  # where nothing is registered, whatever sections there are
+                return self.step_class == "CreateModel" and self.unit.section.used is not None
+            return self.unit.section.registry is not None
         return isinstance(self.job, kind)
 
     @property

@@ -16,15 +16,15 @@ from pipeline_builder.definition.composed import Composed, Definition, Whole
 from pipeline_builder.definition.definition import read_definition
 from pipeline_builder.definition.factories import Factories, FactoryBuilder, build_nothing
 from pipeline_builder.definition.findings import findings_of
+from pipeline_builder.definition.gates import find_unjudged_gates
 from pipeline_builder.definition.images import ImageAsker, ask_nobody, resolve_images
 from pipeline_builder.definition.interrupts import find_idle_interrupts
 from pipeline_builder.definition.metrics import find_broken_metrics
 from pipeline_builder.definition.policy.landing import Written, find_loops
-from pipeline_builder.definition.policy.policy import Policed, hold, outputs_of, territory_of
+from pipeline_builder.definition.policy.policy import Policed, hold, outputs_of, own_folders, territory_of
 from pipeline_builder.definition.policy.uses import owned_uses
 from pipeline_builder.definition.prefixes import find_empty_names, find_neighbours
 from pipeline_builder.definition.shapes.fault import OUT_OF_RANGE
-from pipeline_builder.definition.steps.context import OWN_FOLDERS
 from pipeline_builder.documents.values import Settings, build_settings
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.explanations import certain_ids
@@ -161,6 +161,7 @@ def compose_confs(
 def _without_effect(manifest: Manifest, definition: Definition, graph: Graph) -> Iterator[Problem]:
     yield from find_idle_interrupts(manifest, definition.content)
     yield from find_broken_metrics(definition, graph)
+    yield from find_unjudged_gates(graph)
 
 
 def _settings(
@@ -230,7 +231,7 @@ def _taken_names(graph: Graph, manifest: Manifest) -> Iterator[Problem]:
     """What a repository's steps write lies in a folder of its name, beside those that the pipeline has for itself."""
     owning = {step.repository for step in graph.steps}
     for repo in manifest.repos:
-        if repo.name in owning and repo.name in OWN_FOLDERS:
+        if repo.name in owning and repo.name in own_folders(manifest):
             message = (
                 f"the repository '{repo.name}' has the name of a folder of the pipeline, and its steps write below "
                 f"'{graph.pipeline}/{repo.name}/'"

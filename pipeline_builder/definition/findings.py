@@ -42,10 +42,9 @@ def findings_of(definition: Definition, graph: Graph, passed: Passed) -> list[Pr
         found = check_definition(document)
         found = tuple(finding for finding in found if not _is_raw(finding, graph))
         given = sample_values(definition.models, definition.dates)
-        return [
-            *(_problem(finding, graph, definition) for finding in found),
-            *_given(document, definition, graph, given),
-        ]
+        known = {(finding.id, finding.path) for finding in found}
+        with_values = (one for one in _given(document, graph, given) if (one.id, one.path) not in known)
+        return [_problem(finding, graph, definition) for finding in (*found, *with_values)]
 
     content, about = definition.content, f"definition {graph.pipeline}"
     document = document_of(content)
@@ -70,14 +69,14 @@ def _is_raw(finding: Finding, graph: Graph) -> bool:
 
 def given_findings(definition: Definition, graph: Graph, given: Mapping[str, str]) -> list[Problem]:
     """Return what is wrong with a definition's requests as soon as parameters have these values."""
-    return _given(json.loads(definition.content), definition, graph, given)
+    found = _given(json.loads(definition.content), graph, given)
+    return [_problem(finding, graph, definition) for finding in found]
 
 
-def _given(document: JSON, definition: Definition, graph: Graph, given: Mapping[str, str]) -> list[Problem]:
+def _given(document: JSON, graph: Graph, given: Mapping[str, str]) -> Iterable[Finding]:
     from pipeline_builder.definition.check.given import check_values
 
-    found = check_values(document, given, pipeline=graph.pipeline)
-    return [_problem(finding, graph, definition) for finding in found]
+    return check_values(document, given, pipeline=graph.pipeline)
 
 
 def with_places(problems: Iterable[Problem], definition: Definition, graph: Graph) -> tuple[Problem, ...]:

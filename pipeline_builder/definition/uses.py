@@ -64,7 +64,9 @@ def package_reference(what: What, unit: str) -> Mapped:
 
 
 def model_uses(graph: Graph, steps: object) -> Mapping[str, ModelUse]:
-    """Return every parameter of a model package that the composed steps refer to."""
+    """Return every parameter of a model package that the composed steps refer to; and of what comes with one, which
+    package it comes with: two may have the same artifact, and only one of them be approved.
+    """
     if graph.kind != "inference":
         return {}
     named = _named(steps)
@@ -73,11 +75,11 @@ def model_uses(graph: Graph, steps: object) -> Mapping[str, ModelUse]:
         if (used := unit.section.used) is None:
             continue
         place = unit.conf.document.place((*unit.path, "model"), key=True)
-        for what in _PREFIXES:
-            if (name := package_parameter(what, unit.name)) in named:
-                found[name] = ModelUse(
-                    unit=unit.name, group=used.group, version=used.number, stage=used.stage, what=what, place=place
-                )
+        whats = [what for what in _PREFIXES if package_parameter(what, unit.name) in named]
+        for what in dict.fromkeys(("package", *whats) if whats else ()):
+            found[package_parameter(what, unit.name)] = ModelUse(
+                unit=unit.name, group=used.group, version=used.number, stage=used.stage, what=what, place=place
+            )
     return dict(sorted(found.items()))
 
 

@@ -13,6 +13,10 @@ DATES: Mapping[str, str] = {
 """The parameter behind each placeholder: `${date}` is one that every run has a value for."""
 PARAMETERS: Mapping[str, str] = {parameter: name for name, parameter in DATES.items()}
 
+_FORMS: Mapping[str, str] = {
+    "date": r"\d{4}-\d\d-\d\d", "year": r"\d{4}", "month": r"\d\d", "day": r"\d\d", "hour": r"\d\d",
+}  # fmt: skip
+_SOME = "2026-11-29T13"
 _FILLED = re.compile(r"\$\{Parameters\.([A-Za-z0-9_-]+)\}")
 _ANY = re.compile(r"\$\{[^{}]*\}")
 _PLACEHOLDER = re.compile(r"\$\{(" + "|".join(DATES) + r")\}")
@@ -36,14 +40,35 @@ def plain_dates(text: str, stands: str) -> str:
     return _FILLED.sub(lambda m: stands if m[1] in PARAMETERS else m[0], _PLACEHOLDER.sub(stands, text))
 
 
+def may_meet(folder: str, other: str) -> bool:
+    """Tell whether what begins with one of two texts can begin with the other, both of one run.
+
+    What a parameter that isn't the date would be, nobody knows before: it may be anything.
+    """
+    return any(
+        re.match(_pattern(one), fill_dates(_plain(two), _SOME)) for one, two in ((folder, other), (other, folder))
+    )
+
+
+def _plain(text: str) -> str:
+    return _FILLED.sub(lambda m: f"${{{PARAMETERS[m[1]]}}}" if m[1] in PARAMETERS else m[0], text)
+
+
+def _pattern(text: str) -> str:
+    pieces = re.split(r"(\$\{[^{}]*\})", _plain(text))
+    return "".join(_FORMS.get(p[2:-1], ".*") if n % 2 else re.escape(p) for n, p in enumerate(pieces))
+
+
 def known_parts(text: str) -> tuple[str, ...]:
     """Return what of a text is known before every run: the parts around its placeholders."""
     return tuple(_ANY.split(text))
 
 
-def names_dates(text: str) -> bool:
-    """Tell whether a text has a placeholder of the logical date in it."""
-    return bool(_PLACEHOLDER.search(text))
+def names_whole_date(text: str, *, hourly: bool) -> bool:
+    """Tell whether a text is another one on each logical date: a part of the date alone is the same on many."""
+    named = {*_PLACEHOLDER.findall(text)}
+    day = "date" in named or {"year", "month", "day"} <= named
+    return day and ("hour" in named or not hourly)
 
 
 def template_of(value: JSON) -> str | None:

@@ -126,7 +126,7 @@ def open_local_target(state: Path, settings: LocalSettings, *, new_id: Callable[
         store=engine.store,
         registry=engine.registry,
         warnings=engine_warnings(engine),
-        preflight=lambda definition: tuple(find_unrunnable(load_definition(definition), engine.stubs)),
+        preflight=lambda definition, _: tuple(find_unrunnable(load_definition(definition), engine.stubs)),
         settled=engine.store.settled,
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pipeline_builder.gitops.days import dates_of
 from pipeline_builder.gitops.due import Changed, Due, Known
-from pipeline_builder.gitops.noted import Landed
+from pipeline_builder.gitops.noted import Landed, mark_of
 from pipeline_builder.inert import inert_line
 from pipeline_builder.target import ObjectStore
 
@@ -26,18 +26,16 @@ def look_for_data(known: Known, store: ObjectStore, before: Landed | None, now: 
     What is there at the first look was there before anybody watched. Objects that go start nothing.
     """
     trigger = known.entry.trigger
-    found = {uri: stamp for prefix in trigger.data for uri, stamp in store.entries(prefix).items()}
+    found = {uri: mark_of(uri, stamp) for prefix in trigger.data for uri, stamp in store.entries(prefix).items()}
+    there = frozenset(found.values())
     if before is None:
         return Arrived(
-            changed=Changed(words=_first(known, len(found))), landed=Landed(prefixes=trigger.data, seen=found)
+            changed=Changed(words=_first(known, len(found))), landed=Landed(prefixes=trigger.data, seen=there)
         )
     fresh = [prefix for prefix in trigger.data if prefix not in before.prefixes]  # of the manifest as it is now
-    old = {
-        uri: stamp for uri, stamp in found.items() if not before.prefixes or _only_below(uri, fresh, before.prefixes)
-    }
-    seen = {**before.seen, **old}
-    came = [uri for uri, stamp in found.items() if seen.get(uri) != stamp]
-    kept = {uri: stamp for uri, stamp in seen.items() if uri in found}
+    old = {mark for uri, mark in found.items() if not before.prefixes or _only_below(uri, fresh, before.prefixes)}
+    kept = there & (before.seen | old)
+    came = [uri for uri, mark in found.items() if mark not in kept]
     if not came:
         return Arrived(changed=Changed(), landed=Landed(prefixes=trigger.data, seen=kept))
     since = now if before.since is None or before.since > now else before.since
@@ -50,7 +48,7 @@ def look_for_data(known: Known, store: ObjectStore, before: Landed | None, now: 
             else ""
         )
         return Arrived(changed=Changed(words=words), landed=Landed(prefixes=trigger.data, seen=kept, since=since))
-    return Arrived(changed=Changed(due=_due(known, came)), landed=Landed(prefixes=trigger.data, seen=found))
+    return Arrived(changed=Changed(due=_due(known, came)), landed=Landed(prefixes=trigger.data, seen=there))
 
 
 def _only_below(uri: str, fresh: Sequence[str], before: Sequence[str]) -> bool:

@@ -22,12 +22,13 @@ _PARAMETER = re.compile(r"\$\{Parameters\.([A-Za-z]+)\}")
 def known_of(entry: PipelineEntry, composed: Composed) -> Known:
     """Return what a composed pipeline uses and reads."""
     definition = composed.definition
-    groups = {use.group for use in definition.models.values() if use.version is None}
+    uses = {(use.group, use.stage) for use in definition.models.values() if use.version is None}
     inputs = {*_inputs(definition.content)} if entry.is_inference else set()
     return Known(
         entry=entry,
         name=definition.pipeline,
-        groups=tuple(sorted(groups)),
+        groups=tuple(sorted({group for group, _ in uses})),
+        uses=tuple(sorted(uses)),
         inputs=tuple(sorted(inputs)),
         labels=tuple(sorted(map(_dated, definition.labels.values()))),
     )

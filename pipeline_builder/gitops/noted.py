@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline_builder.machine.streams import write_file
 
-_VERSION = 1
+_VERSION = 2
+_MARK = 16
 FILE = "triggers.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Landed:
-    """The objects that a pipeline was started for, with what changes when they do.
+    """The objects that a pipeline was started for: of each a mark, whatever its address is long.
 
     `prefixes` are those that were looked at; `since` is when the first of new ones was seen, in seconds since 1970.
     """
 
     prefixes: tuple[str, ...] = ()
-    seen: Mapping[str, str] = field(default_factory=dict)
+    seen: frozenset[str] = frozenset()
     since: float | None = None
+
+
+def mark_of(uri: str, stamp: str) -> str:
+    """Return what tells an object as it is from every other, in as few characters as do."""
+    return hashlib.blake2b(f"{uri}\0{stamp}".encode("utf-8", "surrogatepass"), digest_size=_MARK // 2).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +61,7 @@ def load_noted(path: Path) -> Noted:
         landed = {
             str(name): Landed(
                 prefixes=tuple(map(str, one["prefixes"])),
-                seen={str(uri): str(stamp) for uri, stamp in one["seen"].items()},
+                seen=frozenset(_marks(one["seen"])),
                 since=None if one["since"] is None else float(one["since"]),
             )
             for name, one in data["landed"].items()
@@ -66,10 +73,14 @@ def load_noted(path: Path) -> Noted:
     return Noted(landed=landed, champions=champions, requests=requests)
 
 
+def _marks(text: str) -> Iterator[str]:
+    return (text[start : start + _MARK] for start in range(0, len(text), _MARK))
+
+
 def write_noted(path: Path, noted: Noted) -> None:
     """Write it, whole or not at all."""
     landed = {
-        name: {"prefixes": one.prefixes, "seen": dict(one.seen), "since": one.since}
+        name: {"prefixes": one.prefixes, "seen": "".join(sorted(one.seen)), "since": one.since}
         for name, one in noted.landed.items()
     }
     data = {"version": _VERSION, "landed": landed, "champions": dict(noted.champions), "requests": dict(noted.requests)}

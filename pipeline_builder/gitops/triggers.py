@@ -77,8 +77,8 @@ class Triggers:
         for known in self._pipelines(loaded, about):
             looks = {
                 "retraining": (self._retraining, not known.entry.is_inference and loaded.manifest.infers),
-                "data": (self._data, bool(known.entry.trigger.data)),
-                "approval": (self._approval, known.entry.trigger.approval),
+                "data": (self._data, bool(known.entry.trigger.data) and not known.broken),
+                "approval": (self._approval, known.entry.trigger.approval and not known.broken),
             }
             for kind, (look, wanted) in looks.items():
                 name = f"{kind} {known.handle}"

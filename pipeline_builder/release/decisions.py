@@ -19,6 +19,7 @@ from pipeline_builder.release.proof import check_record, judged_before, prove, r
 from pipeline_builder.release.record import PackageRecord, RunRecord
 from pipeline_builder.release.rollback import rollback
 from pipeline_builder.release.runs import Runs
+from pipeline_builder.release.stages import put_in_stage
 from pipeline_builder.release.standing import Standing, standing
 from pipeline_builder.release.verdict import asked_of, judge_execution
 from pipeline_builder.target import Target
@@ -157,6 +158,11 @@ class Decisions:
             return ()
         names = decision.names or (decision.by,)
         return against_approver(record, package, names, histories, self.target.registry)
+
+    def put_in_stage(self, record: RunRecord, models: Sequence[str], stage: str, decision: Decision) -> tuple[str, ...]:
+        """Put what is approved of the run into a stage of its life cycle; return a line about each package."""
+        approved = [p.arn for p in pick(record, models) if p.status == ApprovalStatus.APPROVED.value]
+        return tuple(put_in_stage(approved, stage, decision, self.target.registry))
 
     # --- what is used
 

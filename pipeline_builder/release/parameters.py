@@ -61,6 +61,8 @@ def _set_by_run(name: str) -> Problem:
     hint = "leave it out"
     if name == PARAMETER:
         hint = "leave it out; '--rerun' takes nothing from the step cache"
+    elif name.startswith("ModelPackage-"):
+        hint = "'model' of the inference conf says which version is used"
     elif name in DATES:
         hint = "'--date' says which day the run is about"
     return Problem(id="PB505", message=f"the parameter '{name}' can't be given: a run sets it itself", hint=hint)

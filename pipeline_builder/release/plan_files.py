@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,18 @@ def load_plans(path: Path) -> tuple[Plan, ...]:
     if not found:
         raise InputProblems(_no_plan(path, "it is not a plan"))
     return found
+
+
+def refuse_unbound(path: Path, plans: Collection[str], pipelines: Collection[str]) -> None:
+    """Refuse plans of which some are of pipelines that aren't among these: half of what was looked at isn't that.
+
+    Raises:
+        InputProblems: PB424. A file of nothing but others is refused where it is applied.
+    """
+    unbound = [f"'{pipeline}'" for pipeline in plans if pipeline not in pipelines]
+    if unbound and len(unbound) < len(plans):
+        why = f"it has one of {', '.join(unbound)}, which the manifest doesn't have"
+        raise InputProblems(_no_plan(path, why))
 
 
 def _read_plan(data: Any) -> Plan:

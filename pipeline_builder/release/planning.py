@@ -34,7 +34,16 @@ def make_plan(
         values = cached_parameters(service, name, content, parameters)
         predictions = service.predict_cache(name, content, values)
     plan = build_plan(name, content, deployed, predictions, unchanged_since=same.id if same else "")
-    return with_rename(plan, before) if plan.creates and before not in ("", name) else plan
+    return _named(plan, before)
+
+
+def plan_alone(definition: Definition, deployed: DeployedPipeline | None, *, before: str = "") -> Plan:
+    """Compare the definition with what is deployed, where nothing can be said of a run yet."""
+    return _named(build_plan(definition.pipeline, definition.content, deployed, (), unchanged_since=""), before)
+
+
+def _named(plan: Plan, before: str) -> Plan:
+    return with_rename(plan, before) if plan.creates and before not in ("", plan.pipeline) else plan
 
 
 def find_done(service: PipelineService, pipeline: DeployedPipeline, plan: Plan) -> Start | None:

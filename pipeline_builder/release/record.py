@@ -139,7 +139,8 @@ class ScoreRecord(_Frozen):
 
     `rows_in` and `rows_out` are None where nobody can count them; `monitor` is the JSON that its Monitor step wrote,
     None without one. `actions` are those that the gate asks for (`warn`, `block`, `retrain`), `reasons` why. `scored`
-    is what is whole and not published (yet); `published_to`, `pointer` and `objects` are empty until it is.
+    is what is whole and not published (yet); `published_to`, `pointer` and `objects` are empty until it is. `kept` is
+    the pointer of what was published for the date before, which readers go on to see.
     Of the package that was used `approved` is the registry's word about it, `since` when that was said (ISO 8601);
     `retraining` says in words what was asked for.
     """
@@ -163,6 +164,7 @@ class ScoreRecord(_Frozen):
     package_metadata: dict[str, str] = {}
     objects: tuple[ObjectRecord, ...] = ()
     retraining: str = ""
+    kept: str = ""
 
 
 class StageTime(_Frozen):

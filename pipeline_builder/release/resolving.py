@@ -13,6 +13,7 @@ from pipeline_builder.documents.dates import date_values
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.release.evidence import PROPERTY
 from pipeline_builder.release.proof import refuse_moved
+from pipeline_builder.release.stages import is_ready
 
 if TYPE_CHECKING:
     from pipeline_builder.definition.composed import Definition
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 NOT_READY = frozenset(("PB963", "PB964", "PB966"))
 """What is said of a model that may only have to be trained, or approved, first."""
-_READY = "approved"
-"""The status in its stage that a version is used with."""
 _STATISTICS = "ModelDataQuality.Statistics"
 _MOST_SHOWN = 5
 
@@ -31,7 +30,7 @@ class Used:
     """What a parameter of an inference definition is in a run: a model package, or the address of what comes with it.
 
     `evidence` is the sha256 of what the package was approved by, empty where there is none; `notes` are lines for
-    people about it.
+    people about it. One that is `held` stands for the champion, as the date was scored with it.
     """
 
     use: ModelUse
@@ -41,11 +40,15 @@ class Used:
     artifact: str
     evidence: str
     value: str
+    images: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    held: bool = False
 
     @property
     def words(self) -> str:
         """Which version it is, in words: `'churn' version 3, the champion`."""
+        if self.held:
+            return f"'{self.group}' version {self.version}, which has scored this date"
         why = f"in stage '{self.use.stage}'" if self.use.stage else "the champion" if self.use.version is None else ""
         return f"'{self.group}' version {self.version}{f', {why}' if why else ''}"
 
@@ -62,16 +65,19 @@ def resolve_models(definition: Definition, target: Target, held: Mapping[str, in
         PlanRefused: PB461, PB462 where the bytes of a package aren't those that were approved.
     """
     chosen: dict[tuple[str, int | None, str], ModelPackage | Problem] = {}
+    kept: set[tuple[str, int | None, str]] = set()
     found: dict[str, Used] = {}
     problems: list[Problem] = []
     for name, use in definition.models.items():
         key = (use.group, use.version, use.stage)
         if key not in chosen:
-            chosen[key] = _held(use, target, (held or {}).get(use.group, 0)) or _choose(use, target)
+            stands = _held(use, target, (held or {}).get(use.group, 0))
+            kept |= {key} if stands else set()
+            chosen[key] = stands or _choose(use, target)
         package = chosen[key]
         used = _used(use, package) if isinstance(package, ModelPackage) else package
         if isinstance(used, Used):
-            found[name] = used
+            found[name] = replace(used, held=key in kept)
         elif used not in problems:
             problems.append(used)
     if problems:
@@ -200,11 +206,10 @@ def _unapproved(use: ModelUse, package: ModelPackage) -> Problem:
 
 def _staged(use: ModelUse, listed: tuple[ModelPackage, ...], approved: list[ModelPackage]) -> ModelPackage | Problem:
     """A stage is a person's word about a version, and its status there too: both have to say that it may be used."""
-    stage = use.stage.casefold()
     for package in approved:
-        if package.stage.casefold() == stage and package.stage_status.casefold() == _READY:
+        if is_ready(package.stage, package.stage_status, use.stage):
             return package
-    there = [package for package in listed if package.stage.casefold() == stage]
+    there = [package for package in listed if package.stage.casefold() == use.stage.casefold()]
     if there:
         shown = ", ".join(
             f"version {p.version} ({p.status.value}, there {p.stage_status})" for p in there[:_MOST_SHOWN]
@@ -213,9 +218,7 @@ def _staged(use: ModelUse, listed: tuple[ModelPackage, ...], approved: list[Mode
     else:
         message = f"no version of '{use.group}' is in the stage '{use.stage}'"
     known = sorted({package.stage for package in listed if package.stage})
-    hint = (
-        f"put one there: aws sagemaker update-model-package --model-life-cycle Stage={use.stage},StageStatus=Approved"
-    )
+    hint = f"put one there: 'pipeline-builder promote {use.group}/VERSION --stage {use.stage}'"
     if known and not there:
         hint = f"its versions are in: {', '.join(known)}"
     return Problem(id="PB966", message=message, place=use.place, hint=hint)
@@ -241,6 +244,7 @@ def _used(use: ModelUse, package: ModelPackage) -> Used | Problem:
         artifact=artifacts[0] if artifacts else "",
         evidence=package.metadata.get(PROPERTY, ""),
         value=value,
+        images=tuple(dict.fromkeys(one.image for one in package.containers if one.image)),
     )
 
 

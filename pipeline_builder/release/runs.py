@@ -18,18 +18,25 @@ from pipeline_builder.target import Target
 class Runs:
     """The executions of a target. `path` is where the record of the last run is, `composed` names the pipeline.
 
-    `names` gives the pipelines that are meant, where the manifest has several; None where it has one.
+    `names` gives the pipelines that are meant, where the manifest has several; None where it has one. `is_anothers`
+    tells whether a name is that of another pipeline of the manifest.
     """
 
     target: Target
     path: Path
     composed: Callable[[], str]
     names: Callable[[], tuple[str, ...] | None] = lambda: None
+    is_anothers: Callable[[str], bool] = lambda _: False
 
     def saved(self) -> RunRecord | None:
         """Return the record of the last run; None where there is none of this target."""
-        saved = load_record(self.path)
+        saved = self._kept()
         return saved if saved and saved.target == self.target.name else None
+
+    def _kept(self) -> RunRecord | None:
+        """Return the record in the file, where it isn't another pipeline's, which was the main one before."""
+        saved = load_record(self.path)
+        return None if saved and self.is_anothers(saved.pipeline) else saved
 
     def pipeline(self) -> str:
         """Return the name of the pipeline that ran last, empty where none has."""
@@ -85,7 +92,7 @@ class Runs:
         Raises:
             InputProblems: PB440 where there is no run, PB441 where no execution has that name.
         """
-        saved = load_record(self.path)
+        saved = self._kept()
         wanted = name or (saved.execution if saved else "")
         if handed_on and not wanted:
             raise InputProblems(undecided(self.path, self.listed()))

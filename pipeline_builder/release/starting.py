@@ -12,7 +12,7 @@ from pipeline_builder.errors import InputProblems, OutsideFailure, PlanRefused, 
 from pipeline_builder.release.parameters import check_given, data_fingerprints, start_parameters
 
 if TYPE_CHECKING:
-    from pipeline_builder.definition.composed import Composed
+    from pipeline_builder.definition.composed import Composed, Definition
     from pipeline_builder.descriptions import Execution
     from pipeline_builder.manifest.lock import Lock
     from pipeline_builder.release.resolving import Used
@@ -98,6 +98,16 @@ class Starting:
             return tuple(replace(problem, warning=problem.id in may) for problem in error.problems)
         return ()
 
+    @property
+    def images(self) -> frozenset[str]:
+        """The images of the model packages that a run would make models of."""
+        made = (one for name, one in self.models.items() if one.use.what == "package" and self._names(name))
+        return frozenset(image for one in made for image in one.images if not one.use.is_foreign)
+
+    def _names(self, parameter: str) -> bool:
+        """Tell whether a step takes a parameter."""
+        return f'"Parameters.{parameter}"'.encode() in self.composed.definition.content
+
     def use_again(self, execution: Execution) -> None:
         """Refuse to go on with an execution whose model packages aren't approved any more, or aren't what was approved.
 
@@ -128,10 +138,7 @@ class Starting:
     @cached_property
     def logical_date(self) -> str:
         """The day, or the hour, that an inference run is about: what was asked for, or else now."""
-        from pipeline_builder.release.scoring.dates import logical_date
-
-        hourly = "hour" in self.composed.definition.dates.values()
-        return logical_date(self.date, hourly=hourly, now=datetime.now(timezone.utc))
+        return read_date(self.composed.definition, self.date)
 
     @property
     def asked_date(self) -> str:
@@ -145,3 +152,14 @@ class Starting:
         from pipeline_builder.release.resolving import date_parameters
 
         return dict(date_parameters(definition, self.logical_date))
+
+
+def read_date(definition: Definition, text: str) -> str:
+    """Return the logical date of a run that was asked for by this text, now where it is empty.
+
+    Raises:
+        InputProblems: PB891 for what is no date of this pipeline.
+    """
+    from pipeline_builder.release.scoring.dates import logical_date
+
+    return logical_date(text, hourly="hour" in definition.dates.values(), now=datetime.now(timezone.utc))

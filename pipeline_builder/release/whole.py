@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -20,11 +20,15 @@ _MOST_RUNS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """What a run is limited to, None where nothing has to run; `models` are left out, `last` has made one of them."""
+    """What a run is limited to, None where nothing has to run; `models` are left out, `last` has made one of them.
+
+    `groups` are those that nothing is registered into, as nothing would be otherwise.
+    """
 
     selection: Selection | None
     models: tuple[str, ...]
     last: Execution
+    groups: frozenset[str] = frozenset()
 
     @property
     def words(self) -> str:
@@ -94,12 +98,25 @@ def _left(
     newest = max(whole.values(), key=lambda run: run.execution.started)
     if not wanted:
         same = newest.definition == definition  # else it would be judged as one that ran something else
-        return Left(selection=None, models=tuple(whole), last=newest.execution) if same else None
+        groups = groups_left(definition, ())
+        return Left(selection=None, models=tuple(whole), last=newest.execution, groups=groups) if same else None
     source = _source(chosen.needed, whole.values(), answered)
     if source is None:
         return None
     selection = Selection(steps=chosen.steps, source=source)
-    return Left(selection=selection, models=tuple(whole), last=newest.execution)
+    groups = groups_left(definition, chosen.steps)
+    return Left(selection=selection, models=tuple(whole), last=newest.execution, groups=groups)
+
+
+def groups_left(definition: bytes, running: Collection[str]) -> frozenset[str]:
+    """Return the groups that steps register into which don't run."""
+    by_running: dict[bool, set[str]] = {True: set(), False: set()}
+    for name, step in flat_steps(_steps(definition)).items():
+        arguments = step["Arguments"] if isinstance(step, dict) and step.get("Type") == "RegisterModel" else None
+        group = arguments.get("ModelPackageGroupName") if isinstance(arguments, dict) else None
+        if isinstance(group, str):
+            by_running[name in running].add(group)
+    return frozenset(by_running[False] - by_running[True])
 
 
 def _source(needed: Sequence[str], runs: Iterable[_Run], answered: Mapping[str, str]) -> str | None:

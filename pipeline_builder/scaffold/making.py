@@ -26,6 +26,7 @@ from pipeline_builder.scaffold.request import (
     default_metric,
     is_anchor,
     is_free,
+    is_scoring_anchor,
     relative,
     taken,
 )
@@ -36,6 +37,7 @@ from pipeline_builder.scaffold.skeleton import (
     NewModel,
     load_regions,
     render_files,
+    render_scoring_steps,
     render_steps,
 )
 
@@ -48,7 +50,8 @@ version: 1
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scaffolded:
     """What was made. `lines` belong into the manifest, `added` says whether they are in it; `steps` are those that the
-    pipeline needs, empty where the new conf has it, `anchor` is the file that they belong into, where it is known."""
+    pipeline needs, empty where the new conf has it, `anchor` is the file that they belong into, where it is known;
+    `scoring_steps` and `scoring` are those of the pipeline that scores."""
 
     folder: Path
     model: NewModel
@@ -61,6 +64,8 @@ class Scaffolded:
     added: bool
     steps: str
     anchor: str
+    scoring_steps: str = ""
+    scoring: str = ""
 
 
 def scaffold(request: Request, git: Git, values: Mapping[str, str]) -> Scaffolded:
@@ -100,6 +105,8 @@ def scaffold(request: Request, git: Git, values: Mapping[str, str]) -> Scaffolde
             added=request.add,
             steps="" if model.anchor else render_steps(model),
             anchor=neighbours.anchor,
+            scoring_steps=render_scoring_steps(model) if model.inference and not model.scoring_anchor else "",
+            scoring=neighbours.scoring,
         )
 
 
@@ -122,6 +129,8 @@ def _build_model(request: Request, neighbours: Neighbours) -> NewModel:
         anchor=is_anchor(request, neighbours),
         pipeline=request.pipeline or request.name,
         ci=request.ci,
+        inference=request.inference,
+        scoring_anchor=is_scoring_anchor(request, neighbours),
     )
 
 
@@ -144,14 +153,16 @@ def _additions(request: Request, model: NewModel, neighbours: Neighbours, nested
         local["s3"] = {mount: relative(request.out / DATA, root)}
     if model.framework.requirements and not any(fnmatchcase(model.image, match) for match in neighbours.images):
         local["images"] = [{"match": model.framework.match, "requirements": [*model.framework.requirements]}]
-    return {"repos": [repo], **({"local": local} if local else {})}
+    pipelines = neighbours.pipelines_to_add() if request.inference else []
+    added: dict[str, JSON] = {"pipelines": pipelines} if pipelines else {}
+    return {**added, "repos": [repo], **({"local": local} if local else {})}
 
 
 def _new_manifest(neighbours: Neighbours, additions: dict[str, JSON]) -> str:
     """Return the manifest with the additions, which reads as one."""
     if neighbours.text is None:
-        repos, local = ({key: additions[key]} for key in ("repos", "local"))
-        text = f"{_HEADER}{render_block(repos)}\n{render_block(local)}"
+        first = {key: value for key, value in additions.items() if key != "local"}
+        text = f"{_HEADER}{render_block(first)}\n{render_block({'local': additions['local']})}"
     else:
         text = insert(neighbours.text, additions, label=neighbours.label)
     build_manifest(parse_yaml(Source(neighbours.label, text), "PB100"))

@@ -16,7 +16,7 @@ from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.documents.values import substitute
 from pipeline_builder.errors import Place, Problem
 from pipeline_builder.scaffold.neighbours import Neighbours
-from pipeline_builder.scaffold.skeleton import METRICS, REPORTS, Ci, Metric, Task, conf_text, load_regions
+from pipeline_builder.scaffold.skeleton import METRICS, REPORTS, Ci, Metric, Task, conf_text, load_regions, scoring_name
 
 _NAME = re.compile(r"[a-z](?:-?[a-z0-9])*\Z")
 _LONGEST_NAME = 40  # step, channel and job names add up to 24 characters to it
@@ -50,6 +50,7 @@ class Request:
     add: bool
     bucket: str
     login: str
+    inference: bool = False
 
 
 def check_request(request: Request, neighbours: Neighbours) -> Iterator[Problem]:
@@ -57,6 +58,7 @@ def check_request(request: Request, neighbours: Neighbours) -> Iterator[Problem]
     yield from check_name(request.name)
     yield from _check_values(request)
     yield from _check_gate(request)
+    yield from _check_scoring(request, neighbours)
     if request.pipeline and not is_anchor(request, neighbours):
         message = f"the new conf gets no pipeline that could be called {describe(request.pipeline)}"
         yield _value(message, "leave out --pipeline, or use --anchor for a pipeline of its own")
@@ -68,6 +70,23 @@ def check_request(request: Request, neighbours: Neighbours) -> Iterator[Problem]
 def is_anchor(request: Request, neighbours: Neighbours) -> bool:
     """Tell whether the new conf gets the pipeline: where nobody said so, if no other has it."""
     return not neighbours.has_pipeline if request.anchor is None else request.anchor
+
+
+def is_scoring_anchor(request: Request, neighbours: Neighbours) -> bool:
+    """Tell the same of the conf that scores."""
+    return not neighbours.has_scoring if request.anchor is None else request.anchor
+
+
+def _check_scoring(request: Request, neighbours: Neighbours) -> Iterator[Problem]:
+    if not request.inference:
+        return
+    if len(scoring_name(request.pipeline)) > PIPELINE_NAME:
+        name = describe(scoring_name(request.pipeline))
+        yield _value(f"the pipeline that scores cannot be called {name}: it has more than {PIPELINE_NAME} characters")
+    if request.add and request.anchor and neighbours.scoring:
+        message = f"the pipeline that scores is in {neighbours.scoring}, and there can be one only"
+        hint = "use --no-anchor, and add the new steps there"
+        yield Problem(id="PB693", message=message, place=Place(neighbours.label), hint=hint)
 
 
 def check_name(name: str) -> Iterator[Problem]:

@@ -19,6 +19,9 @@ Ci = Literal["github", "gitlab", "none"]
 _MODEL = TEMPLATES / "model"
 DATA = "data"
 """The folder of the sample data, which stands for the table on the local target."""
+DAY = "2026-01-01"
+"""The sample day that can be scored."""
+_ROWS_OF_A_DAY = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +106,8 @@ class NewModel:
     """Everything that decides a new repository's files; the values have been checked.
 
     `low` and `high` are the bounds of the gate on `metric`; `pipeline` is the name of the pipeline where the model is
-    the `anchor`, whose conf has the `sagemakerPipeline` section.
+    the `anchor`, whose conf has the `sagemakerPipeline` section. With `inference` it has a second conf, which scores
+    days of data, and `scoring_anchor` says the same of that.
     """
 
     name: str
@@ -119,6 +123,13 @@ class NewModel:
     anchor: bool
     pipeline: str
     ci: Ci
+    inference: bool = False
+    scoring_anchor: bool = False
+
+    @property
+    def scoring_pipeline(self) -> str:
+        """The name of the pipeline that scores."""
+        return scoring_name(self.pipeline)
 
     @property
     def image(self) -> str:
@@ -167,9 +178,17 @@ def render_files(model: NewModel, home: Home) -> Mapping[str, str]:
     environment = _environment()
     ci_file = {"github": ".github/workflows/check.yml", "gitlab": ".gitlab-ci.yml", "none": ""}[model.ci]
     templates = {target: source for target, source in _sources(model, ci_file).items() if target}
-    values = {"model": model, "home": home, "ci": model.ci, "ci_file": ci_file}
+    values = {"model": model, "home": home, "ci": model.ci, "ci_file": ci_file, "day": DAY}
     files = {target: environment.get_template(source).render(values) for target, source in templates.items()}
+    if model.inference:
+        files |= {f"{DATA}/days/dt={DAY}/rows.csv": _day_of(files[f"{DATA}/sample.csv"])}
+        files |= {"conf/inference.schema.json": _schema(inference=True)}
     return {**files, "conf/conf.schema.json": _schema()}
+
+
+def _day_of(table: str) -> str:
+    """Return the first rows of a table without its last column, which is the label."""
+    return "".join(f"{line.rpartition(',')[0]}\n" for line in table.splitlines()[: 1 + _ROWS_OF_A_DAY])
 
 
 def render_steps(model: NewModel) -> str:
@@ -177,9 +196,34 @@ def render_steps(model: NewModel) -> str:
     return _environment().get_template("steps.yaml.j2").render(model=model)
 
 
+def render_scoring_steps(model: NewModel) -> str:
+    """Return the same of the pipeline that scores."""
+    return _environment().get_template("scoring-steps.yaml.j2").render(model=model)
+
+
+def scoring_name(pipeline: str) -> str:
+    """Return the name of the pipeline that scores beside one that trains."""
+    return f"{pipeline}-scoring"
+
+
 def _sources(model: NewModel, ci_file: str) -> Mapping[str, str]:
-    """Return the template of each file."""
-    kind = "plain" if model.framework.name == "none" else "table"
+    return {**_training_sources(model, ci_file), **(_scoring_sources(model) if model.inference else {})}
+
+
+def _scoring_sources(model: NewModel) -> Mapping[str, str]:
+    return {
+        "conf/inference.yaml": "inference.yaml.j2",
+        "" if model.scoring_anchor else "alone/scoring.yaml": "scoring.yaml.j2",
+        "scripts/prepare.py": f"scripts/{_kind(model)}/prepare.py.j2",
+    }
+
+
+def _kind(model: NewModel) -> str:
+    return "plain" if model.framework.name == "none" else "table"
+
+
+def _training_sources(model: NewModel, ci_file: str) -> Mapping[str, str]:
+    kind = _kind(model)
     train = "train" if kind == "plain" else f"train-{model.framework.name}"
     return {
         "README.md": "README.md.j2",
@@ -248,8 +292,10 @@ def line_text(value: str) -> str:
     return " ".join(value.split())
 
 
-def _schema() -> str:
-    """Return the JSON Schema of `conf.yaml`, which editors look up beside it."""
+def _schema(*, inference: bool = False) -> str:
+    """Return the JSON Schema of `conf.yaml`, or `inference.yaml`, which editors look up beside it."""
     from pipeline_builder.conf.conf import ConfFile
+    from pipeline_builder.conf.inference import InferenceFile
 
-    return json.dumps(ConfFile.model_json_schema(by_alias=True), indent=1) + "\n"
+    file = InferenceFile if inference else ConfFile
+    return json.dumps(file.model_json_schema(by_alias=True), indent=1) + "\n"

@@ -13,7 +13,8 @@ EXPECTED = "a day such as '2026-11-29', an hour such as '2026-11-29T13', or a ti
 
 
 def read_started(text: str) -> str:
-    """Return the day, hour or time that a start is about, as a time of the zone that is named; empty for none.
+    """Return the day, hour or time that a start is about, as a time of the zone that is named, with its offset; empty
+    for none.
 
     Raises:
         ValueError: it says no time.
@@ -28,7 +29,7 @@ def read_started(text: str) -> str:
         moment = datetime.fromisoformat(match["time"].replace("Z", "+00:00"))
         if moment.tzinfo is None:
             raise ValueError("the time before a zone in brackets needs its own, such as 'Z'")
-        return moment.astimezone(zone).replace(tzinfo=None, microsecond=0).isoformat()
+        return moment.astimezone(zone).replace(microsecond=0).isoformat()
     if not _DAY.fullmatch(text):
         raise ValueError(f"expected {EXPECTED}")
     datetime.fromisoformat(f"{text}:00" if re.fullmatch(r".*T\d{2}", text) else text.replace("Z", "+00:00"))

@@ -17,7 +17,8 @@ from pipeline_builder.stacks.stacks import Ended, Stack, StackEvent, StackResour
 NEVER_DELETED = (
     "the SageMaker pipeline, its executions and their jobs",
     "model package groups and the model packages in them, endpoints",
-    "connections to git hosts, secrets, and data outside of the artifact bucket",
+    "connections to git hosts, secrets",
+    "data, predictions and ledgers outside of the artifact bucket",
 )
 
 

@@ -30,7 +30,7 @@ from pipeline_builder.service.cloudformation.checks import check_service
 from pipeline_builder.service.cloudformation.checks.telling import UNHEARD
 from pipeline_builder.service.cloudformation.description.availability import find_regional, find_untold
 from pipeline_builder.service.cloudformation.description.firing import next_firing
-from pipeline_builder.service.cloudformation.description.lasting import touched_problems
+from pipeline_builder.service.cloudformation.description.lasting import several_problems, touched_problems
 from pipeline_builder.service.cloudformation.description.lateness import late_problems
 from pipeline_builder.service.cloudformation.description.model import ServiceModel, build_model
 from pipeline_builder.service.cloudformation.description.starting import kept_problems
@@ -121,6 +121,7 @@ def render(opened: Opened, *, now: datetime, checked: bool = True) -> Rendered:
 
 def _lost(model: ServiceModel, manifest: Manifest, facts: Facts) -> Iterator[Problem]:
     """Yield what time would take of what steps write, and what would start itself by what it writes."""
+    yield from several_problems(model, manifest)
     for one in (facts, *facts.further):
         yield from touched_problems(model, one.definition, manifest)
         narrowed = manifest.narrowed(one.handle)

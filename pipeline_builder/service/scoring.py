@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline_builder.release.scoring.ledger import read_day
+from pipeline_builder.release.scoring.readiness import is_early, lacking_words
+from pipeline_builder.service.cloudformation.access.waiting import NO_EXECUTION
 from pipeline_builder.service.stage import Staged, publish
 from pipeline_builder.views.lines import gate_line
 
 if TYPE_CHECKING:
+    from pipeline_builder.errors import InputProblems
     from pipeline_builder.release.record import RunRecord, ScoreRecord
     from pipeline_builder.service.setting import Setting
     from pipeline_builder.session import Session
@@ -28,6 +32,23 @@ def staged_scores(session: Session, setting: Setting, record: RunRecord) -> Stag
     waiting = [score for score in publishable(record) if not _is_published(score, record, session)]
     word = PASS if waiting else NOTHING if publishable(record) else staged.exports["VERDICT"]
     return Staged(exports={**_exports(staged, record, setting), "VERDICT": word}, record=record)
+
+
+def staged_early(session: Session, setting: Setting, error: InputProblems) -> Staged:
+    """Return what Score hands on where a model only has to be approved first, or a day's data to come.
+
+    Raises:
+        InputProblems: the error, where something is wrong.
+    """
+    if not is_early(error.problems):
+        raise error
+    for problem in error.problems:
+        session.warn(replace(problem, warning=True))
+    definition = session.composed.definition
+    words = f"{definition.pipeline}: nothing to score yet: {lacking_words(error.problems)}; started by {setting.words}"
+    date = session.starting.logical_date
+    exports = {"EXECUTION_ARN": NO_EXECUTION, "VERDICT": NOTHING, "SUMMARY": words, "LOGICAL_DATE": date}
+    return Staged(exports=exports)
 
 
 def _exports(staged: Staged, record: RunRecord, setting: Setting) -> dict[str, str]:

@@ -22,6 +22,7 @@ from pipeline_builder.machine.streams import write_file
 from pipeline_builder.regions.partitions import console
 from pipeline_builder.release.answers import read_answer
 from pipeline_builder.release.approval import MOST_TEXT, approval_text, inert_text, verdict_word
+from pipeline_builder.release.plan import Plan
 from pipeline_builder.release.promote import Decided, Decision, is_decidable
 from pipeline_builder.release.proof import approval_of
 from pipeline_builder.release.record import RunRecord
@@ -52,11 +53,23 @@ def run_build(session: Session, setting: Setting) -> Staged:
     session.validate()
     session.preflight()
     session.build()
-    plan = session.plan(whole=True)
+    plan = _plan(session)
     write_file(session.workspace.build / PLAN, (json.dumps(plan_json(plan), indent=2) + "\n").encode())
     applied = session.apply(plan)
     version = str(applied.pipeline.version)
     return Staged(exports={"DEFINITION_SHA256": session.composed.definition.sha256, "PIPELINE_VERSION": version})
+
+
+def _plan(session: Session) -> Plan:
+    """Return the plan; models and data of what scores may come later, as nothing of them is in what is deployed."""
+    try:
+        return session.plan(whole=True)
+    except InputProblems as error:
+        from pipeline_builder.release.scoring.readiness import is_early
+
+        if session.composed.definition.kind == "training" or not is_early(error.problems):
+            raise
+    return session.plan_alone()
 
 
 def _about_push(setting: Setting, commits: Mapping[str, str]) -> str:

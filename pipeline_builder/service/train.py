@@ -13,6 +13,7 @@ from pipeline_builder.errors import InputProblems, Problem, RunFailed
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.release.narrowing import LAST, Wanted
 from pipeline_builder.release.run import Start, describe_start
+from pipeline_builder.service.cloudformation.access.waiting import NO_EXECUTION, TOO_LONG
 from pipeline_builder.service.setting import RETRAINING, Setting
 from pipeline_builder.service.stage import Staged, publish
 from pipeline_builder.session import Session
@@ -49,7 +50,8 @@ class Waiting(Protocol):
 def run_train(session: Session, setting: Setting, eyes: Eyes) -> Staged:
     """Run what the build applied, judge it, and publish record and report.
 
-    One execution of CodePipeline starts one of SageMaker at most: a stage that is retried goes on with that.
+    One execution of CodePipeline starts one of SageMaker at most: a stage that is retried goes on with that. Where it
+    is too early for scores, nothing runs.
     """
     pipeline = session.deployed()
     if own := _own(session, setting, pipeline):
@@ -59,23 +61,48 @@ def run_train(session: Session, setting: Setting, eyes: Eyes) -> Staged:
         record = session.judge(chosen.judged, planned=pipeline, reused=True)
     else:
         rerun = not setting.use_cache
-        record = session.run(pipeline, eyes, rerun=rerun, selection=chosen.selection, cause=setting.execution)
+        try:
+            record = session.run(pipeline, eyes, rerun=rerun, selection=chosen.selection, cause=setting.execution)
+        except InputProblems as error:
+            return _too_early(session, setting, error)
     return _published(session, setting, record)
+
+
+def _too_early(session: Session, setting: Setting, error: InputProblems) -> Staged:
+    """Return what a start comes to that is too early for scores, as everything starts by itself; or raise the error."""
+    if session.composed.definition.kind == "inference":
+        from pipeline_builder.service.scoring import staged_early
+
+        return staged_early(session, setting, error)
+    raise error
 
 
 def run_start(session: Session, setting: Setting, service: Waiting, minutes: float | None) -> Staged:
     """Start what `run_train` would run, and what waits for it; where nothing is to be run, the wait is over at once."""
     (session.workspace.build / STARTED).unlink(missing_ok=True)
-    begun, reused = _begin(session, setting)
+    try:
+        begun, reused = _begin(session, setting)
+    except InputProblems as error:
+        early = _too_early(session, setting, error)
+        _hand_on(session, {"execution": None, "why": early.exports["SUMMARY"]})
+        _wait(session, setting, service, {"execution": early.exports["EXECUTION_ARN"], "limit": 0, "own": False})
+        return early
     arn = begun.execution.arn
-    handed = json.dumps({"execution": arn, "reused": reused}, indent=2)
-    write_file(session.workspace.build / STARTED, f"{handed}\n".encode())
-    if setting.wait_machine and setting.execution:
-        seconds = int(minutes * 60) if minutes else LONGEST_WAIT
-        given: dict[str, JSON] = {"cause": setting.execution, "execution": arn}
-        given |= {"limit": seconds, "own": not begun.foreign}
-        session.say(f"          waits in {service.begin_wait(setting.wait_machine, given)}")
+    left: dict[str, JSON] = {"left": [*sorted(session.left_whole)]} if session.left_whole else {}
+    _hand_on(session, {"execution": arn, "reused": reused, **left})
+    seconds = int(minutes * 60) if minutes else LONGEST_WAIT
+    _wait(session, setting, service, {"execution": arn, "limit": seconds, "own": not begun.foreign})
     return Staged(exports={"EXECUTION_ARN": arn, "SUMMARY": describe_start(begun)})
+
+
+def _hand_on(session: Session, handed: Mapping[str, JSON]) -> None:
+    write_file(session.workspace.build / STARTED, f"{json.dumps(handed, indent=2)}\n".encode())
+
+
+def _wait(session: Session, setting: Setting, service: Waiting, given: Mapping[str, JSON]) -> None:
+    if setting.wait_machine and setting.execution:
+        waits = service.begin_wait(setting.wait_machine, {"cause": setting.execution, **given})
+        session.say(f"          waits in {waits}")
 
 
 def _begin(session: Session, setting: Setting) -> tuple[Start, bool]:
@@ -102,7 +129,9 @@ def run_judge(session: Session, setting: Setting, eyes: Eyes, service: Waiting) 
         RunFailed: PB741 where that is gone.
     """
     pipeline = session.deployed()
-    arn, reused = _handed(session, pipeline)
+    if session.composed.definition.kind == "inference" and (why := _why_not(session)):
+        return Staged(exports={"EXECUTION_ARN": NO_EXECUTION, "VERDICT": "nothing", "SUMMARY": why})
+    arn, reused, session.left_whole = _handed(session, pipeline)
     execution = session.target.pipelines.describe_execution(arn)
     if execution is None:
         raise RunFailed(Problem(id="PB741", message=f"the execution '{arn}' that was started is gone", hint=_ANEW))
@@ -117,20 +146,31 @@ def run_judge(session: Session, setting: Setting, eyes: Eyes, service: Waiting) 
 
 def is_late(record: RunRecord | None, setting: Setting, service: Waiting) -> bool:
     """Tell whether a run was stopped because its time was up, as the state machine says that did so; not a person."""
-    from pipeline_builder.service.cloudformation.access.waiting import TOO_LONG
-
     waited = setting.wait_machine and setting.pipeline and setting.execution
     if not (record and waited and record.status == ExecutionStatus.STOPPED):
         return False
     return f"{TOO_LONG}." in service.find_answer(setting.pipeline, setting.execution)
 
 
-def _handed(session: Session, pipeline: DeployedPipeline) -> tuple[str, bool]:
-    """Return the execution that was started, and whether it is an earlier one; the file comes from a bucket."""
+def _why_not(session: Session) -> str:
+    """Return why Start has started nothing; empty where it has."""
+    try:
+        handed = json.loads((session.workspace.build / STARTED).read_bytes())
+        return str(handed["why"]) if handed["execution"] is None else ""
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return ""  # which is said as of every start
+
+
+def _handed(session: Session, pipeline: DeployedPipeline) -> tuple[str, bool, frozenset[str]]:
+    """Return the execution that was started, whether it is an earlier one, and the groups whose models were left out;
+    the file comes from a bucket.
+    """
     path = session.workspace.build / STARTED
+    left: frozenset[str] = frozenset()
     try:
         handed = json.loads(path.read_bytes())
         arn, reused = _ARN.fullmatch(handed["execution"]), handed["reused"] is True
+        left = frozenset(map(str, handed.get("left", ())))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         arn, reused = None, False
     if arn is None:
@@ -140,7 +180,7 @@ def _handed(session: Session, pipeline: DeployedPipeline) -> tuple[str, bool]:
     if not arn[0].lower().startswith(f"{pipeline.arn}/execution/".lower()):
         message = f"'{path}' names '{arn[0]}', which is no execution of the pipeline '{pipeline.name}'"
         raise InputProblems(Problem(id="PB746", message=message, hint=_ANEW))
-    return arn[0], reused
+    return arn[0], reused, left
 
 
 def _own(session: Session, setting: Setting, pipeline: DeployedPipeline) -> Execution | None:

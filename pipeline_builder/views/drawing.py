@@ -49,20 +49,25 @@ def render_text(nodes: Sequence[Node]) -> str:
 
 def render_mermaid(nodes: Sequence[Node]) -> str:
     """Return a Mermaid flowchart; a step's name is only ever text in it, never syntax."""
-    ids = {node.name: f"s{index}" for index, node in enumerate(nodes)}
-    lines = ["flowchart LR"]
+    return "\n".join(["flowchart LR", *mermaid_lines(nodes)])
+
+
+def mermaid_lines(nodes: Sequence[Node], mark: str = "") -> list[str]:
+    """Return the steps and edges of a flowchart; `mark` tells its ids from those of another graph in it."""
+    ids = {node.name: f"s{mark}{index}" for index, node in enumerate(nodes)}
+    lines: list[str] = []
     for number, model in enumerate(dict.fromkeys(node.model for node in nodes)):
-        lines.append(f'  subgraph m{number}["{_mermaid_text(model)}"]')
+        lines.append(f'  subgraph m{mark}{number}["{mermaid_text(model)}"]')
         for node in nodes:
             if node.model == model:
-                label = f"{_mermaid_text(node.name)}<br/>{_mermaid_text(node.step_class)}"
+                label = f"{mermaid_text(node.name)}<br/>{mermaid_text(node.step_class)}"
                 lines.append(f'    {ids[node.name]}["{label}"]:::{_mermaid_class(node.step_class)}')
         lines.append("  end")
     lines += [f"  {ids[before]} --> {ids[node.name]}" for node in nodes for before in node.depends_on if before in ids]
-    return "\n".join(lines)
+    return lines
 
 
-def _mermaid_text(text: str) -> str:
+def mermaid_text(text: str) -> str:
     """Anything but plain letters becomes a character code, which Mermaid shows and never reads."""
     return "".join(char if char.isalnum() or char in " -_." else f"#{ord(char)};" for char in text)
 
@@ -76,17 +81,27 @@ def _mermaid_class(step_class: str) -> str:
 
 def render_dot(nodes: Sequence[Node]) -> str:
     """Return a Graphviz graph, a cluster for each model."""
-    lines = ["digraph pipeline {", '  rankdir=LR; node [shape=box, style=rounded, fontname="sans-serif"];']
+    return "\n".join([*DOT_HEAD, *dot_lines(nodes), "}"])
+
+
+DOT_HEAD = ("digraph pipeline {", '  rankdir=LR; node [shape=box, style=rounded, fontname="sans-serif"];')
+
+
+def dot_lines(nodes: Sequence[Node], mark: str = "") -> list[str]:
+    """Return the clusters and edges of a graph; `mark` tells its ids from those of another graph in it."""
+    lines: list[str] = []
     for number, model in enumerate(dict.fromkeys(node.model for node in nodes)):
-        lines.append(f"  subgraph cluster_{number} {{ label={_dot_text(model)};")
-        lines += [f"    {_dot_text(node.name)};" for node in nodes if node.model == model]
+        lines.append(f"  subgraph cluster_{mark}{number} {{ label={dot_text(model)};")
+        label = {node.name: f" [label={dot_text(node.name)}]" if mark else "" for node in nodes if node.model == model}
+        lines += [f"    {dot_text(mark + name)}{shown};" for name, shown in label.items()]
         lines.append("  }")
     known = {node.name for node in nodes}
     edges = ((before, node.name) for node in nodes for before in node.depends_on if before in known)
-    return "\n".join([*lines, *(f"  {_dot_text(before)} -> {_dot_text(after)};" for before, after in edges), "}"])
+    return [*lines, *(f"  {dot_text(mark + before)} -> {dot_text(mark + after)};" for before, after in edges)]
 
 
-def _dot_text(text: str) -> str:
+def dot_text(text: str) -> str:
+    """Return a text in quotes, whatever is in it."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
@@ -213,18 +228,26 @@ def _route(
 def render_svg(nodes: Sequence[Node], *, style: str = "") -> str:
     """Return the graph as one SVG element; colours come from the style by class, states are words as well."""
     drawn = layout(nodes)
-    size = f'viewBox="0 0 {drawn.width} {drawn.height}" width="{drawn.width}" height="{drawn.height}"'
+    return "".join([svg_head(drawn.width, drawn.height, style=style), *svg_parts(nodes, drawn), "</svg>"])
+
+
+def svg_head(width: int, height: int, *, style: str = "") -> str:
+    """Return how a drawing of this size begins."""
+    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
     label = 'role="img" aria-label="Graph of the pipeline\'s steps"'
     tip = 'id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"'
-    parts = [
-        f'<svg class="dag" xmlns="http://www.w3.org/2000/svg" {size} {label}>',
-        f"<style>{style}</style>" if style else "",
-        f'<defs><marker {tip}><path class="tip" d="M0 0 L8 4 L0 8 z"/></marker></defs>',
-    ]
+    return (
+        f'<svg class="dag" xmlns="http://www.w3.org/2000/svg" {size} {label}>'
+        f"{f'<style>{style}</style>' if style else ''}"
+        f'<defs><marker {tip}><path class="tip" d="M0 0 L8 4 L0 8 z"/></marker></defs>'
+    )
+
+
+def svg_parts(nodes: Sequence[Node], drawn: Layout) -> list[str]:
+    """Return the edges and boxes of a drawing."""
     several = len({node.model for node in nodes}) > 1
-    parts += [f'<path class="edge" d="{_curve(points)}" marker-end="url(#tip)"/>' for _, _, points in drawn.edges]
-    parts += [_box(node, *drawn.boxes[node.name], several=several) for node in nodes]
-    return "".join([*parts, "</svg>"])
+    edges = [f'<path class="edge" d="{_curve(points)}" marker-end="url(#tip)"/>' for _, _, points in drawn.edges]
+    return [*edges, *(_box(node, *drawn.boxes[node.name], several=several) for node in nodes)]
 
 
 def render_image(nodes: Sequence[Node]) -> str:

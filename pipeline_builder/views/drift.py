@@ -6,6 +6,7 @@ The file is a job's: whatever isn't of the shape is left out.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -102,16 +103,17 @@ def read_watched(found: Any) -> Watched:
     if predictions:
         every[None] = predictions
     bounds = mapping(found.get("bounds"))
-    limits = {name: _limits(name, column, bounds, violations) for name, column in every.items()}
+    said = _by_column(violations)
+    limits = {name: _limits(column, bounds, said.get(name, ())) for name, column in every.items()}
     scales = {name: _scale(name, every, limits) for name in _drawn(every, limits)}
-    read = [_column(name, every[name], limits[name], scales, violations) for name in raw]
+    read = [_column(name, every[name], limits[name], scales, said.get(name, ())) for name in raw]
     read.sort(key=_badness)
     return Watched(
         violations=violations[:_MOST_VIOLATIONS],
         statistics=tuple(scales),
         columns=tuple(read[:_MOST_COLUMNS]),
         columns_left=max(len(read) - _MOST_COLUMNS, 0),
-        predictions=_column(None, predictions, limits[None], scales, violations) if predictions else None,
+        predictions=_column(None, predictions, limits[None], scales, said.get(None, ())) if predictions else None,
         quality=_quality(found.get("quality")),
         library=text(found.get("library")),
     )
@@ -171,7 +173,7 @@ def _violations(found: Any) -> tuple[Violation, ...]:
             message=text(one.get("message")),
         )
         for one in (found if isinstance(found, list) else ())
-        if isinstance(one, dict)
+        if isinstance(one, dict) and text(one.get("kind"))
     ]
     # What isn't drift can't be seen below: rows, types, schemas first.
     return tuple(sorted(read, key=lambda one: (one.kind == "drift", -_times(one))))
@@ -182,18 +184,22 @@ def _times(one: Violation) -> float:
     return one.value / one.bound if one.value is not None and one.bound else 0.0
 
 
-def _said_of(name: str | None, violations: Sequence[Violation]) -> tuple[Violation, ...]:
-    """Return the violations of a column; None are the predictions."""
-    names = {"prediction", "predictions"} if name is None else {name}
-    return tuple(one for one in violations if one.column in names)
+def _by_column(violations: Sequence[Violation]) -> Mapping[str | None, Sequence[Violation]]:
+    """Return the violations of each column; None are the predictions."""
+    found: defaultdict[str | None, list[Violation]] = defaultdict(list)
+    for one in violations:
+        found[one.column].append(one)
+        if one.column in {"prediction", "predictions"}:
+            found[None].append(one)
+    return found
 
 
 def _limits(
-    name: str | None, column: Mapping[str, Any], bounds: Mapping[str, Any], violations: Sequence[Violation]
+    column: Mapping[str, Any], bounds: Mapping[str, Any], violations: Sequence[Violation]
 ) -> Mapping[str, float]:
-    """Return the bounds of a column: its own, the file's, or what a violation of it says."""
+    """Return the bounds of a column: its own, the file's, or what one of its violations says."""
     own = mapping(column.get("bounds"))
-    said = {one.statistic or one.kind: one.bound for one in _said_of(name, violations)}
+    said = {one.statistic or one.kind: one.bound for one in violations}
     # What may be chance is beyond no bound.
     judged = STATISTICS if column.get("judged") is not False else {"missing": ""}
     found = {key: number(own.get(key, bounds.get(key, said.get(key)))) for key in judged}
@@ -217,7 +223,7 @@ def _column(
     violations: Sequence[Violation],
 ) -> Column:
     meters = {key: _meter(number(raw.get(key)), limits.get(key), scale) for key, scale in scales.items()}
-    said = {one.kind for one in _said_of(name, violations)}
+    said = {one.kind for one in violations}
     moved = any(meter.beyond for key, meter in meters.items() if meter and key != "missing")
     missing = meters.get("missing")
     return Column(

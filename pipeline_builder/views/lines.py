@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pipeline_builder.errors import Problem
     from pipeline_builder.release.apply import Applied
     from pipeline_builder.release.plan import Plan
-    from pipeline_builder.release.record import RunRecord
+    from pipeline_builder.release.record import RunRecord, ScoreRecord
 
 _MOST = 4
 """Models that a line speaks of."""
@@ -48,9 +48,11 @@ def build_line(definition: Definition, *, changed: bool, new: int) -> str:
     return f"definition {definition.sha256[:12]} {state}, {_count(new, 'bundle')} written"
 
 
-def plan_line(plan: Plan) -> str:
-    """Say how much changes, and how much a run would do."""
+def plan_line(plan: Plan, *, early: bool = False) -> str:
+    """Say how much changes, and how much a run would do; not where it is too early for one."""
     what = "creates the pipeline" if plan.creates else f"{_count(len(plan.changes), 'change')}"
+    if early:
+        return f"{what}; what there is to run is not known yet"
     return f"{what}; {'nothing to run' if plan.unchanged_since else _to_do(plan)}"
 
 
@@ -84,9 +86,15 @@ def gate_line(record: RunRecord) -> str:
 
 def publish_line(record: RunRecord, *, changed: bool) -> str:
     """Say what became of each model's scores, and where readers find them; or that nothing of it is new."""
-    words = [f"{score.model} {score.status} {score.published_to}".rstrip() for score in record.scores[:_MOST]]
+    words = [_published(score) for score in record.scores[:_MOST]]
+    failed = any(score.status == "failed" for score in record.scores)
     said = inert_line("; ".join(words)) + _more(len(record.scores)) if words else "nothing"
-    return f"{record.date} {said}{'' if changed else '; nothing changed'}"
+    return f"{record.date} {said}{'' if changed or failed else '; nothing changed'}"
+
+
+def _published(score: ScoreRecord) -> str:
+    stays = " (what was published before stays in place)" if score.kept else ""
+    return f"{score.model} {score.status} {score.published_to}".rstrip() + stays
 
 
 def _more(count: int) -> str:

@@ -70,6 +70,8 @@ def _block(score: ScoreRecord) -> Iterator[str]:
         yield f"  {format_short(inert_line(score.retraining), 160)}"
     if score.pointer:
         yield f"  published: {inert_line(score.pointer)}"
+    if score.kept:
+        yield f"  published before, and still in place: {inert_line(score.kept)}"
 
 
 def _beyond(one: Violation) -> str:

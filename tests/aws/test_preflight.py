@@ -12,6 +12,7 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from pipeline_builder.aws.client import Aws
+from pipeline_builder.aws.connect import AwsSettings, open_aws_target
 from pipeline_builder.aws.preflight import Needs, needs_of, preflight
 from pipeline_builder.errors import OutsideFailure
 from tests.engine.definitions import definition, script, training
@@ -56,6 +57,16 @@ def test_what_a_definition_needs() -> None:
     found = needs_of(definition(script("a", "true"), script("b", "true")), role="r", bucket="b", region="x", kms_key="")
     assert found.images == {"image:1"}
     assert found.instances == {"ml.m5.large for processing job usage": 1}
+
+
+def test_images_that_only_a_model_package_names_are_looked_at_too(aws: Aws) -> None:
+    make_account()
+    settings = AwsSettings(region=REGION, role=ROLE, bucket="ml-artifacts")
+    elsewhere = IMAGE.replace(REGION, "us-west-2")
+    found = open_aws_target(settings, aws=aws).preflight(definition(), [elsewhere])
+    assert [f"{one.id} {one.message}" for one in found if elsewhere in one.message] == [
+        f"PB715 the image '{elsewhere}' is in us-west-2, and the pipeline runs in {REGION}"
+    ]
 
 
 def test_spot_machines_warm_pools_and_groups_have_quotas_of_their_own(aws: Aws) -> None:

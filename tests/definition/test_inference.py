@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from pipeline_builder.definition.definition import build_definition
 from pipeline_builder.definition.parameters import commit_parameters, most_commits
+from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.release.parameters import data_addresses
 from tests.definition.scoring import MOUNTED, TRANSFORMED, compose_scoring, load_scoring
 from tests.places import GOLDEN
 from tests.security.policing import compose_all, read_manifest
 
+REGISTERED = "          - {step_name: churn-Register, step_class: RegisterModel}\n"
 CASES = {"transformed": TRANSFORMED, "mounted": MOUNTED}
 
 
@@ -41,7 +44,9 @@ def test_what_each_start_gives(tmp_path: Path) -> None:
     assert [name for name in given if "DefaultValue" in declared[name]] == []
     assert {*given} <= {*definition.own_parameters}
     mounted = compose_scoring(tmp_path / "mounted", MOUNTED)
-    assert {name: use.what for name, use in mounted.models.items()} == {"ModelData-churn": "artifact"}
+    assert {name: use.what for name, use in mounted.models.items()} == {
+        "ModelData-churn": "artifact", "ModelPackage-churn": "package",
+    }  # fmt: skip
     assert "LogicalHour" in mounted.dates
 
 
@@ -66,6 +71,30 @@ def test_a_parameter_of_the_conf_is_part_of_an_address(tmp_path: Path) -> None:
     assert data_addresses(definition, {"LogicalDate": "1", "country": "fr"})["Data-churn-Score"] == (
         "s3://local/landing/fr/dt=1/",
     )
+
+
+def test_what_a_check_is_given_and_what_stands_in_arguments_is_listed_too(tmp_path: Path) -> None:
+    """With other data than before, what was scored of them is another result, whoever reads them."""
+    conf = TRANSFORMED.replace(
+        "check: model_quality\n",
+        "check: model_quality\n        supplied_baseline_constraints: s3://local/kept/constraints.json\n",
+    )
+    request = {
+        "ProcessingInputs": [
+            {"InputName": "rows", "S3Input": {"S3Uri": "s3://local/raw/dt=${date}/"}},
+            {"InputName": "made", "S3Input": {"S3Uri": {"Get": "Steps.churn-Score.TransformOutput.S3OutputPath"}}},
+            {"InputName": "code", "S3Input": {"S3Uri": f"s3://local/p/code/{64 * '0'}/sourcedir.tar.gz"}},
+        ]
+    }
+    raw = {"step_name": "churn-Raw", "step_class": "Raw", "step_type": "Processing", "arguments": request}
+    conf += f"          - {json.dumps(raw)}\n"
+    assert build_definition(
+        load_scoring(tmp_path, conf), build_settings(LOCAL_DEFAULTS), {"churn": "churn"}
+    ).data == {
+        "Data-churn-Score": ("s3://local/landing/dt=${Parameters.LogicalDate}/",),
+        "Data-churn-Watch": ("s3://local/kept/constraints.json",),
+        "Data-churn-Raw": ("s3://local/raw/dt=${Parameters.LogicalDate}/",),
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -113,6 +142,31 @@ def test_what_no_date_makes_right_is_said_before_any(tmp_path: Path, old: str, n
     with pytest.raises(InputProblems, match="PB405") as caught:
         compose_all(tmp_path, {"churn": TRANSFORMED.replace(old, new)}, manifest)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("conf", "said"),
+    [
+        (f"{TRANSFORMED}{REGISTERED}", ["PB960"]),
+        (
+            f"{TRANSFORMED}{REGISTERED}".replace(
+                "      transform:\n", "      registry: {InferenceSpecification: {image_uri: a}}\n      transform:\n"
+            ),
+            ["PB960", "PB960"],
+        ),
+        (
+            MOUNTED.replace("model_channel: model", "model_channel: code").replace("s3://b", "s3://local"),
+            ["PB259", "PB412"],
+        ),
+    ],
+)
+def test_all_that_is_wrong_is_said_once(tmp_path: Path, conf: str, said: list[str]) -> None:
+    manifest = read_manifest(
+        "pipelines: [{name: scoring, kind: inference, config: '*/conf/conf.yaml'}]\n", "[{url: churn}]"
+    )
+    with pytest.raises(InputProblems) as caught:
+        compose_all(tmp_path, {"churn": conf}, manifest, {"score.py": ""})
+    assert [problem.id for problem in caught.value.problems] == said
 
 
 def test_commits_leave_room_for_models_and_their_data(tmp_path: Path) -> None:

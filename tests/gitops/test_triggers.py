@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,6 +52,7 @@ class Place:
     reported: list[Problem] = field(default_factory=list)
     retry_failed: bool = False
     broken: bool = False
+    conf_broken: bool = False
 
     def land(self, day: int, name: str = "a.csv", content: bytes = b"1") -> None:
         self.target.store.put(LANDING.format(day=day, name=name), content)
@@ -84,8 +86,9 @@ class Place:
         training, scoring = self.manifest.pipelines
         return (
             Known(entry=training, name="training"),
-            Known(
-                entry=scoring, name="scoring", groups=("g",), inputs=("s3://local/landing/dt=${date}/",),
+            Known(entry=scoring, name="scoring", broken=True) if self.conf_broken else Known(
+                entry=scoring, name="scoring", groups=("g",), uses=(("g", ""), ("g", "production")),
+                inputs=("s3://local/landing/dt=${date}/",),
                 labels=("s3://local/labels/dt=${date}/",),
             ),
         )  # fmt: skip
@@ -208,7 +211,9 @@ def test_what_is_noted_and_damaged_is_as_none(place: Place) -> None:
     place.land(1)
     place.look(place.triggers())
     path = place.root / "watch" / "triggers.json"
-    assert load_noted(path).landed
+    (seen,) = load_noted(path).landed["scoring"].seen
+    assert json.loads(path.read_bytes())["landed"]["scoring"]["seen"] == seen  # and not the addresses of a million
+    assert len(seen) == 16
     path.write_bytes(b'{"version": 1}')
     place.look(place.triggers())
     assert len(place.said) == 2
@@ -244,8 +249,33 @@ def test_an_approval_runs_what_uses_the_model(place: Place) -> None:
     assert [place.look(triggers), place.look(triggers)] == [due, None]
     place.now += 60
     assert [place.look(place.triggers()), place.look(place.triggers())] == [due, None]
+    place.target.registry.set_stage(package.arn, "Production", "Approved", description="ada")
+    place.codes = [0]
+    assert [place.look(triggers), place.look(triggers)] == [due, None]
     place.target.registry.set_approval(package.arn, ApprovalStatus.REJECTED, description="ada", metadata={}, by="ada")
     assert place.look(triggers) is None
+
+
+def test_while_a_conf_is_broken_what_comes_for_its_pipeline_waits(place: Place) -> None:
+    place.target.store.put("s3://local/model.tar.gz", b"")
+    run(place.target, content(REGISTER))
+    (package,) = place.target.registry.list_packages("g")
+    place.target.registry.set_approval(package.arn, ApprovalStatus.APPROVED, description="ada", metadata={}, by="ada")
+    assert place.look(place.triggers()) is None
+    place.conf_broken = True
+    place.land(1)
+    triggers = place.triggers()
+    for _ in range(3):
+        assert place.look(triggers) is None
+        place.now += 300
+    place.conf_broken = False
+    triggers = place.triggers()
+    assert place.look(triggers) is None
+    place.now += 300
+    due = place.look(triggers)
+    assert due
+    assert due.dates == ("2026-11-01",)
+    assert place.look(triggers) is None  # and no approval is taken for new
 
 
 def request(pipeline: str = "training") -> Request:

@@ -16,6 +16,7 @@ MEANT = {
     "serve/access/steps.py": "who a job is, in an error",
     "serve/s3/rights.py": "an object, in an error",
     "serve/tagging.py": "the local state's own ARNs",
+    "definition/uses.py": "a sample that rules are held against",
     "engine/jobs/tools.py": "the local state's own ARNs",
     "engine/state/tables.py": "the local state's own ARNs",
     "engine/state/registry.py": "the local state's own ARNs",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,14 +14,17 @@ from botocore.stub import Stubber
 
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.registry import SageMakerRegistry
-from pipeline_builder.definition.composed import Definition
+from pipeline_builder.definition.composed import Composed, Definition
 from pipeline_builder.descriptions import ApprovalStatus, ModelPackage
 from pipeline_builder.engine.local import open_local_target
 from pipeline_builder.engine.settings import LocalSettings
-from pipeline_builder.engine.state.package_details import PackageChange, change_package
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.errors import InputProblems
+from pipeline_builder.manifest.lock import Lock
+from pipeline_builder.release.promote import Decision
 from pipeline_builder.release.resolving import Used, check_started, date_parameters, describe_used, resolve_models
+from pipeline_builder.release.stages import put_in_stage
+from pipeline_builder.release.starting import Starting
 from pipeline_builder.target import Target
 from tests.definition.scoring import MOUNTED, TRANSFORMED
 from tests.security.policing import compose_all, read_manifest
@@ -28,6 +33,7 @@ OURS, THEIRS = "https://git.example.com/team/churn.git", "https://git.example.co
 CONTAINER = {"Image": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/x:1", "ModelDataUrl": "s3://b/m.tar.gz"}
 PIPELINES = "pipelines: [{name: scoring, kind: inference, config: '*/conf/conf.yaml'}]\n"
 MODEL = '{group: churn, env: {LEVEL: "2"}, retry: 2}'
+MOUNTED_HERE = MOUNTED.replace("{group: churn, stage: production}", MODEL).replace("s3://b/names", "s3://local/names")
 
 
 @pytest.fixture(params=["local", "moto"])
@@ -49,13 +55,21 @@ def here(tmp_path: Path) -> Target:
     return open_local_target(tmp_path / "state", LocalSettings())
 
 
-def definition(root: Path, model: str = MODEL, *, conf: str = TRANSFORMED, policy: str = "") -> Definition:
+def composed(root: Path, model: str = MODEL, *, conf: str = TRANSFORMED, policy: str = "") -> Composed:
     manifest = read_manifest(PIPELINES + policy, f"[{{url: '{OURS}'}}]")
-    return compose_all(root, {"churn": conf.replace(MODEL, model)}, manifest, {"score.py": ""}).definition
+    return compose_all(root, {"churn": conf.replace(MODEL, model)}, manifest, {"score.py": ""})
+
+
+def definition(root: Path, model: str = MODEL, *, conf: str = TRANSFORMED, policy: str = "") -> Definition:
+    return composed(root, model, conf=conf, policy=policy).definition
 
 
 def register(
-    target: Target, *statuses: str, owner: str = "git.example.com/team/churn", containers: Sequence[Any] = (CONTAINER,)
+    target: Target,
+    *statuses: str,
+    owner: str = "git.example.com/team/churn",
+    containers: Sequence[Any] = (CONTAINER,),
+    step: str = "",
 ) -> list[ModelPackage]:
     """Register a version for each status, oldest first."""
     registry = target.registry
@@ -71,7 +85,7 @@ def register(
             },
         }  # fmt: skip
         if isinstance(registry, LocalRegistry):
-            found.append(registry.register(request, execution="e", step=f"{len(containers)}-{number}"))
+            found.append(registry.register(request, execution="e", step=f"{step}{len(containers)}-{number}"))
         else:
             made = Aws("eu-west-1").call("sagemaker", "create_model_package", **request)
             found.append(registry.describe_package(made["ModelPackageArn"]))
@@ -150,12 +164,43 @@ def test_another_accounts_group_is_refused_before_anything_is_asked(tmp_path: Pa
     ).models
 
 
+def test_what_a_person_puts_into_a_stage_takes_the_place_of_what_is_there(tmp_path: Path, here: Target) -> None:
+    one, two, three = register(here, "Approved", "Approved", "Approved")
+    asked = definition(tmp_path, "{group: churn, stage: production}")
+    ada = Decision(status=ApprovalStatus.APPROVED, by="ada", comment="for now")
+
+    def put(package: ModelPackage) -> list[str]:
+        return [*put_in_stage([package.arn], "production", ada, here.registry)]
+
+    assert refusal(asked, here).endswith("no version of 'churn' is in the stage 'production'")
+    here.registry.set_stage(one.arn, "Production", "Approved", description="in Studio")
+    assert put(three) == ["churn version 3 in 'production', in the place of version 1"]
+    assert used(asked, here).version == 3
+    assert put(two) == ["churn version 2 in 'production', in the place of version 3"]
+    assert used(asked, here).version == 2
+    assert put(two) == ["churn version 2 in 'production'"]
+    assert [(p.stage, p.stage_status, p.status.value) for p in here.registry.list_packages("churn")] == [
+        ("production", "Replaced", "Approved"), ("production", "Approved", "Approved"),
+        ("Production", "Replaced", "Approved"),
+    ]  # fmt: skip
+
+
+def test_of_several_at_once_the_stage_is_not_left_empty(tmp_path: Path, here: Target) -> None:
+    packages = register(here, *["Approved"] * 4)
+    asked = definition(tmp_path, "{group: churn, stage: production}")
+    ada, together = Decision(status=ApprovalStatus.APPROVED, by="ada"), threading.Barrier(4)
+
+    def put(package: ModelPackage) -> None:
+        together.wait()
+        list(put_in_stage([package.arn], "production", ada, here.registry))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(put, packages))
+    assert used(asked, here).version
+
+
 def stage(target: Target, arn: str, stage: str, status: str) -> None:
-    """Put a package into a stage, as UpdateModelPackage does."""
-    assert isinstance(target.registry, LocalRegistry)
-    change = PackageChange(members={"ModelLifeCycle": {"Stage": stage, "StageStatus": status}})
-    with target.registry.state.transaction() as db:
-        change_package(db, arn, change, by="ada")
+    target.registry.set_stage(arn, stage, status, description="")
 
 
 def test_a_stage_is_that_of_the_life_cycle_with_its_status(tmp_path: Path, here: Target) -> None:
@@ -187,11 +232,38 @@ def test_sagemaker_tells_the_stage_in_its_listing() -> None:
 
 
 def test_only_one_artifact_can_be_mounted(tmp_path: Path, here: Target) -> None:
-    mounted = MOUNTED.replace("{group: churn, stage: production}", MODEL).replace("s3://b/names", "s3://local/names")
     register(here, "Approved")
-    assert used(definition(tmp_path, conf=mounted), here).value == "s3://b/m.tar.gz"
+    asked = definition(tmp_path, conf=MOUNTED_HERE)
+    found = resolve_models(asked, here)
+    assert found["ModelData-churn"].value == "s3://b/m.tar.gz"
+    # Which version's it is says the other: one that waits may have the same.
+    (same,) = register(here, "PendingManualApproval", step="same")
+    started = {name: one.value for name, one in found.items()}
+    check_started(asked, started, here)
+    here.registry.set_approval(
+        found["ModelData-churn"].arn, ApprovalStatus.REJECTED, description="", metadata={}, by="a"
+    )
+    with pytest.raises(InputProblems, match="PB965 version 1 of 'churn' is Rejected"):
+        check_started(asked, started, here)
+    here.registry.set_approval(same.arn, ApprovalStatus.APPROVED, description="", metadata={}, by="a")
+    assert resolve_models(asked, here)["ModelPackage-churn"].value == same.arn
     register(here, "Approved", containers=(CONTAINER, {**CONTAINER, "ModelDataUrl": "s3://b/n.tar.gz"}))
-    assert "PB941 version 2 of 'churn' has 2 artifacts" in refusal(definition(tmp_path / "two", conf=mounted), here)
+    assert "PB941 version 3 of 'churn' has 2 artifacts" in refusal(
+        definition(tmp_path / "two", conf=MOUNTED_HERE), here
+    )
+
+
+def test_images_of_packages_that_models_are_made_of(tmp_path: Path, here: Target) -> None:
+    register(here, "Approved")
+
+    def images(conf: str) -> frozenset[str]:
+        made = composed(tmp_path / str(len(conf)), conf=conf)
+        return Starting(
+            composed=made, target=here, lock=Lock(repos=(), manifest_commit=""), given={}, date="", say=print
+        ).images
+
+    assert images(TRANSFORMED) == {CONTAINER["Image"]}
+    assert images(MOUNTED_HERE) == frozenset()
 
 
 def test_what_was_started_goes_on_with_what_is_still_approved(tmp_path: Path, target: Target) -> None:

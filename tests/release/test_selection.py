@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pipeline_builder.errors import InputProblems
 from pipeline_builder.manifest.lock import Lock, LockedRepo
 from pipeline_builder.release.run import follow, start
 from pipeline_builder.release.selection import Changes, Found, changed_repos, choose, select_changed, select_steps
+from pipeline_builder.release.whole import groups_left
 from pipeline_builder.target import Target
 from tests.engine.definitions import (
     compare,
@@ -137,3 +139,15 @@ def test_steps_that_cannot_be_selected(tmp_path: Path) -> None:
     ]
     with pytest.raises(InputProblems, match="no execution that succeeded has the result of 'a'"):
         select_steps(local.pipelines, "p", CHAIN, ["b"])
+
+
+def test_the_groups_of_models_that_are_left_out_are_those_that_nothing_registers_into() -> None:
+    groups = {"A-Register": "a", "B-Register": "b", "Again-Register": "b", "C-Register": {"Get": "Parameters.Group"}}
+    steps = [
+        {"Name": name, "Type": "RegisterModel", "Arguments": {"ModelPackageGroupName": group}}
+        for name, group in groups.items()
+    ]
+    definition = json.dumps({"Steps": [*steps, {"Name": "A-Train", "Type": "Training"}]}).encode()
+    assert groups_left(definition, ()) == {"a", "b"}
+    assert groups_left(definition, ["A-Train", "A-Register"]) == {"b"}
+    assert groups_left(definition, ["B-Register"]) == {"a"}

@@ -105,7 +105,7 @@ def check_texts(found: dict[str, str]) -> None:
 
 @pytest.mark.parametrize(("framework", "task"), list(itertools.product(FRAMEWORKS, TASKS)))
 def test_the_code_is_clean(empty: Workspace, framework: str, task: str) -> None:
-    new(empty, "churn", "--framework", framework, "--task", task, "--no-git")
+    new(empty, "churn", "--framework", framework, "--task", task, "--no-git", "--inference")
     ruff = Path(sys.executable).parent / "ruff"
     rules = "--select=E,F,W,I,B,C4,D1,SIM,RET,PIE"
     for command in (["check", rules, "--ignore=B905", "--per-file-ignores=test_*:D103"], ["format", "--check"]):
@@ -142,6 +142,76 @@ def test_a_fresh_user(empty: Workspace) -> None:
     assert (again.code, "nothing changed since execution" in again.err) == (0, True)
 
 
+# --- what scores
+
+
+SCORES = {"conf/inference.yaml", "conf/inference.schema.json", "scripts/prepare.py", "data/days/dt=2026-01-01/rows.csv"}
+BOTH = [{"name": "training"}, {"name": "scoring", "kind": "inference"}]
+
+
+def test_with_inference_the_sample_day_is_scored(empty: Workspace) -> None:
+    made = new(empty, "churn", "--framework", "none", "--add", "--inference")
+    no_problem(made)
+    assert "pipeline-builder up --date 2026-01-01, which scores the sample day" in made.err
+    found = files(empty.root / "churn")
+    assert found.keys() == FILES | SCORES | {".github/workflows/check.yml"}
+    check_texts(found)
+    assert json.loads(found["conf/inference.schema.json"]) == empty.call("schema", "inference").json
+    ended = empty.run("up", "--approve", "--date", "2026-01-01")
+    assert (ended.code, "PB" in ended.err) == (0, False), ended.err
+    record = json.loads((empty.root / "build/pipelines/scoring/run.json").read_text())
+    (scored,) = record["scores"]
+    assert (record["pipeline"], scored["status"], scored["rows_out"]) == ("churn-scoring", "published", 100)
+
+
+def test_a_second_model_that_scores_joins_the_pipelines_of_the_first(empty: Workspace) -> None:
+    new(empty, "churn", "--framework", "none", "--add", "--inference")
+    made = new(empty, "price", "--framework", "none", "--add", "--inference", "--json").json
+    assert (made["scoring"]["own"], made["scoring"]["file"]) == (False, "churn/conf/inference.yaml")
+    assert yaml.safe_load((empty.root / "model_repos.yaml").read_text())["pipelines"] == BOTH
+    for file, steps in (("conf", made["pipeline"]["steps"]), ("inference", made["scoring"]["steps"])):
+        conf = empty.root / "churn" / "conf" / f"{file}.yaml"
+        at = "    models:\n      churn:\n        steps:"
+        conf.write_text(conf.read_text().replace(at, f"    models:\n{steps}      churn:\n        steps:"))
+    commit(empty.root / "churn", "the steps of price")
+    check_texts(files(empty.root / "price"))
+    for manifest, steps in (("model_repos.yaml", [12, 6]), ("price/model_repos.yaml", [6, 3])):
+        no_problem(empty.call("checkout", "--manifest", manifest))
+        valid = empty.call("validate", "--json", "--manifest", manifest)
+        no_problem(valid)
+        assert [len(one["steps"]) for one in valid.json["pipelines"].values()] == steps
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", BOTH),
+        ("pipelines: [{name: all}]\n", [{"name": "all"}, {"name": "scoring", "kind": "inference"}]),
+        ("pipelines: [{name: training}, {name: scoring, kind: inference}]\n", BOTH),
+        (
+            "pipelines: [{name: scoring}, {name: weekly, kind: inference, config: '*/weekly.yaml'}]\n",
+            [{"name": "scoring"}, {"name": "weekly", "kind": "inference", "config": "*/weekly.yaml"},
+             {"name": "inference", "kind": "inference"}],
+        ),
+    ],
+)  # fmt: skip
+def test_a_manifest_gets_the_pipeline_that_it_lacks(empty: Workspace, before: str, after: list[Any]) -> None:
+    (empty.root / "model_repos.yaml").write_text(f"version: 1\n{before}repos: []\n")
+    no_problem(new(empty, "churn", "--framework", "none", "--add", "--inference"))
+    assert yaml.safe_load((empty.root / "model_repos.yaml").read_text())["pipelines"] == after
+    no_problem(empty.call("checkout"))
+    no_problem(empty.call("validate"))
+
+
+def test_what_cannot_score(empty: Workspace) -> None:
+    long = new(empty, "churn", "--inference", "--pipeline", "p" * 80, "--json").json["problems"]
+    assert [problem["id"] for problem in long] == ["PB692"]
+    new(empty, "churn", "--framework", "none", "--add", "--inference")
+    two = new(empty, "price", "--framework", "none", "--add", "--inference", "--anchor").err
+    assert two.count(": PB693 ") == 2
+    assert "the pipeline that scores is in churn/conf/inference.yaml" in two
+
+
 def test_a_gate_that_nothing_passes(empty: Workspace) -> None:
     new(empty, "price", "--framework", "none", "--task", "regression", "--metric", "mae", "--max", "1e-7", "--add")
     gate = yaml.safe_load((empty.root / "price/conf/conf.yaml").read_text())["conf"]["models"]["price"]["gate"]
@@ -176,7 +246,7 @@ def test_its_own_tests_pass_with_its_own_requirements(tmp_path: Path, framework:
     for task in TASKS:
         workspace = Workspace(tmp_path / task)
         workspace.root.mkdir()
-        new(workspace, "churn", "--framework", framework, "--task", task, "--no-git")
+        new(workspace, "churn", "--framework", framework, "--task", task, "--no-git", "--inference")
         folder = workspace.root / "churn"
         before = files(folder)
         install = [*uv, "pip", "install", "--python", str(python), "-r", "requirements-test.txt"]
@@ -190,11 +260,11 @@ def test_its_own_tests_pass_with_its_own_requirements(tmp_path: Path, framework:
             return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
         done = run()
-        assert (done.returncode, "5 passed" in done.stdout) == (0, True), done.stdout
+        assert (done.returncode, "6 passed" in done.stdout) == (0, True), done.stdout
         assert {name for name in files(folder) if "__pycache__" not in name} == before.keys()
         conf = folder / "conf" / "conf.yaml"
         conf.write_text(conf.read_text().replace("min: 0.7", "min: 0.999"))
-        assert "1 failed, 4 passed" in run().stdout  # the tests can fail
+        assert "1 failed, 5 passed" in run().stdout  # the tests can fail
 
 
 STEPS = re.compile(r"below conf\.sagemakerPipeline\.models:\n\n(.*)", re.DOTALL)

@@ -65,6 +65,12 @@ TARGETS = {
     "s3://local/landing/dt=${date}/": "PB944",
     "s3://local/landing/dt=${date}/scores/": "PB944",
     "s3://local/landing/scores/": "",
+    "s3://local/landing/dt=${year}-${month}-${day}/scores/": "PB944",
+    "s3://local/landing/dt=2026-11-30/": "PB944",
+    "s3://local/landing/dt=${year}/": "",
+    "s3://local/churn-training/retraining/": "PB233",
+    "s3://local/other/ledger/churn/": "PB233",
+    "s3://local/pipeline-builder/": "PB233",
 }
 
 
@@ -72,6 +78,26 @@ TARGETS = {
 def test_predictions_are_published_where_nobody_else_is(tmp_path: Path, to: str) -> None:
     found = said(tmp_path, publish(to))
     assert [text[:5] for text in found] == ([TARGETS[to]] if TARGETS[to] else []), found
+
+
+@pytest.mark.parametrize(
+    ("address", "refused"),
+    [
+        ("s3://local/scores/", True),  # where a file of the job may have any name: dt=2026-11-29/_current.json
+        ("s3://local/scores/dt=2026-11-29", True),
+        ("s3://local/scores/dt=${date}/run=1/", True),
+        ("s3://local/scores/dt=${year}-${month}-01/", True),
+        ("https://local.s3.amazonaws.com/scores/dt=2026-11-29", True),
+        ("s3://local/scores-raw/", False),
+        ("s3://local/scores/raw/", False),
+    ],
+)
+def test_no_step_writes_what_readers_take_for_published(tmp_path: Path, address: str, refused: bool) -> None:
+    output = f"arguments: {{TransformOutput: {{S3OutputPath: '{address}'}}}}"
+    found = said(tmp_path, ("split_type: Line", f"split_type: Line\n        {output}"), publish("s3://local/scores/"))
+    words = "PB896 'churn' would publish into 's3://local/scores/', where step 'churn-Score' writes: 's3://local/scores"
+    assert [text for text in found if text.startswith("PB896")] == [text for text in found if text.startswith(words)]
+    assert any(text.startswith(words) for text in found) == refused, found
 
 
 def test_a_bucket_of_the_policy_may_be_published_to(tmp_path: Path) -> None:
@@ -85,6 +111,27 @@ def test_the_whole_of_what_is_read_is_no_place_to_publish_to(tmp_path: Path) -> 
     assert found == [
         "PB944 'churn' would publish into 's3://local/landing/scores/', and what lies there is read: 's3://local/landing/'"
     ]
+
+
+def test_what_the_stages_of_any_pipeline_hand_on_is_no_place_to_publish_to(tmp_path: Path) -> None:
+    """Whoever writes there runs what he likes with the role of the next stage."""
+    training = "{name: training, config: '*/conf/training.yaml'}"
+    several = PIPELINES.replace("[{", f"[{training}, {{")
+    manifest = read_manifest(several, "[{url: churn}]").narrowed("scoring")
+    for folder in ("pipeline-builder", "Pipeline-Builder-Sco/Build"):
+        conf = TRANSFORMED.replace(*publish(f"s3://local/{folder}/"), 1)
+        with pytest.raises(InputProblems, match="PB233 'churn' would publish to .* where the service keeps"):
+            compose_all(tmp_path / folder, {"churn": conf}, manifest)
+
+
+def test_no_job_writes_a_ledger_or_asks_for_a_training(tmp_path: Path) -> None:
+    """What is noted there starts a training, or keeps a day from being scored."""
+    for number, folder in enumerate(("tiny/retraining", "tiny/ledger/churn", "churn-scoring/ledger")):
+        found = said(tmp_path / str(number), ("s3://SMP_S3BUCKETNAME/watched/${year}", f"s3://local/{folder}"))
+        assert [text[:5] for text in found] == ["PB233"], found
+    manifest = read_manifest(PIPELINES, "[{url: ledger}]")
+    with pytest.raises(InputProblems, match="PB644 the repository 'ledger' has the name of a folder"):
+        compose_all(tmp_path / "named", {"ledger": TRANSFORMED}, manifest)
 
 
 @pytest.mark.parametrize(

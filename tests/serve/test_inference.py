@@ -44,10 +44,10 @@ def test_a_day_is_scored_with_what_the_registry_says(tmp_path: Path) -> None:
         assert (ended.code, "PB966 no version of 'churn' is in the stage 'production'" in ended.err) == (1, True), (
             ended.err
         )
-        served.sagemaker.update_model_package(
-            ModelPackageArn=first["parameters"]["ModelPackage-churn"],
-            ModelLifeCycle={"Stage": "Production", "StageStatus": "Approved"},
-        )
+        assert "churn version 1 in 'production'" in run("promote", "churn", "--stage", "production")
+        package = served.sagemaker.describe_model_package(ModelPackageName=first["parameters"]["ModelPackage-churn"])
+        assert package["ModelLifeCycle"]["StageStatus"] == "Approved"
+        assert package["ModelLifeCycle"]["StageDescription"].startswith("put there by ")
         assert "'churn' version 1, in stage 'production'" in run("up", *day)
         assert made.record()["execution"] == first["execution"]  # another way to the same package changes nothing
         assert json.dumps(made.record()["parameters"]) == json.dumps(first["parameters"])

@@ -32,10 +32,10 @@ class Nobody:
         ("2026-11-29T13", "2026-11-29T13"),
         ("2026-11-29T13:00:00Z", "2026-11-29T13:00:00Z"),
         # A schedule's time is in UTC; its day is that of its own zone, on both sides of midnight.
-        ("2026-11-29T23:30:00Z[Europe/Berlin]", "2026-11-30T00:30:00"),
-        ("2026-11-29T03:30:00Z[America/New_York]", "2026-11-28T22:30:00"),
-        ("2026-11-29T02:00:00Z[UTC]", "2026-11-29T02:00:00"),
-        ("2026-06-29T22:30:00Z[Europe/Berlin]", "2026-06-30T00:30:00"),
+        ("2026-11-29T23:30:00Z[Europe/Berlin]", "2026-11-30T00:30:00+01:00"),
+        ("2026-11-29T03:30:00Z[America/New_York]", "2026-11-28T22:30:00-05:00"),
+        ("2026-11-29T02:00:00Z[UTC]", "2026-11-29T02:00:00+00:00"),
+        ("2026-06-29T22:30:00Z[Europe/Berlin]", "2026-06-30T00:30:00+02:00"),
     ],
 )
 def test_the_day_that_is_scored(given: str, expected: str) -> None:
@@ -59,8 +59,8 @@ def test_what_is_no_day(given: str) -> None:
 
 def test_the_setting_of_a_scheduled_day_and_of_a_retraining() -> None:
     day = read_setting({"SMP_TRIGGER": "schedule:daily", "SMP_DATE": "2026-11-29T02:00:00Z[UTC]"}, Nobody())
-    assert (day.date, day.is_push) == ("2026-11-29T02:00:00", False)
-    assert day.words == "schedule:daily for 2026-11-29T02:00:00"
+    assert (day.date, day.is_push) == ("2026-11-29T02:00:00+00:00", False)
+    assert day.words == "schedule:daily for 2026-11-29T02:00:00+00:00"
     assert read_setting({"SMP_TRIGGER": "data", "SMP_DATE": "none"}, Nobody()).date == ""
     asked = read_setting({"SMP_TRIGGER": "retraining", "SMP_CAUSE": 'drift of "a"\n$(x)' + "y" * 900}, Nobody())
     assert not asked.is_push

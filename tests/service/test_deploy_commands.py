@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.checkout.repositories import commit
 from tests.cli.terminals import answer
 from tests.service.deploying import BUCKET, Cloud, clouding, make_service_workspace
 from tests.workspaces import Ended, Workspace
@@ -81,16 +83,71 @@ def test_from_nothing_to_a_service_and_back(workspace: Workspace, cloud: Cloud, 
     assert (nothing.code, nothing.json["deleted"], len(nothing.json["storage"])) == (0, [], 4)
 
 
-def test_a_schedule_that_leaves_the_manifest_leaves_the_stack(workspace: Workspace, cloud: Cloud) -> None:
-    assert run(workspace, cloud, "deploy", "--yes").code == 0
+SCORING = """\
+conf:
+  models:
+    churn:
+      source_directory: scripts
+      model: {group: tiny-churn}
+      transform: {channels: {day: {dataFiles: [{sourceName: d, fileName: "s3://landing/dt=${date}/"}]}}}
+      publish: {to: "s3://scores/churn/"}
+  sagemakerPipeline:
+    pipelineName: churn-scoring
+    models:
+      churn:
+        steps:
+          - {step_name: churn-Model, step_class: CreateModel}
+          - {step_name: churn-Score, step_class: Transform}
+"""
+PIPELINES = (
+    "pipelines: [{name: training}, {name: scoring, kind: inference, trigger: {data: 's3://landing/', approval: true}}]"
+)
+POLICY = "policy: {read: ['s3://landing/'], write: ['s3://scores/']}"
+
+
+def test_what_leaves_the_manifest_leaves_the_stack_and_a_pipeline_comes_and_goes(
+    workspace: Workspace, cloud: Cloud
+) -> None:
+    (workspace.remote / "conf" / "inference.yaml").write_text(SCORING)
+    commit(workspace.remote, "scores")
+    assert workspace.call("checkout").code == 0
     manifest = workspace.root / "model_repos.yaml"
     text = manifest.read_text()
+    manifest.write_text(f"{text}{PIPELINES}\n{POLICY}\n")
+    assert run(workspace, cloud, "deploy", "--yes").code == 0
+    both = set(cloud.formation.stack("demo").resources)
     line = next(line for line in text.splitlines(keepends=True) if "name: nightly" in line)
-    manifest.write_text(text.replace("schedules:\n", "").replace(line, ""))
+    less = text.replace("schedules:\n", "").replace(line, "")
+    manifest.write_text(f"{less}{POLICY}\n")
     ended = run(workspace, cloud, "deploy", "--yes", "--json", "--force")
     removed = {change["name"] for change in ended.json["stacks"][1]["changes"] if change["action"] == "removed"}
-    assert {"ScheduleNightly", "Schedules", "SchedulerRole"} <= removed
-    assert "ScheduleNightly" not in cloud.formation.stack("demo").resources
+    scheduled = {"ScheduleNightly", "Schedules", "SchedulerRole"}
+    assert scheduled <= removed, ended.err
+    assert set(cloud.formation.stack("demo").resources) == both - removed
+
+    manifest.write_text(f"{less}{PIPELINES}\n{POLICY}\n")
+    ended = run(workspace, cloud, "deploy", "--yes", "--json", "--force")
+    storage, service = ended.json["stacks"]
+    added = {change["name"] for change in service["changes"] if change["action"] == "added"}
+    assert {"OfScoringPipeline", "OfScoringPublishRole", "Arrivals", "Batch", "RetrainingAsked"} <= added
+    assert added < removed
+    assert [change["name"] for change in storage["changes"]] == ["Bucket"]  # artifacts of both are deleted in time
+    gone = run(workspace, cloud, "destroy", "--yes")
+    assert (gone.code, "data, predictions and ledgers outside of the artifact bucket" in gone.out) == (0, True), (
+        gone.err
+    )
+    assert list(cloud.statuses()) == ["demo-storage"]
+
+
+def test_a_pipeline_of_the_name_under_which_artifacts_are_thrown_away_is_refused(workspace: Workspace) -> None:
+    (workspace.remote / "conf" / "inference.yaml").write_text(SCORING.replace("churn-scoring", "demo-scoring"))
+    commit(workspace.remote, "scores")
+    assert workspace.call("checkout").code == 0
+    manifest = workspace.root / "model_repos.yaml"
+    manifest.write_text(f"{manifest.read_text()}{PIPELINES}\n{POLICY}\n")
+    ended = workspace.call("render", SMP_ACCOUNTID="123456789012", SMP_REGION="eu-central-1")
+    assert (ended.code, "PB614 the pipeline 'demo-scoring' keeps its code and models below" in ended.err) == (1, True)
+    assert re.search(r"model_repos.yaml:\d+:31: PB614 ", ended.err), ended.err
 
 
 def test_a_dry_run_and_a_refusal_leave_nothing(workspace: Workspace, cloud: Cloud) -> None:

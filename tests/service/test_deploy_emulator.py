@@ -22,6 +22,7 @@ import pytest
 
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.emptying import Buckets
+from pipeline_builder.aws.events import put_retraining
 from pipeline_builder.aws.polling import Clock
 from pipeline_builder.aws.stacks import Stacks
 from pipeline_builder.errors import OutsideFailure
@@ -65,9 +66,11 @@ def watching(_: object = None) -> Iterator[Watch]:
     yield lambda _: None
 
 
-def texts(schedules: tuple[Mapping[str, Any], ...], starts: str) -> ServiceTexts:
+def texts(
+    schedules: tuple[Mapping[str, Any], ...], starts: str, pipelines: tuple[Mapping[str, Any], ...] = ()
+) -> ServiceTexts:
     """Render a service, and take what the emulator doesn't have for a queue."""
-    model, _ = read_service(REPOS, schedules, poll_minutes=1)
+    model, _ = read_service(REPOS, schedules, poll_minutes=1, pipelines=pipelines)
     files = render_templates(model)
     data: Any = json.loads(json.dumps(load_template(files["service.yaml"], "service.yaml").data))
     resources = {name: body for name, body in data["Resources"].items() if body["Type"] not in UNKNOWN}
@@ -95,10 +98,13 @@ def _known(value: Any) -> Any:
     """Write the pipeline's name where the template takes it from the resource that is left out."""
     if isinstance(value, dict):
         kept = {key: _known(item) for key, item in value.items() if (key, item) != ("DependsOn", "Pipeline")}
-        return NAME if value == {"Ref": "Pipeline"} else kept
+        return _LEFT_OUT.get(value.get("Ref", ""), kept)
     if isinstance(value, list):
         return [_known(item) for item in value]
     return value.replace("${Pipeline}", NAME) if isinstance(value, str) else value
+
+
+_LEFT_OUT = {"Pipeline": NAME, "OfScoringPipeline": f"{NAME}-scoring"}
 
 
 def run(emulator: Emulator, wanted: ServiceTexts) -> tuple[Deployed, ...]:
@@ -181,7 +187,8 @@ def build(project: str, status: str) -> dict[str, str]:
 def test_rules_fire_for_their_events_only_and_say_it_readably(emulator: Emulator) -> None:
     url, arn = queue(emulator, "starts")
     mails, mails_arn = queue(emulator, "mails")
-    run(emulator, texts((), arn))
+    trigger = {"data": "s3://exports/daily/", "approval": True}
+    run(emulator, texts((), arn, ({"name": "training"}, {"name": "scoring", "kind": "inference", "trigger": trigger})))
     topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:{NAME}"
     emulator.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=mails_arn)
     pipeline = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:pipeline/tiny"
@@ -210,6 +217,33 @@ def test_rules_fire_for_their_events_only_and_say_it_readably(emulator: Emulator
     (asked,) = [json.loads(body) for body in arrived(emulator, url, 2, 6)]
     values = {item["name"]: item["value"] for item in asked["environmentVariablesOverride"]}
     assert values == {"STAGE": "reject", "SMP_CODEPIPELINE_EXECUTION": "e2"}
+
+    # What starts pipelines besides: scores that ask for a training, by the event as they put it; data, an approval.
+    aws = Aws(REGION, session=emulator.session)
+    cause = "drift of age, income (psi 0.31 > 0.2) since 2026-11-28"
+    for group in ("tiny-churn", "theirs"):
+        put_retraining(aws, {"format": 1, "group": group, "cause": cause})
+    changed = "SageMaker Model Package State Change"
+    emulator.client("events").put_events(
+        Entries=[
+            *(
+                event("aws.s3", "Object Created", bucket={"name": bucket}, object={"key": key})
+                for bucket, key in (("exports", "daily/dt=1/rows.csv"), ("exports", "other/x"), ("theirs", "daily/x"))
+            ),
+            *(
+                event("aws.sagemaker", changed, ModelPackageGroupName=group, ModelApprovalStatus=status)
+                for group, status in (("tiny-churn", "Approved"), ("tiny-churn", "Rejected"), ("theirs", "Approved"))
+            ),
+        ]
+    )
+    starts = [json.loads(body) for body in arrived(emulator, url, 4, 8)]
+    (asked,) = [one for one in starts if "variables" in one]
+    assert {item["name"]: item["value"] for item in asked["variables"]} == {"TRIGGER": "retraining", "CAUSE": cause}
+    told = sorted((one["trigger"], one["pipeline"], one["batch"]) for one in starts if "batch" in one)
+    assert told == [
+        ("approval", f"{NAME}-scoring", "scoring-approval"), ("data", f"{NAME}-scoring", "scoring-data"),
+    ]  # fmt: skip
+    assert len(starts) == 3
 
 
 @pytest.mark.long

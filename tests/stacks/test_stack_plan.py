@@ -178,7 +178,8 @@ OWN = (
 NEVER = """\
     the SageMaker pipeline, its executions and their jobs
     model package groups and the model packages in them, endpoints
-    connections to git hosts, secrets, and data outside of the artifact bucket
+    connections to git hosts, secrets
+    data, predictions and ledgers outside of the artifact bucket
 """
 
 

@@ -22,6 +22,8 @@ SHIFTED = monitor({"plan": column(0.9), "age": column(0.3), "calm": column(0.01)
          "churn 2026-11-29 100 rows, 2 of 3 columns beyond a bound, plan most: block, retrain"),
         (SHIFTED | {"violations": [{"kind": "schema", "column": "x"}]}, {},
          "churn 2026-11-29 100 rows, 2 of 3 columns beyond a bound, plan most, also schema"),
+        ({"violations": [{"kind": ["drift"]}]}, {"status": "blocked", "reasons": ("it is none",)},
+         "churn 2026-11-29 100 rows; it is none"),
         (None, {"rows_out": 98}, "churn 2026-11-29 98 predictions of 100 rows"),
         (None, {"rows_in": None}, "churn 2026-11-29 100 predictions of unknown rows"),
         (None, {"rows_in": None, "rows_out": None}, "churn 2026-11-29 published"),

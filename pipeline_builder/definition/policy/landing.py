@@ -1,4 +1,6 @@
-"""Landing places: what a pipeline watches for data must not be where runs write, or each run would start the next."""
+"""Where runs of several pipelines write: not to what one watches for data, where each run would start the next, and
+not to where another one publishes, where readers would take it for predictions.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +8,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline_builder.definition.policy.territory import is_inside, plain
+from pipeline_builder.definition.policy.uses import day_folder_of, may_come_into
+from pipeline_builder.documents.dates import may_meet
 from pipeline_builder.errors import Place, Problem
 from pipeline_builder.manifest.pipelines import PipelineEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """An address that runs of a pipeline write to, as far as it is known before, and where the conf says so."""
+    """An address that runs of a pipeline write to, as far as it is known before, and where the conf says so; `to` is
+    that of `publish` as it is written, of what is published.
+    """
 
     address: str
     what: str
     place: Place | None
+    to: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +42,35 @@ def find_loops(pipelines: Iterable[Written]) -> Iterator[Problem]:
         for output, prefix, started in starts[name]:
             if way := _way_back(started, name, starts):
                 yield _loop(one.entry, output, prefix, found[started].entry, way)
+
+
+def find_crossings(pipelines: Iterable[Written]) -> Iterator[Problem]:
+    """Yield each output of a pipeline that would come to where another one publishes, once for each that publishes."""
+    found = tuple(pipelines)
+    for one in found:
+        for published in (output for output in one.outputs if output.to):
+            others = ((other, output) for other in found if other is not one for output in other.outputs)
+            crossing = (item for item in others if _comes_into(item[1], published.to))
+            if first := next(crossing, None):
+                yield _crossing(one.entry, published, first[0].entry, first[1])
+
+
+def _comes_into(output: Output, to: str) -> bool:
+    return may_meet(day_folder_of(output.to), day_folder_of(to)) if output.to else may_come_into(output.address, to)
+
+
+def _crossing(entry: PipelineEntry, published: Output, other: PipelineEntry, output: Output) -> Problem:
+    message = (
+        f"{published.what} of the pipeline '{entry.name}' goes to '{published.to}', and {output.what} of "
+        f"'{other.name}' to '{output.to or output.address}'"
+    )
+    return Problem(
+        id="PB896",
+        message=message,
+        place=published.place,
+        related=(output.place,) if output.place else (),
+        hint="publish to a folder in which nothing else is written",
+    )
 
 
 def _started(one: Written, others: Iterable[Written]) -> list[tuple[Output, str, str]]:

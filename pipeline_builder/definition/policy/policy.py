@@ -36,11 +36,12 @@ from pipeline_builder.definition.policy.members import find_members
 from pipeline_builder.definition.policy.model import check_model
 from pipeline_builder.definition.policy.requests import check_request
 from pipeline_builder.definition.policy.secrets import check_secrets
-from pipeline_builder.definition.policy.territory import Territory, is_inside
+from pipeline_builder.definition.policy.territory import Territory, is_inside, plain
 from pipeline_builder.definition.policy.uses import check_published, check_uses
 from pipeline_builder.definition.policy.volumes import check_volume
 from pipeline_builder.definition.roles import role_of
 from pipeline_builder.definition.shapes.kinds import STEP_TYPES
+from pipeline_builder.definition.steps.context import OWN_FOLDERS, SCORING_FOLDERS
 from pipeline_builder.definition.steps.group import group_name
 from pipeline_builder.definition.steps.volumes import defaults_of
 from pipeline_builder.descriptions import JSON
@@ -94,10 +95,21 @@ class Policed:
         return claims_of((group for group in found if isinstance(group, Registering)), self.urls)
 
 
+def own_folders(manifest: Manifest) -> tuple[str, ...]:
+    """Return the folders that pipelines of the manifest have for themselves, below their names."""
+    return (*OWN_FOLDERS, *(SCORING_FOLDERS if manifest.infers else ()))
+
+
 def territory_of(manifest: Manifest, graph: Graph, settings: Settings) -> Territory:
     """Return whose the bucket is."""
-    artifacts = manifest.service.name[:_ARTIFACT_PREFIX]
-    return Territory(bucket=settings.bucket, pipeline=graph.pipeline, artifacts=artifacts, prefix=settings.prefix)
+    artifacts = tuple(name[:_ARTIFACT_PREFIX] for name in manifest.service_names)
+    return Territory(
+        bucket=settings.bucket,
+        pipeline=graph.pipeline,
+        artifacts=artifacts,
+        prefix=settings.prefix,
+        kept=own_folders(manifest),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +141,7 @@ def hold(policed: Policed, given: Mapping[str, str] | None = None) -> Held:
     problems: list[Refused] = []
     written: list[Written] = []
     groups: list[Registering] = []
+    places: list[tuple[str, str]] = []
     names: set[str] = set()
     indexed: set[str] = set()
     for one in _asked(policed, given or {}):
@@ -138,6 +151,7 @@ def hold(policed: Policed, given: Mapping[str, str] | None = None) -> Held:
         members = [member for member in both if isinstance(member, Member)]
         if any(member.path[-1] == INDEX for member in _of(members, "index")):
             indexed.add(one.name)
+        places += ((one.name, address) for _, address in _writes(one, members))
         problems += check_secrets(one, _of(members, "secret"))
         problems += check_volume(one, policed.settings, defaults_of(policed.graph))
         problems += _check_data(one, members, policed, written)
@@ -151,7 +165,7 @@ def hold(policed: Policed, given: Mapping[str, str] | None = None) -> Held:
     problems += check_nesting(written)
     problems += _check_name(policed)
     problems += check_uses(policed)
-    problems += check_published(policed)
+    problems += check_published(policed, places)
     problems += check_groups(groups, default_groups(policed.graph))
     problems += check_indexes(_bundles(policed), policed.rules, indexed)
     return Held(problems=sort_problems(problems), written=tuple(written), groups=tuple(groups))
@@ -161,17 +175,26 @@ def outputs_of(policed: Policed) -> tuple[Output, ...]:
     """Return where runs of a definition write to: its steps, what is published, and what the service keeps of it."""
     found = [Output(address=policed.territory.base, what="what is kept", place=None)]
     for one in _asked(policed, {}):
-        for member in find_members(one.type, one.request):
-            if isinstance(member, Member) and member.kind == "write":
-                address = one.known.beginning(member.value).text or ""
-                if address.startswith("s3://") and not is_inside(address, policed.territory.base):
-                    found.append(Output(address=address, what=f"step '{one.name}'", place=one.place(member.path)))
+        for member, address in _writes(one, find_members(one.type, one.request)):
+            if not is_inside(address, policed.territory.base):
+                found.append(Output(address=address, what=f"step '{one.name}'", place=one.place(member.path)))
     for unit in policed.graph.units.values():
         if publish := getattr(unit.section, "publish", None):
             place = unit.conf.document.place((*unit.path, "publish", "to"))
             address = publish.to.partition("${")[0]
-            found.append(Output(address=address, what=f"what is published of '{unit.name}'", place=place))
+            found.append(
+                Output(address=address, what=f"what is published of '{unit.name}'", place=place, to=publish.to)
+            )
     return tuple(found)
+
+
+def _writes(one: Asking, members: Iterable[object]) -> Iterator[tuple[Member, str]]:
+    """Yield every address that a step writes to, as far as it is known before a run."""
+    for member in members:
+        if isinstance(member, Member) and member.kind == "write":
+            address = plain(one.known.beginning(member.value).text or "")
+            if address.startswith("s3://"):
+                yield member, address
 
 
 def own_role(settings: Settings, step: Step) -> str:

@@ -16,14 +16,15 @@ _CLIMBING = re.compile(r"(?:^|/)\.\.?(?:/|\Z)|[\x00-\x1f\x7f]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Territory:
-    """The pipeline's bucket and name, the first folder of CodePipeline's artifacts, and the `prefix` (with a `/` at its
-    end) that everything else of the service lies below.
+    """The pipeline's bucket and name, the first folders of CodePipelines' artifacts, and the `prefix` (with a `/` at
+    its end) that everything else of the service lies below.
     """
 
     bucket: str
     pipeline: str
-    artifacts: str
+    artifacts: tuple[str, ...]
     prefix: str = ""
+    kept: tuple[str, ...] = OWN_FOLDERS
 
     @property
     def base(self) -> str:
@@ -66,12 +67,12 @@ class Territory:
             return f"'{parts[0]}/', where the service keeps its records"
         if parts[0] == self.pipeline.lower():
             return f"'{self.pipeline}/', where the pipeline keeps code, definitions and the outputs of all repositories"
-        depth = 2 if set(parts[1:2]) & set(OWN_FOLDERS) else 3 if parts[2:3] == ["executions"] else 0
+        depth = 2 if set(parts[1:2]) & set(self.kept) else 3 if parts[2:3] == ["executions"] else 0
         return f"'{'/'.join(parts[:depth])}/', where a pipeline keeps what it has made" if depth else ""
 
     def is_service(self, folder: str) -> bool:
         """Tell whether the service has a folder of that name, directly in the bucket, for itself."""
-        return folder.lower() in (*RESERVED, self.artifacts.lower())
+        return folder.lower() in (*RESERVED, *(name.lower() for name in self.artifacts))
 
     def key(self, address: str) -> str | None:
         """Return the key of an address in the bucket; None for one that is elsewhere."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from pipeline_builder.conf.inference import InferenceModel
 from pipeline_builder.definition.policy.groups import identity, plain_group
 from pipeline_builder.definition.policy.known import DATE
 from pipeline_builder.definition.policy.territory import Territory, climbs, is_inside
-from pipeline_builder.documents.dates import names_dates, plain_dates
+from pipeline_builder.documents.dates import may_meet, names_whole_date, plain_dates
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.errors import Place
 from pipeline_builder.manifest.patterns import covers_any, fits_any
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from pipeline_builder.definition.composed import Definition
     from pipeline_builder.definition.policy.policy import Policed
     from pipeline_builder.definition.uses import ModelUse
+
+_WAITS = re.compile(r"\$\{[^{}]*\}|⟨[^⟩]*⟩")
+"""What only a run knows of an address, as it is written, or as a policy names it."""
 
 
 def owned_uses(
@@ -56,8 +60,10 @@ def _refused(use: ModelUse, rules: Rules, whose: str) -> Refused:
     return refuse(rules, "read_groups", use.group, problem_id="PB943", message=message, place=use.place)
 
 
-def check_published(policed: Policed) -> Iterator[Refused]:
-    """Yield every address that predictions are published to, and may not be."""
+def check_published(policed: Policed, written: Iterable[tuple[str, str]]) -> Iterator[Refused]:
+    """Yield every address that predictions are published to, and may not be; `written` are the addresses that steps
+    write to, each behind the name of its step.
+    """
     taken: dict[str, tuple[str, Place]] = {}
     for unit in policed.graph.units.values():
         section = unit.section.publish if isinstance(unit.section, InferenceModel) else None
@@ -67,6 +73,7 @@ def check_published(policed: Policed) -> Iterator[Refused]:
         yield from _check_target(plain_dates(section.to, DATE), policed, unit, place)
         yield from _check_inputs(section.to, policed, unit, place)
         yield from _check_others(section.to, unit, place, taken)
+        yield from _check_steps(section.to, unit, place, written)
 
 
 def _check_target(address: str, policed: Policed, unit: Unit, place: Place) -> Iterator[Refused]:
@@ -93,10 +100,9 @@ def _protected(address: str, territory: Territory, repo: str) -> str:
 
 def _check_inputs(to: str, policed: Policed, unit: Unit, place: Place) -> Iterator[Refused]:
     """Predictions among what is read would be the next run's input."""
-    target = _day_folder(to)
-    for uri in sorted({uri for uris in policed.definition.data.values() for uri in uris}):
-        read = plain_dates(uri, DATE)
-        if is_inside(target, read) or is_inside(read, target) or (not read.endswith("/") and target.startswith(read)):
+    target, definition = day_folder_of(to), policed.definition
+    for uri in sorted({*definition.labels.values(), *(uri for uris in definition.data.values() for uri in uris)}):
+        if may_meet(target, uri) or may_meet(target, f"{uri}/"):
             message = f"'{unit.name}' would publish into {describe(to)}, and what lies there is read: {describe(uri)}"
             yield Refused(id="PB944", message=message, place=place, hint="publish to a prefix that no job reads")
             return
@@ -104,9 +110,9 @@ def _check_inputs(to: str, policed: Policed, unit: Unit, place: Place) -> Iterat
 
 def _check_others(to: str, unit: Unit, place: Place, taken: dict[str, tuple[str, Place]]) -> Iterator[Refused]:
     """Each model has a pointer of its own; `taken` are the folders of those before, with the model and its place."""
-    target = _day_folder(to)
+    target = day_folder_of(to)
     for folder, (other, where) in taken.items():
-        if is_inside(target, folder) or is_inside(folder, target):
+        if may_meet(target, folder):
             message = f"'{unit.name}' would publish into {describe(to)}, where '{other}' does"
             hint = "give each model a folder of its own"
             yield Refused(id="PB896", message=message, place=place, hint=hint, related=(where,))
@@ -114,7 +120,34 @@ def _check_others(to: str, unit: Unit, place: Place, taken: dict[str, tuple[str,
     taken[target] = (unit.name, place)
 
 
-def _day_folder(to: str) -> str:
+def _check_steps(to: str, unit: Unit, place: Place, written: Iterable[tuple[str, str]]) -> Iterator[Refused]:
+    """What a step writes there readers would take for what the gate has passed, or for the pointer itself."""
+    for step, address in written:
+        if may_come_into(address, to):
+            message = (
+                f"'{unit.name}' would publish into {describe(to)}, where step '{step}' writes: {describe(address)}"
+            )
+            hint = "publish to a folder in which nothing else is written"
+            yield Refused(id="PB896", message=message, place=place, hint=hint)
+            return
+
+
+def may_come_into(address: str, to: str) -> bool:
+    """Tell whether what is written below an address can come to where predictions are published, at whatever date."""
+    pairs = zip(day_folder_of(to).rstrip("/").split("/"), address.rstrip("/").split("/"), strict=False)
+    return all(_may_be(one, other) for one, other in pairs)
+
+
+def _may_be(one: str, other: str) -> bool:
+    """Tell whether two names may come to the same; of two that wait for a run what they begin with tells it."""
+    mine, others = (_WAITS.split(name) for name in (one, other))
+    if len(mine) > 1 and len(others) > 1:
+        return mine[0].startswith(others[0]) or others[0].startswith(mine[0])
+    waiting, known = (mine, other) if len(mine) > 1 else (others, one)
+    return re.fullmatch(".+".join(map(re.escape, waiting)), known) is not None
+
+
+def day_folder_of(to: str) -> str:
     """Return the folder of a date, whichever that is."""
-    folder = plain_dates(to, DATE).rstrip("/")
-    return f"{folder}/" if names_dates(to) else f"{folder}/dt={DATE}/"
+    folder = to.rstrip("/")
+    return f"{folder}/" if names_whole_date(to, hourly=False) else f"{folder}/dt=${{date}}/"

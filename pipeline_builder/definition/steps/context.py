@@ -29,6 +29,8 @@ WATCHING = {"Baseline": "baseline", "Monitor": "monitor"}
 # Below the pipeline's name in its bucket: code and lists of files by their hashes, definitions, evidence; and what
 # executions made before each repository had a folder of its own.
 OWN_FOLDERS = ("code", "definitions", "evidence", "executions", "manifests")
+# Where models are used, too: which days are scored by what, and which trainings were asked for.
+SCORING_FOLDERS = ("ledger", "retraining")
 _STEP_ERRORS = ("Step.SERVICE_FAULT", "Step.THROTTLING")
 _JOB_ERRORS = ("SageMaker.JOB_INTERNAL_ERROR", "SageMaker.CAPACITY_ERROR", "SageMaker.RESOURCE_LIMIT")
 _ATTEMPTS = 5

@@ -15,12 +15,14 @@ from pipeline_builder.dag import caching
 from pipeline_builder.definition.names import parameter_name
 from pipeline_builder.definition.steps.context import Mapped
 from pipeline_builder.definition.steps.data import files_of
+from pipeline_builder.definition.steps.inputs import addresses_in_arguments
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.dates import with_parameters
 from pipeline_builder.documents.expressions import get, is_expression
 from pipeline_builder.documents.members import member_at
 from pipeline_builder.errors import InputProblems, Place, Problem
 
+_SUPPLIED = ("supplied_baseline_statistics", "supplied_baseline_constraints")
 VARIABLE = "SMP_DATA_FINGERPRINT"
 _HYPERPARAMETER = "sagemaker_smp_data_fingerprint"
 MOST_VARIABLES: Mapping[str, int] = {"Processing": 100, "Training": 100, "Transform": 16}
@@ -42,11 +44,15 @@ def _is_told(step: Step) -> bool:
 
 
 def _own(step: Step) -> list[JSON]:
-    """Return the addresses of a step's own files: those of its channels, or the data of a check."""
-    if step.job is not None:
-        return [uri for _, _, uri in files_of(step.job.channels)]
-    dataset = getattr(step.request, "dataset", "")
-    return [dataset] if dataset else []
+    """Return the addresses of a step's own files: those of its channels, or what a check reads; in an inference conf
+    also those that stand in its arguments.
+    """
+    found = [uri for _, _, uri in files_of(step.job.channels)] if step.job else []
+    if not step.unit.infers:
+        return found
+    found += [dataset] if (dataset := getattr(step.request, "dataset", "")) else []
+    more = [uri for key in _SUPPLIED if (uri := getattr(step.request, key, ""))]
+    return [*found, *(uri for uri in (*more, *addresses_in_arguments(step)) if with_parameters(uri) is not None)]
 
 
 def without_data(step: Step) -> str:

@@ -129,6 +129,19 @@ class LocalRegistry:
             )
         return self.describe_package(arn)
 
+    def set_stage(self, arn: str, stage: str, status: str, *, description: str) -> None:
+        """Set the stage; that a package is approved is another matter, and stays as it is."""
+        found = self.describe_package(arn)
+        if (found.stage, found.stage_status) == (stage, status):
+            return
+        cycle = json.dumps({"Stage": stage, "StageStatus": status, "StageDescription": description})
+        with self._state.transaction(lasting=True) as db:
+            db.execute(
+                "UPDATE packages SET details = json_set(details, '$.ModelLifeCycle', json(?)), modified = ? "
+                "WHERE arn = ?",
+                (cycle, now().isoformat(), arn),
+            )
+
     def copy_package(self, arn: str, role: str) -> str:
         """Refuse: there is one account on this machine.
 

@@ -6,9 +6,13 @@ A run compares fingerprints of executions first; their files may be gone long be
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from pipeline_builder.canonical import canonical
+from pipeline_builder.dag.caching import PARAMETER
+from pipeline_builder.dag.outline import decisive_parameters
 from pipeline_builder.definition.steps.freshness import data_parameters
 from pipeline_builder.release.scoring.ledger import LedgerDay, read_day
 from pipeline_builder.release.scoring.publishing import POINTER, day_folder, read_pointer
@@ -34,6 +38,16 @@ def input_digest(composed: Composed, model: str, parameters: Mapping[str, str]) 
     return hashlib.sha256("\0".join(given).encode()).hexdigest()
 
 
+def decisive_digest(definition: bytes, models: Iterable[str], parameters: Mapping[str, str]) -> str:
+    """Return what changes with the values that decide about what a run comes to: of its data and labels, its date, the
+    packages (`models` are their parameters), and those that were given.
+    """
+    declared = json.loads(definition).get("Parameters") or ()
+    values = {item["Name"]: str(item["DefaultValue"]) for item in declared if "DefaultValue" in item} | dict(parameters)
+    names = ({*decisive_parameters(definition)} | {*models}) - {PARAMETER}
+    return hashlib.sha256(canonical({name: values.get(name) for name in sorted(names)})).hexdigest()
+
+
 def find_scored(
     composed: Composed, target: Target, pipeline: DeployedPipeline, parameters: Mapping[str, str], date: str
 ) -> tuple[LedgerDay, ...]:
@@ -50,14 +64,10 @@ def find_scored(
 
 
 def is_same(day: LedgerDay, composed: Composed, pipeline: DeployedPipeline, parameters: Mapping[str, str]) -> bool:
-    """Tell whether a date was scored with the data, package and definition that a run of these parameters has."""
-    used = {
-        use.unit: parameters.get(name, "") for name, use in composed.definition.models.items() if use.what == "package"
-    }
-    return (
-        day.definition_sha256 == hashlib.sha256(pipeline.definition).hexdigest()
-        and used.get(day.model, day.package.arn) == day.package.arn
-        and day.input.fingerprint == input_digest(composed, day.model, parameters)
+    """Tell whether a date was scored with the data, packages, values and definition that a run of these has."""
+    definition = pipeline.definition
+    return day.definition_sha256 == hashlib.sha256(definition).hexdigest() and day.parameters == decisive_digest(
+        definition, composed.definition.models, parameters
     )
 
 
@@ -93,4 +103,10 @@ def _as_delivered(record: RunRecord, score: ScoreRecord, composed: Composed, tar
         }  # fmt: skip
         return score.model_copy(update=changes)
     same = day.status == score.status and (score.status == "blocked" or not section)
-    return score if same else None
+    return with_kept(score, day) if same else None
+
+
+def with_kept(score: ScoreRecord, day: LedgerDay) -> ScoreRecord:
+    """Return the score with what was published before, where that stays in place."""
+    kept = day.publication.pointer if day.publication and score.status in ("blocked", "failed") else ""
+    return score.model_copy(update={"kept": kept})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline_builder.errors import InputProblems, PipelineBuilderError
 from pipeline_builder.release.record import RunRecord, ScoreRecord
 from pipeline_builder.release.scoring.outputs import Outputs, find_outputs
-from pipeline_builder.release.scoring.rows import count_rows
+from pipeline_builder.release.scoring.rows import count_rows, said_rows
 from pipeline_builder.release.scoring.witness import AskedScore, bounds_of
 from pipeline_builder.target import Target
 
@@ -70,21 +70,10 @@ def date_of(dates: Mapping[str, str], parameters: Mapping[str, str]) -> str:
 
 
 def _packages(composed: Composed, execution: Execution, target: Target) -> Iterator[tuple[str, ModelPackage]]:
-    """Yield the model package that an execution has used of each model; an artifact is of the same one."""
+    """Yield the model package that an execution has used of each model."""
     for parameter, use in composed.definition.models.items():
-        arn = execution.parameters.get(parameter, "")
-        if use.what == "package" and arn:
+        if use.what == "package" and (arn := execution.parameters.get(parameter, "")):
             yield use.unit, target.registry.describe_package(arn)
-        elif use.what == "artifact" and arn and (found := _of_artifact(use.group, arn, target)):
-            yield use.unit, found
-
-
-def _of_artifact(group: str, artifact: str, target: Target) -> ModelPackage | None:
-    for listed in target.registry.list_packages(group):
-        package = target.registry.describe_package(listed.arn)
-        if artifact in (package.model_data_url, *(one.model_data_url for one in package.containers)):
-            return package
-    return None
 
 
 def _score(name: str, date: str, package: ModelPackage | None, outputs: Outputs, target: Target) -> ScoreRecord:
@@ -126,7 +115,7 @@ def _rows(monitor: Any, outputs: Outputs, target: Target) -> tuple[int | None, i
     """Return the rows that came in and out: as monitoring has counted them, or else counted here."""
     said = monitor.get("rows") if isinstance(monitor, dict) else None
     counted = [said.get(key) if isinstance(said, dict) else None for key in ("input", "predictions")]
-    known = [n if isinstance(n, int) and not isinstance(n, bool) and n >= 0 else None for n in counted]
+    known = [said_rows(found) for found in counted]
     if not outputs.predictions:
         return known[0], known[1]
     rows_in = known[0] if known[0] is not None else _count(outputs.given, target)

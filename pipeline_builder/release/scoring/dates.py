@@ -8,7 +8,8 @@ from datetime import datetime, timedelta, timezone
 from pipeline_builder.errors import InputProblems, Problem
 
 _FORM = re.compile(
-    r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})(?:T(?P<hour>[0-9]{2})(?::[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?)?Z?)?"
+    r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"(?:T(?P<hour>[0-9]{2})(?P<rest>:[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)?)?(?P<offset>Z|[+-][01][0-9]:[0-5][0-9])?)?"
 )
 _DAY, _HOUR = "%Y-%m-%d", "%Y-%m-%dT%H"
 MOST_DAYS = 10_000
@@ -18,8 +19,9 @@ MOST_DAYS = 10_000
 def logical_date(text: str, *, hourly: bool, now: datetime) -> str:
     """Return a logical date as it is written: `2026-11-29`, of a pipeline by the hour `2026-11-29T13`.
 
-    An empty text is now, in UTC; of a time only what the pipeline is about counts. A date to come is one like any
-    other: whether it has data says the data.
+    An empty text is now, in UTC; of a time only what the pipeline is about counts: its day as it is written, which is
+    the one of its zone, but its hour in UTC, as a zone may have an hour twice. A date to come is one like any other:
+    whether it has data says the data.
 
     Raises:
         InputProblems: PB891 for a text that is no date, or lacks the hour.
@@ -31,7 +33,9 @@ def logical_date(text: str, *, hourly: bool, now: datetime) -> str:
     expected = "2026-11-29T13, an hour in UTC" if hourly else "2026-11-29"
     try:
         found = datetime.strptime(f"{day}T{hour or '00'}", _HOUR).replace(tzinfo=timezone.utc)
-    except ValueError:
+        if match and hourly:
+            found = _in_utc(found, match["rest"], match["offset"])
+    except (ValueError, OverflowError):
         found = None
     if found is None:
         raise InputProblems(Problem(id="PB891", message=f"'{text}' is no date", hint=f"write it as {expected}"))
@@ -41,12 +45,23 @@ def logical_date(text: str, *, hourly: bool, now: datetime) -> str:
     return _written(found, hourly=hourly)
 
 
+def _in_utc(hour: datetime, rest: str | None, offset: str | None) -> datetime:
+    """Return the moment of an hour, with the minutes behind it, that is written with an offset from UTC."""
+    if offset in (None, "Z"):
+        return hour
+    minutes = timedelta(minutes=int((rest or ":00")[1:3]))
+    ahead = timedelta(hours=int(offset[1:3]), minutes=int(offset[4:]))
+    return hour + minutes - (ahead if offset[0] == "+" else -ahead)
+
+
 def dates_between(first: str, last: str, *, hourly: bool, now: datetime) -> tuple[str, ...]:
     """Return every logical date from the first to the last; of pipelines by the hour days stand for all their hours.
 
     Raises:
         InputProblems: PB891 for what is no date, PB892 where the first comes after the last, or there are too many.
     """
+    if not first:  # of a variable that isn't set
+        raise InputProblems(Problem(id="PB891", message="'' is no date", hint="say with --from where to begin"))
     begin = _moment(logical_date(_hour_of(first, "00", hourly=hourly), hourly=hourly, now=now))
     end = _moment(logical_date(_hour_of(last, "23", hourly=hourly), hourly=hourly, now=now))
     step = timedelta(hours=1) if hourly else timedelta(days=1)
@@ -69,7 +84,7 @@ def _moment(date: str) -> datetime:
 
 
 def _written(moment: datetime, *, hourly: bool) -> str:
-    return moment.strftime(_HOUR if hourly else _DAY)
+    return f"{moment.date().isoformat()}T{moment:%H}" if hourly else moment.date().isoformat()
 
 
 def partition(date: str) -> str:

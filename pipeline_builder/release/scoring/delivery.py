@@ -8,11 +8,11 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.definition.steps.freshness import data_parameters
-from pipeline_builder.errors import PipelineBuilderError
+from pipeline_builder.errors import InputProblems, PipelineBuilderError, Problem
 from pipeline_builder.release.evidence import PROPERTY
 from pipeline_builder.release.parameters import data_addresses
 from pipeline_builder.release.record import ObjectRecord, RunRecord, ScoreRecord
-from pipeline_builder.release.scoring.before import delivered_before, input_digest
+from pipeline_builder.release.scoring.before import decisive_digest, delivered_before, input_digest, with_kept
 from pipeline_builder.release.scoring.ledger import (
     MOST_LISTED,
     InputGiven,
@@ -31,6 +31,7 @@ from pipeline_builder.release.scoring.publishing import Publishable, publish
 if TYPE_CHECKING:
     from pipeline_builder.conf.publishing import PublishSection
     from pipeline_builder.definition.composed import Composed
+    from pipeline_builder.descriptions import Execution
     from pipeline_builder.target import Target
 
 
@@ -52,23 +53,33 @@ def deliver(record: RunRecord, composed: Composed, target: Target, *, force: boo
 
     Raises:
         PlanRefused: PB461 to PB463 where what was judged isn't what is there.
+        InputProblems: PB978 for an execution of some steps only.
     """
-    if not force and (before := delivered_before(record, composed, target)):
+    if before := delivered_before(record, composed, target):
         return Delivered(record=before)
     execution = target.pipelines.describe_execution(record.execution)
+    if execution and execution.selected:
+        raise InputProblems(_partial(execution))
     outputs = find_outputs(execution, target, composed.graph) if execution else {}
     # Listed before it is proven: what is copied is what was there then.
     there = {model: one.predictions for model, one in outputs.items() if one.predictions}
     listed = {model: target.store.entries(uri) for model, uri in there.items()}
     record = prove_scores(record, target)
     at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-    delivery = _Delivery(record, composed, target, outputs, listed, at, force=force)
+    ran = target.pipelines.definition_of(record.execution)
+    asked = decisive_digest(ran, composed.definition.models, record.parameters)
+    delivery = _Delivery(record, composed, target, outputs, listed, at, asked, force=force)
     scores = tuple(delivery.deliver(score) for score in record.scores)
     return Delivered(
         record=record.model_copy(update={"scores": scores}),
         failures=tuple(delivery.failures),
         changed=delivery.changed,
     )
+
+
+def _partial(execution: Execution) -> Problem:
+    message = f"the execution '{execution.id}' ran some steps only: what they have read of others is another date's"
+    return Problem(id="PB978", message=message, hint="nothing of it is published, or noted: run all steps")
 
 
 @dataclass
@@ -79,6 +90,7 @@ class _Delivery:
     outputs: Mapping[str, Outputs]
     listed: Mapping[str, Mapping[str, str]]
     at: str
+    asked: str
     force: bool = False
     failures: list[PipelineBuilderError] = field(default_factory=list)
     changed: bool = False
@@ -92,11 +104,12 @@ class _Delivery:
             if section and score.status in ("scored", "published") and score.model in self.listed:
                 publication = publish(self._publishable(score, section.to, about), self.target, force=self.force)
                 score = _published(score, publication)
-            day = self._day(score, about, publication)
-            self.changed |= write_day(self.target, day, force=self.force).published == self.at
+            day = write_day(self.target, self._day(score, about, publication), force=self.force)
+            self.changed |= day.published == self.at
+            score = with_kept(score, day)
         except PipelineBuilderError as error:
             self.failures.append(error)
-            score = score.model_copy(update={"status": "failed", "reasons": (*score.reasons, *_said(error))})
+            score = score.model_copy(update={"status": "failed", "reasons": (*_said(error), *score.reasons)})
         return score
 
     def _publishable(self, score: ScoreRecord, to: str, about: Mapping[str, Any]) -> Publishable:
@@ -154,6 +167,7 @@ class _Delivery:
             **about,
             status=score.status,
             fingerprint=self.record.fingerprint,
+            parameters=self.asked,
             monitor=_monitored(score),
             publication=publication,
             reasons=score.reasons,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline_builder.inert import inert_line
+from pipeline_builder.machine.streams import MOST_READ
 from pipeline_builder.release.evidence import ReportEvidence
 
 DRIFT = "drift"
@@ -96,6 +97,11 @@ def read_findings(report: ReportEvidence) -> Findings:
     """Return what a report says, or why it says nothing that can be used: it is a job's, and may be anything."""
     if report.gone:
         return Findings(fault=f"its monitoring has left nothing at '{inert_line(report.uri)}'")
+    if report.size > MOST_READ:
+        size, most = report.size / 1e6, MOST_READ / 1e6
+        return Findings(
+            fault=f"what is at '{inert_line(report.uri)}' has {size:,.0f} MB, expected at most {most:.0f} MB"
+        )
     found = report.content if not report.text else _parsed(report.text)
     listed = found.get("violations") if isinstance(found, dict) else None
     if not isinstance(found, dict) or found.get("format") != _FORMAT or not isinstance(listed, list):
@@ -116,9 +122,10 @@ def _parsed(text: str) -> Any:
 
 def _violations(listed: list[Any]) -> Iterator[Violation]:
     for item in listed:
-        if isinstance(item, dict) and item.get("kind") in KINDS:
+        kind = item.get("kind") if isinstance(item, dict) else None
+        if isinstance(kind, str) and kind in KINDS:
             yield Violation(
-                kind=item["kind"],
+                kind=kind,
                 column=_text(item, "column"),
                 statistic=_text(item, "statistic"),
                 value=_number(item.get("value")),

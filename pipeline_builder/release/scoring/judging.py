@@ -14,6 +14,8 @@ from pipeline_builder.release.scoring.rows import few_rows
 WARN, BLOCK, RETRAIN = "warn", "block", "retrain"
 _FINE = frozenset(["Succeeded", "Skipped"])
 _MOST_COLUMNS = 5
+_MOST_SAID = 300
+"""Violations that a verdict says one by one: monitor.json has all."""
 _MOST_WORDS = 2
 _MOST_CAUSES = 100
 """Causes that are kept: a report of thousands of columns is no reason for a request of megabytes."""
@@ -24,7 +26,8 @@ _MOST = float("inf")
 class _Found:
     """One thing that was looked at, in words; `actions` are what it asks for, `about` what of the data it is.
 
-    `beyond` is how many times its bound a value is; `failed` says that there is nothing to be published.
+    `beyond` is how many times its bound a value is; `failed` says that there is nothing to be published, `quiet` that
+    there were too many of the kind to say each.
     """
 
     words: str
@@ -32,6 +35,7 @@ class _Found:
     about: tuple[str, ...] = ()
     beyond: float = 0.0
     failed: bool = False
+    quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +108,7 @@ def _verdict(model: str, found: list[_Found]) -> ScoreVerdict:
         status="failed" if failed else "blocked" if BLOCK in actions else "scored",
         # Where nothing was scored there is nothing that could have drifted.
         actions=() if failed else actions,
-        reasons=tuple(item.words for item in said),
+        reasons=tuple(dict.fromkeys(item.words for item in said if not item.quiet)),
         causes=() if failed else tuple(sorted({cause for item in asking for cause in item.about}))[:_MOST_CAUSES],
         words="" if failed else _worst(asking),
     )
@@ -158,12 +162,17 @@ def _is_fine(step: StepEvidence, evidence: Evidence) -> bool:
 
 
 def _violated(findings: Findings, score: ScoreEvidence) -> Iterator[_Found]:
-    for violation in sorted(findings.violations, key=_mildness):
-        actions = score.on_drift if violation.kind == DRIFT else score.on_violation
+    actions: tuple[str, ...] = ()
+    for number, violation in enumerate(sorted(findings.violations, key=_mildness)):
+        actions = (score.on_drift if violation.kind == DRIFT else score.on_violation) or (WARN,)
         if violation.kind in SHAPE:
             actions = tuple(dict.fromkeys((BLOCK, *actions)))
         about = (f"{violation.kind} {violation.column}".rstrip(),)
-        yield _Found(words=str(violation), actions=actions or (WARN,), about=about, beyond=violation.beyond)
+        quiet = number >= _MOST_SAID
+        words, beyond = str(violation), violation.beyond
+        yield _Found(words=words, actions=actions, about=about, beyond=beyond, quiet=quiet)
+    if (more := len(findings.violations) - _MOST_SAID) > 0:
+        yield _Found(words=f"and {more:,} more violations", actions=actions)
     if not findings.violations:
         yield _Found(words="monitoring has found nothing")
     for note in findings.notes:

@@ -92,7 +92,8 @@ class Publication(_Frozen):
 
 class LedgerDay(_Frozen):
     """A model's logical date. `status` is `scored` where it is whole and the conf publishes nothing; `published` (the
-    time, ISO 8601) is when that status was written. A date that is blocked keeps what readers see.
+    time, ISO 8601) is when that status was written. A date that is blocked keeps what readers see. `parameters` is a
+    digest of the values that the run started with, of all that decide.
     """
 
     format: Literal[1] = 1
@@ -104,6 +105,7 @@ class LedgerDay(_Frozen):
     status: ScoreStatus
     definition_sha256: str
     fingerprint: str = ""
+    parameters: str = ""
     package: PackageUsed = PackageUsed()
     input: InputGiven = InputGiven()
     rows: RowCounts = RowCounts()
@@ -188,7 +190,7 @@ def list_days(target: Target, pipeline: str, *, model: str = "", most: int = 90)
     prefix = f"{target.base(pipeline)}/ledger/"
     for uri in target.store.entries(f"{prefix}{model}/" if model else prefix):
         name, _, file = uri.removeprefix(prefix).partition("/")
-        if _DATE.fullmatch(file.removesuffix(".json")):
+        if _DATE.fullmatch(file.removesuffix(".json")) and not name.startswith("."):  # where it is noted who works
             dates.setdefault(name, []).append(file.removesuffix(".json"))
     wanted = [(date, name) for name, found in dates.items() for date in sorted(found)[-most:]]
     days = at_once(lambda item: read_day(target, pipeline, item[1], item[0]), sorted(wanted))

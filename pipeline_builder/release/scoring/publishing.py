@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pipeline_builder.documents.dates import fill_dates, names_dates
+from pipeline_builder.documents.dates import fill_dates, names_whole_date
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem
 from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.streams import read_small
@@ -95,9 +95,9 @@ class Publishable:
 
 
 def day_folder(to: str, date: str) -> str:
-    """Return the folder of a logical date; an address that names the date is that of the day already."""
+    """Return the folder of a logical date; an address that names all of the date is that already."""
     folder = f"{fill_dates(to, date).rstrip('/')}/"
-    return folder if names_dates(to) else f"{folder}{partition(date)}/"
+    return folder if names_whole_date(to, hourly="T" in date) else f"{folder}{partition(date)}/"
 
 
 def publish(wanted: Publishable, target: Target, *, force: bool = False) -> Publication:

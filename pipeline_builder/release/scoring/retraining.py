@@ -45,6 +45,10 @@ def _now() -> datetime:
     return datetime.now(timezone.utc)
 
 
+def _time(when: datetime) -> str:
+    return f"{when.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """What came of a model's wish to be trained anew: the request that stands for it, if any, and words about it.
@@ -128,7 +132,7 @@ def _ask(score: ScoreRecord, verdict: ScoreVerdict, record: RunRecord, target: T
     wanted = Request(
         group=score.group, champion=score.package_arn, version=score.package_version,
         cause=_cut(verdict.words), causes=verdict.causes, execution=record.execution, date=score.date,
-        requested=f"{now:%Y-%m-%dT%H:%M:%SZ}", pipeline=pipeline,
+        requested=_time(now), pipeline=pipeline,
     )  # fmt: skip
     if before := _asked_before(wanted, target):
         return Asked(model=score.model, request=before, words=f"{name}: {describe(before)}")
@@ -186,22 +190,21 @@ def answer_requests(
 ) -> tuple[RunRecord, tuple[str, ...]]:
     """Note what a run of the training pipeline has answered; return its record with the causes, and lines about them.
 
-    A run that failed, or was limited to other models, answers nothing; but the models of `unchanged` groups were left
-    out of it as nothing would be otherwise. Repeated, it says the same.
+    A run that failed, that was limited to other models, or that had ended before, answers nothing; but the models of
+    `unchanged` groups were left out of it as nothing would be otherwise. Repeated, it says the same.
     """
     made = {package.group: package for package in record.packages}
     causes: list[str] = []
     lines: list[str] = []
     for kept in list_requests(target, record.pipeline):
         request = kept.request
-        if request.state != "open":
+        package, is_same = made.get(request.group), request.group in unchanged
+        if not _may_answer(request, package):
             if request.answer == record.execution and request.candidate:
                 causes.append(request.words)
             continue
-        outcome = _outcome(request, made.get(request.group), record)
-        if not outcome and request.group in unchanged:
-            outcome = {"state": "settled", "outcome": _UNCHANGED.format(request.version)}
-        if not outcome:
+        outcome = _unchanged(request, package, record) if is_same else _outcome(request, package, record)
+        if not outcome or outcome.items() <= request.model_dump().items():
             continue
         changed = change(kept, target, answer=record.execution, told=True, **outcome)
         if changed.candidate:
@@ -211,12 +214,41 @@ def answer_requests(
     return record.model_copy(update={"trigger": trigger}), tuple(lines)
 
 
+def _may_answer(request: Request, package: PackageRecord | None) -> bool:
+    """Tell whether a run that has registered a package may answer a request: where nothing had changed when it was
+    asked, another run may, as long as its champion is the same.
+    """
+    if request.state == "open":
+        return True
+    had_nothing = request.state == "settled" and not request.candidate and request.outcome == _said_unchanged(request)
+    return had_nothing and package is not None and package.champion_version == request.version
+
+
+def _said_unchanged(request: Request) -> str:
+    return _UNCHANGED.format(request.version)
+
+
 def _outcome(request: Request, package: PackageRecord | None, record: RunRecord) -> dict[str, object]:
     """Return what a run has made of a request; nothing where it stays open."""
-    if package is None:
+    if package is None or package.version <= request.version or _was_before(request, record):
         return {}
-    if package.version <= request.version:
-        return {"state": "settled", "outcome": _UNCHANGED.format(package.version)}
+    return _decision(package, record)
+
+
+def _unchanged(request: Request, package: PackageRecord | None, record: RunRecord) -> dict[str, object]:
+    """Return what becomes of a request that nothing can be made for but what there is."""
+    if package is None or package.version <= request.version:
+        return {"state": "settled", "outcome": _said_unchanged(request)}
+    return _decision(package, record)
+
+
+def _was_before(request: Request, record: RunRecord) -> bool:
+    """Tell whether a run had ended before a request was made: it was judged anew since, and made nothing."""
+    return record.ended is not None and _time(record.ended) < request.requested
+
+
+def _decision(package: PackageRecord, record: RunRecord) -> dict[str, object]:
+    """Return where a request stands by the version that a run has made for it."""
     if package.status == ApprovalStatus.APPROVED.value:
         return {"state": "settled", "candidate": package.version, "outcome": f"version {package.version} is in use"}
     if package.status == ApprovalStatus.REJECTED.value:
@@ -224,7 +256,7 @@ def _outcome(request: Request, package: PackageRecord | None, record: RunRecord)
     if not is_decidable(record, package):
         words = f"the gate blocks version {package.version}"
         return {"state": "settled", "candidate": package.version, "outcome": words}
-    return {"state": "waits", "candidate": package.version}
+    return {"state": "waits", "candidate": package.version, "outcome": ""}
 
 
 def settle_requests(pipeline: str, target: Target) -> tuple[str, ...]:

@@ -1,4 +1,6 @@
-"""Rows of data, counted as they pass by: records of CSV, lines of JSON; of other formats nobody counts them here."""
+"""Rows of data, counted as they pass by: records of CSV, lines of JSON, what a Parquet file says; of others nobody
+counts them here.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +11,16 @@ import zlib
 from collections.abc import Iterable, Iterator
 
 from pipeline_builder.machine.streams import BLOCK, Readable
+from pipeline_builder.release.scoring.parquet import MAGIC, parquet_rows
 from pipeline_builder.target import ObjectStore
 
 MOST_COUNTED = 4 << 30
 """Bytes of one model's data that are read only to be counted; of more the rows aren't known."""
+MOST_ROWS = 1 << 53
 FEW = "PB973"
 _FIRST = 64 << 10
 _GZIP, _BINARY = b"\x1f\x8b", b"\0"
-_MAGIC = (b"PAR1", b"ORC", b"Obj\x01", b"PK\x03\x04", b"\x93NUMPY")
+_MAGIC = (b"ORC", b"Obj\x01", b"PK\x03\x04", b"\x93NUMPY")
 
 
 def count_rows(store: ObjectStore, uris: Iterable[str]) -> int | None:
@@ -56,6 +60,8 @@ def rows_of(body: Readable) -> int | None:
         return 0
     if first.startswith(_GZIP):
         return _unpacked_rows(first, blocks)
+    if first.startswith(MAGIC):
+        return parquet_rows(first, blocks)
     if first.startswith(_MAGIC) or _BINARY in first[:_FIRST]:
         return None
     if first.lstrip()[:1] in b"{[":
@@ -153,6 +159,11 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def said_rows(found: object) -> int | None:
+    """Return how many rows there are by what a job's report says; None where that is no number of rows."""
+    return found if isinstance(found, int) and not isinstance(found, bool) and 0 <= found < MOST_ROWS else None
 
 
 def few_rows(rows_in: int | None, rows_out: int | None, share: float) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline_builder.errors import InputProblems
 from pipeline_builder.release.evidence import (
     PROPERTY,
     FileEvidence,
@@ -44,11 +45,7 @@ def bounds_of(gates: Iterable[ScoreGateSection]) -> tuple[ScoreBoundEvidence, ..
 def witness_scores(
     scores: Iterable[ScoreRecord], asked: Mapping[str, AskedScore], target: Target
 ) -> tuple[ScoreEvidence, ...]:
-    """Return the evidence of each model's scores: everything is read now.
-
-    Raises:
-        InputProblems: PB529 for a report of monitoring that is too large.
-    """
+    """Return the evidence of each model's scores: everything is read now."""
     return tuple(witness_score(_known(score, asked.get(score.model, AskedScore())), target) for score in scores)
 
 
@@ -81,5 +78,13 @@ def witness_score(known: ScoreEvidence, target: Target) -> ScoreEvidence:
     if known.predictions:
         now["predictions"] = look_at(known.predictions.uri, target)
     if known.monitor:
-        now["monitor"] = read_report(known.monitor.uri, target)
+        now["monitor"] = _report(known.monitor.uri, target)
     return known.model_copy(update=now)
+
+
+def _report(uri: str, target: Target) -> ReportEvidence:
+    """Return what monitoring says; of a report that is too large to be read only what tells it from another."""
+    try:
+        return read_report(uri, target)
+    except InputProblems:
+        return ReportEvidence(**look_at(uri, target).model_dump())

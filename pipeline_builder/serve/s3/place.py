@@ -180,8 +180,9 @@ def check_if_match(place: Place) -> None:
 
 def copy_source(place: Place) -> ObjectFacts:
     """Return the object that x-amz-copy-source names."""
-    path = unquote(place.request.headers["x-amz-copy-source"]).lstrip("/")
-    bucket, _, key = path.partition("?")[0].partition("/")
+    # A question mark that isn't quoted begins the version; one in a key is.
+    path = place.request.headers["x-amz-copy-source"].partition("?")[0]
+    bucket, _, key = unquote(path).lstrip("/").partition("/")
     if place.caller.step is not None and not place.caller.step.may_read(bucket, key):
         resource = f'"arn:aws:s3:::{bucket}/{key}"'
         raise S3Error("AccessDenied", denied(place.caller.step.arn, "s3:GetObject", resource), 403)

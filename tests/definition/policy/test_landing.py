@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline_builder.definition.policy.landing import Output, Written, find_loops
+from pipeline_builder.definition.policy.landing import Output, Written, find_crossings, find_loops
 from pipeline_builder.manifest.pipelines import PipelineEntry, PipelineTrigger
 from tests.scoring import INFERENCE, MANIFEST, make_scoring
 
@@ -101,3 +101,30 @@ def written(name: str, *data: str, to: str) -> Written:
 )
 def test_loops(pipelines: list[Written], loops: int) -> None:
     assert len([*find_loops(pipelines)]) == loops
+
+
+def test_nothing_of_another_pipeline_comes_to_where_one_publishes(tmp_path: Path) -> None:
+    def published(name: str, to: str) -> Written:
+        return Written(entry=entry(name), outputs=(Output(address=to.partition("$")[0], what="it", place=None, to=to),))
+
+    scores = published("a", "s3://buc/scores")
+    for other, crosses in (
+        (published("c", "s3://buc/scores/"), 2),  # each publishes where the other does
+        (published("c", "s3://buc/scores/${date}/"), 0),
+        (published("c", "s3://buc/others/"), 0),
+        (written("c", to="s3://buc/scores/dt=2026-01-01"), 1),
+        (written("c", to="s3://buc/scores"), 1),
+        (written("c", to="s3://buc/scores/raw"), 0),
+    ):
+        assert len([*find_crossings([scores, other])]) == crosses, other
+
+    made = make_scoring(tmp_path)
+    output = "arguments: {OutputDataConfig: {S3OutputPath: 's3://local/scores/dt=2026-01-01'}}"
+    made.change(("entry_point: train.py", f"entry_point: train.py\n        {output}"), conf="conf")
+    assert made.call("checkout").code == 0
+    ended = made.call("validate")
+    assert ended.code == 1
+    assert (
+        "conf/inference.yaml:20:13: PB896 what is published of 'churn' of the pipeline 'scoring' goes to "
+        "'s3://local/scores/', and step 'churn-Train' of 'training' to 's3://local/scores/dt=2026-01-01'"
+    ) in ended.err

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import traceback
 from pathlib import Path
 from typing import Any
@@ -48,11 +49,13 @@ class Mortal(LocalStore):
     """A store whose process dies at one of its writes: before it, or right after."""
 
     lives = -1
+    lock = threading.Lock()
 
     def _die(self) -> None:
-        self.lives -= 1
-        if self.lives == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+        with self.lock:  # two objects are copied at once
+            self.lives -= 1
+            if self.lives == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
 
     def put(self, *args: Any, **more: Any) -> None:
         self._die()

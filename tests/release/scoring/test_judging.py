@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline_builder.conf.scoring import ScoreGateSection
+from pipeline_builder.machine.streams import MOST_READ
 from pipeline_builder.release.evidence import Evidence, FileEvidence, ReportEvidence, ScoreEvidence
 from pipeline_builder.release.scoring.judging import ScoreVerdict, judge_scores
-from pipeline_builder.release.scoring.witness import bounds_of
+from pipeline_builder.release.scoring.witness import bounds_of, witness_score
+from tests.engine import definitions
 from tests.release.scoring.evidences import MONITOR, drift, evidence, found, report, score
 
 
@@ -112,6 +115,13 @@ CASES: dict[str, tuple[ScoreEvidence, str, tuple[str, ...], tuple[str, ...], str
     "no report": (score(monitor=ReportEvidence(uri=MONITOR, gone=True)), "blocked", ("block",), (), f"nothing at '{MONITOR}'"),
     "another report": (score([1]), "blocked", ("block",), (), "is no report of a Monitor step"),
     "a violation that is none": (score(found({"kind": "drft"})), "blocked", ("block",), (), "a violation that is none"),
+    "a violation of no kind": (
+        score(found({"kind": ["drift"]})), "blocked", ("block",), (), "a violation that is none",
+    ),
+    "a report that nobody has read": (
+        score(monitor=ReportEvidence(uri=MONITOR, size=100_000_000)),
+        "blocked", ("block",), (), f"what is at '{MONITOR}' has 100 MB, expected at most 8 MB",
+    ),
     "not as JSON has it": (
         score(monitor=report(None, text='{"format": 1, "violations": [], "drift": {"max_psi": NaN}}')),
         "scored", (), (), "monitoring has found nothing",
@@ -134,6 +144,16 @@ def test_what_is_done_about(name: str) -> None:
     assert (verdict.status, verdict.actions, verdict.causes) == (status, actions, causes)
     assert words in "; ".join(verdict.reasons)
     assert "\n" not in "".join((*verdict.reasons, verdict.words))
+
+
+def test_a_report_that_is_too_large_is_this_models_fault_alone(tmp_path: Path) -> None:
+    target = definitions.target(tmp_path)
+    target.store.put(MONITOR, b" " * (MOST_READ + 1))
+    known = score(package="", predictions=None, monitor=ReportEvidence(uri=MONITOR))
+    seen = witness_score(known, target)
+    assert seen.monitor
+    assert (seen.monitor.size, seen.monitor.content) == (MOST_READ + 1, None)
+    assert witness_score(seen, target) == seen
 
 
 def test_of_thousands_of_causes_a_request_names_some() -> None:
@@ -190,3 +210,11 @@ def test_the_worst_is_said_first_and_of_a_cause_the_worst_two_columns() -> None:
         "drift of 'wild': psi is 1.5, allowed is 0.2; drift of 'bad': psi is 0.8, allowed is 0.2 and 3 more"
     )
     assert verdict.causes == ("drift bad", "drift calm", "drift mild", "drift wild")
+
+
+def test_of_thousands_of_violations_the_first_are_said_and_all_count() -> None:
+    many = [drift(f"c{number}", number + 1) for number in range(5000)]
+    verdict = judged(score(found(*many), on_drift=("retrain",), **gate("violations.drift", max=4999)))
+    assert (verdict.status, verdict.actions, len(verdict.reasons)) == ("blocked", ("block", "retrain"), 302)
+    assert verdict.reasons[-2:] == ("and 4,700 more violations", "violations.drift is 5000, expected at most 4999")
+    assert verdict.words.endswith("and 4999 more")

@@ -110,6 +110,10 @@ def test_folders_of_days() -> None:
     assert day_folder("s3://b/scores", DATE) == "s3://b/scores/dt=2026-11-29/"
     assert day_folder("s3://b/scores/", f"{DATE}T07") == "s3://b/scores/dt=2026-11-29/hour=07/"
     assert day_folder("s3://b/${year}/${month}/${day}", DATE) == "s3://b/2026/11/29/"
+    # A part of the date is the same on other dates, whose pointers would take each other's place.
+    assert day_folder("s3://b/${year}/${month}/", DATE) == "s3://b/2026/11/dt=2026-11-29/"
+    assert day_folder("s3://b/${date}", f"{DATE}T07") == "s3://b/2026-11-29/dt=2026-11-29/hour=07/"
+    assert day_folder("s3://b/${date}/${hour}", f"{DATE}T07") == "s3://b/2026-11-29/07/"
 
 
 @contextmanager

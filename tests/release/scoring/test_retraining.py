@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -78,12 +78,17 @@ class Loop:
         (asked,) = ask_retraining(record, self.target, now=lambda: NOON + timedelta(days=self.days), **more)
         return asked
 
-    def trained(self, arn: str, execution: str = "t1", **more: Any) -> RunRecord:
+    def trained(
+        self, arn: str, execution: str = "t1", *, champion: int = 1, unchanged: Collection[str] = (), **more: Any
+    ) -> RunRecord:
         """Return the record of a run of the training pipeline that has registered a package, with the loop closed."""
         package = self.target.registry.describe_package(arn)
-        made = records.package("churn", arn=arn, version=package.version, status=package.status.value)
+        made = records.package(
+            "churn", arn=arn, version=package.version, status=package.status.value, champion_version=champion
+        )
+        more = {"ended": NOON + timedelta(days=self.days, hours=1), **more}
         record = records.run_record(pipeline="training", execution=f"execution/{execution}", packages=(made,), **more)
-        return close_loop(record, self.target, say=lambda _: None)
+        return close_loop(record, self.target, say=lambda _: None, unchanged=unchanged)
 
     def states(self) -> list[tuple[int, str, str]]:
         """Return version, state and outcome of every request."""
@@ -159,10 +164,31 @@ def test_after_a_rejection_only_another_cause_asks_again(loop: Loop) -> None:
 def test_where_nothing_has_changed_the_request_is_closed(loop: Loop) -> None:
     first = loop.register(APPROVED)
     loop.ask(loop.scored(first, drift("age")))
-    record = loop.trained(first, reused=True)
+    record = loop.trained(first, reused=True, unchanged=["churn"])
     outcome = "nothing has changed since version 1: the same data and code make the same model"
     assert (record.trigger, loop.states()) == ("", [(1, "settled", outcome)])
     assert outcome in loop.ask(loop.scored(first, drift("age"))).words
+
+
+def test_what_had_nothing_to_be_made_of_is_answered_by_a_later_run(loop: Loop) -> None:
+    first = loop.register(APPROVED)
+    asked = loop.ask(loop.scored(first, drift("age"))).request
+    loop.trained(first, unchanged=["churn"])
+    second = loop.register()
+    assert loop.trained(second, champion=7).trigger == ""  # of another champion
+    assert asked
+    assert loop.trained(second, "t2").trigger == asked.words
+    assert loop.states() == [(1, "waits", "")]
+
+
+def test_an_old_run_that_is_judged_anew_answers_nothing(loop: Loop) -> None:
+    first, rejected = loop.register(APPROVED), loop.register(REJECTED)
+    loop.ask(loop.scored(first, drift("age")))
+    loop.trained(first)
+    loop.trained(rejected, ended=NOON)
+    assert loop.states() == [(1, "open", "")]
+    loop.trained(rejected, ended=NOON, unchanged=["churn"])
+    assert loop.states() == [(1, "settled", "version 2 was rejected")]
 
 
 def test_a_run_of_other_models_answers_nothing_and_one_that_left_it_out_does(loop: Loop) -> None:
@@ -224,4 +250,10 @@ def test_a_damaged_or_foreign_object_is_no_request(loop: Loop) -> None:
     loop.target.store.put("s3://local/training/retraining/churn-v1-0.json", b"{")
     loop.target.store.put("s3://local/training/retraining/other", b"[]")
     assert loop.states() == []
-    assert loop.ask(loop.scored(loop.register(APPROVED), drift("age"))).new
+    asked = loop.ask(loop.scored(loop.register(APPROVED), drift("age")))
+    assert asked.new
+    assert asked.request
+    for name, changes in {"churn-v1-1": {}, asked.request.name: {"pipeline": "other"}}.items():
+        content = asked.request.model_copy(update=changes).content
+        loop.target.store.put(f"s3://local/training/retraining/{name}.json", content)
+        assert loop.states() == ([] if changes else [(1, "open", "")])  # it is where it says that it is, or none

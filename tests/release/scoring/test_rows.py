@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import gzip
 import io
@@ -9,7 +10,7 @@ import random
 
 import pytest
 
-from pipeline_builder.release.scoring.rows import few_rows, rows_of
+from pipeline_builder.release.scoring.rows import few_rows, rows_of, said_rows
 
 LONG = "x" * (1 << 20)
 
@@ -46,6 +47,26 @@ def test_rows(content: str, rows: int | None) -> None:
         assert rows_of(io.BytesIO(packed + packed)) is None
 
 
+PARQUET = base64.b85decode(  # written by pyarrow: three rows with a number and a text that may be missing
+    "P(e~L6#x}H6+A2z1{DAm1{DSz00002000060RaF20000000IC20000000RI30000002KfgAQd1i6$TXm6$TXs8~^|S0ssI20|Nm7003bD0001D6"
+    "$BYPH2@d}b7N>_ZDADz02Kr!0vH2fXJr5t3?%{>1a4t%WhDSi8~^|S76us{87w9M92Eo^B?bT)7z1HvWfcGx1{Pu#VkQVl92Ec+02KlNJShelCI"
+    "AKi001Tc92E>1B?bT)7zA!%ZDkbz76ukZ7Dgs&NgNdb6#x|i06Z2183q|90t5g602ZhL76v8=7N`LLC?IfQa&dKKbS-0Wa4lhSa&LDac4cyNX>V"
+    ">IGBz$SE-@J_8~^|u0002P0000`K~ga"
+)
+
+
+def test_rows_of_parquet() -> None:
+    assert rows_of(io.BytesIO(PARQUET)) == rows_of(io.BytesIO(gzip.compress(PARQUET))) == 3
+    assert rows_of(io.BytesIO(PARQUET[:-1])) is None
+    chance = random.Random(11)
+    for _ in range(300):  # whatever is wrong with it, it is no reason to fail
+        damaged = bytearray(PARQUET)
+        for _ in range(4):
+            damaged[chance.randrange(4, len(damaged))] = chance.randrange(256)
+        found = rows_of(io.BytesIO(damaged))
+        assert found is None or found >= 0
+
+
 def test_rows_are_those_of_pythons_own_reader() -> None:
     chance = random.Random(7)
     for _ in range(200):
@@ -59,6 +80,12 @@ def test_rows_are_those_of_pythons_own_reader() -> None:
                 return super().read(min(size or 7, 7))
 
         assert rows_of(Small(file.getvalue().encode())) == 20
+
+
+@pytest.mark.parametrize("said", [None, True, -1, 3.0, "3", [3], {}, float("nan"), 10**400])
+def test_what_is_no_number_of_rows(said: object) -> None:
+    assert said_rows(said) is None
+    assert said_rows(3) == 3
 
 
 def test_too_few_predictions() -> None:

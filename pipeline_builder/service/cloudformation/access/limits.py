@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pipeline_builder.definition.steps.context import SCORING_FOLDERS
 from pipeline_builder.documents.prefix import RESERVED
 from pipeline_builder.errors import Problem
 from pipeline_builder.service.cloudformation.access.addresses import Location
@@ -23,9 +24,10 @@ def find_beyond(facts: Facts) -> Iterator[Problem]:
     )
     yield from _shared_roles(facts)
     kept_here = dict.fromkeys((*_KEPT, *(f"{definition.prefix}{name}" for name in _KEPT)))
-    artifacts = (*kept_here, *(key.removesuffix("*") for key in artifact_keys(facts.service.name)))
+    services = facts.beside or (facts.service.name,)
+    artifacts = (*kept_here, *(key.removesuffix("*") for name in services for key in artifact_keys(name)))
     for repo, touched in definition.by_repository.items():
-        kept = (*places.of(repo).kept(), *(artifacts if not facts.bucket else ()), *_ledger(facts))
+        kept = (*places.of(repo).kept(), *(artifacts if not facts.bucket else ()), *_scoring(facts))
         for place in touched.writes:
             theirs = artifacts if place.bucket and place.bucket == facts.artifacts else ()
             found = [prefix for prefix in kept if may_be_below(place, prefix)]
@@ -37,9 +39,10 @@ def find_beyond(facts: Facts) -> Iterator[Problem]:
             yield Problem(id="PB645", message=message, hint="take the RoleArn out of its 'arguments'")
 
 
-def _ledger(facts: Facts) -> tuple[str, ...]:
-    """Return where is kept which days were scored; only pipelines that score have it, and no repository's folder."""
-    return (f"{facts.definition.base}/ledger/",) if facts.kind == "inference" else ()
+def _scoring(facts: Facts) -> tuple[str, ...]:
+    """Return where is kept which days were scored, and which trainings were asked for, of pipelines that have it."""
+    has = facts.kind == "inference" or facts.retrains
+    return tuple(f"{facts.definition.base}/{name}/" for name in SCORING_FOLDERS) if has else ()
 
 
 def _shared_roles(facts: Facts) -> Iterator[Problem]:

@@ -11,6 +11,8 @@ START, WAIT, JUDGE = "Start", "Wait", "Judge"
 _STAGES = {"training": "Train", "inference": "Score"}
 # What the state machine says in its answer where it has stopped a run, by which Judge knows it.
 TOO_LONG = "it has taken longer than a run may"
+# What Start gives in the place of an execution where it has started none, as it was too early for a score.
+NO_EXECUTION = "none"
 
 
 def run_stage(kind: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import ceil
 from typing import TYPE_CHECKING
 
 from pipeline_builder.documents.prefix import NAME, RESERVED
-from pipeline_builder.errors import Problem
+from pipeline_builder.errors import Place, Problem
 from pipeline_builder.manifest.quotas import LONGEST_BUILD_ACTION
 
 if TYPE_CHECKING:
@@ -34,16 +34,8 @@ def longest_days(model: ServiceModel) -> int:
 def lasting_problems(model: ServiceModel, manifest: Manifest) -> Iterator[Problem]:
     """Yield PB614 for a pipeline whose own place is thrown away, PB832 for artifacts that expire too early."""
     place = model.place
-    key = f"{place.prefix}{place.pipeline}/"
-    # CodePipeline's artifacts have no prefix; the rest of what the service keeps for itself has it.
-    thrown = (f"{model.artifact_prefix}/", *(f"{place.prefix}{name}/" for name in RESERVED))
-    if key.startswith(thrown):
-        message = (
-            f"the pipeline '{place.pipeline}' keeps its code and models below 's3://{place.bucket}/{key}', where the "
-            "service keeps what it throws away"
-        )
-        hint = "give the service another 'name'" + (f", or choose another {NAME}" if place.prefix else "")
-        yield Problem(id="PB614", message=message, place=manifest.service_place, hint=hint)
+    hint = "give the service another 'name'" + (f", or choose another {NAME}" if place.prefix else "")
+    yield from _thrown(model, (model.artifact_prefix,), hint, manifest.service_place)
     if (days := model.service.artifact_days) < (needed := longest_days(model)):
         message = (
             f"'artifact_days' is {days}, and an execution may wait for its run and its approval so long that it needs "
@@ -51,6 +43,26 @@ def lasting_problems(model: ServiceModel, manifest: Manifest) -> Iterator[Proble
         )
         hint = f"write at least {needed}, or shorten 'run_timeout_minutes' or 'timeout_minutes' of 'approval'"
         yield Problem(id="PB832", message=message, place=manifest.at_service("artifact_days"), hint=hint)
+
+
+def several_problems(model: ServiceModel, manifest: Manifest) -> Iterator[Problem]:
+    """Yield PB614 for the places of several pipelines, each of which throws something away."""
+    for one in model.further and model.pipelines:
+        where = manifest.narrowed(one.handle).entry.place or manifest.service_place
+        hint = "give the pipeline another 'name' in the manifest, or another 'pipelineName' in its confs"
+        yield from _thrown(one, model.artifact_prefixes, hint, where)
+
+
+def _thrown(model: ServiceModel, artifacts: Iterable[str], hint: str, where: Place | None) -> Iterator[Problem]:
+    place = model.place
+    key = f"{place.prefix}{place.pipeline}/"
+    # CodePipeline's artifacts have no prefix; the rest of what the service keeps for itself has it.
+    if key.startswith((*(f"{name}/" for name in artifacts), *(f"{place.prefix}{name}/" for name in RESERVED))):
+        message = (
+            f"the pipeline '{place.pipeline}' keeps its code and models below 's3://{place.bucket}/{key}', where the "
+            "service keeps what it throws away"
+        )
+        yield Problem(id="PB614", message=message, place=where, hint=hint)
 
 
 def touched_problems(model: ServiceModel, facts: DefinitionFacts, manifest: Manifest) -> Iterator[Problem]:

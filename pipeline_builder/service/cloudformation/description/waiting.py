@@ -8,7 +8,15 @@ again without a new Start, the rest is what the first one of the cause was given
 from __future__ import annotations
 
 from pipeline_builder.descriptions import JSON
-from pipeline_builder.service.cloudformation.access.waiting import JUDGE, START, TOO_LONG, WAIT, machine_name
+from pipeline_builder.service.cloudformation.access.waiting import (
+    JUDGE,
+    NO_EXECUTION,
+    START,
+    TOO_LONG,
+    WAIT,
+    machine_name,
+    run_stage,
+)
 from pipeline_builder.service.cloudformation.description.states import choice, passing, task
 
 # The pause grows by this many seconds up to five minutes; from the third day on it is an hour, 2 % of what has gone by:
@@ -105,7 +113,20 @@ def _find_wait(service: str, stage: str) -> dict[str, JSON]:
         ),
         "NotYet": passing("SoonAgain", {"asked.$": "States.MathAdd($.time.asked, 1)"}, result="$.time"),
         "SoonAgain": {"Type": "Wait", "Seconds": SHORT, "Next": "LookForWait"},
-        "Bind": passing("Look", bound),
+        **_bind(service, stage, bound),
+    }
+
+
+def _bind(service: str, stage: str, bound: JSON) -> dict[str, JSON]:
+    """Keep the question that is to be answered; where it was too early for scores, nothing else is to be done."""
+    if stage != run_stage("inference"):
+        return {"Bind": passing("Look", bound)}
+    none: dict[str, JSON] = {"Variable": "$.execution", "StringEquals": NO_EXECUTION}
+    words = "States.Format('Nothing was started for {}: the action Start says why.', $.cause)"
+    return {
+        "Bind": passing("IsAny", bound),
+        "IsAny": choice("Look", (none, "AnswerNothing")),
+        "AnswerNothing": _answer(service, stage, "Approved", words),
     }
 
 
