@@ -364,3 +364,11 @@ def test_what_fails_for_one_doesnt_keep_the_other_and_retry_means_what_failed(pu
     assert pushed.record("scoring")["scores"][0]["status"] == "published"
     again = pushed.run("retry", "--json")  # the newest execution is the other's, which has nothing left to do
     assert (again.code, json.loads(again.out)["execution"]) == (5, both["training"]["execution"])
+
+
+def test_a_step_of_the_pipeline_that_trains_is_missed_by_no_other(checked_out: Scoring) -> None:
+    manifest = checked_out.root / "model_repos.yaml"
+    manifest.write_text(MANIFEST.replace("local:\n", "local:\n  interrupt: {churn-Train: 1, churn-Trian: 1}\n"))
+    ended = checked_out.call("validate")
+    assert (ended.code, ended.err.count("PB571")) == (0, 2)  # that isn't on a spot machine, and that isn't there
+    assert "did you mean 'churn-Train'" in ended.err or "known here: churn-" in ended.err

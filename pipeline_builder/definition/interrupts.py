@@ -13,11 +13,17 @@ from pipeline_builder.manifest.manifest import Manifest
 
 
 def find_idle_interrupts(manifest: Manifest, definition: bytes) -> Iterator[Problem]:
-    """Yield a warning for each step of `local.interrupt` that has no spot machine to lose."""
-    if not manifest.local.interrupt:
+    """Yield a warning for each step of `local.interrupt` that has no spot machine to lose.
+
+    Of several pipelines it is said by one that trains; a step that it lacks may be another's, where more of them do.
+    """
+    if not manifest.local.interrupt or manifest.entry.is_inference:
         return
     steps = flat_steps(json.loads(definition)["Steps"])
+    several = sum(not entry.is_inference for entry in manifest.pipelines) > 1
     for name in manifest.local.interrupt:
+        if several and name not in steps:
+            continue
         if why := _why_not(steps.get(name)):
             message = f"'local.interrupt' has no effect for '{name}': {why}"
             hint = did_you_mean(name, steps) if name not in steps else _HOW

@@ -100,3 +100,12 @@ def test_a_name_that_is_twice_names_the_other_place_and_an_unknown_one_what_was_
     with pytest.raises(InputProblems) as caught:
         build(BOTH).narrowed("trainin")
     assert caught.value.problems[0].hint == "did you mean 'training'"
+
+
+def test_a_key_without_a_name_is_no_key() -> None:
+    (unknown,) = problems('"": 1\n')
+    assert (unknown.id, unknown.message, str(unknown.place)) == (
+        "PB102",
+        "the key '' is not known here",
+        "m.yaml:2:1",
+    )

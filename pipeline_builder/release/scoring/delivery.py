@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.definition.steps.freshness import data_parameters
-from pipeline_builder.errors import PipelineBuilderError
+from pipeline_builder.errors import InputProblems, PipelineBuilderError, Problem
 from pipeline_builder.release.evidence import PROPERTY
 from pipeline_builder.release.parameters import data_addresses
 from pipeline_builder.release.record import ObjectRecord, RunRecord, ScoreRecord
@@ -31,6 +31,7 @@ from pipeline_builder.release.scoring.publishing import Publishable, publish
 if TYPE_CHECKING:
     from pipeline_builder.conf.publishing import PublishSection
     from pipeline_builder.definition.composed import Composed
+    from pipeline_builder.descriptions import Execution
     from pipeline_builder.target import Target
 
 
@@ -52,10 +53,13 @@ def deliver(record: RunRecord, composed: Composed, target: Target, *, force: boo
 
     Raises:
         PlanRefused: PB461 to PB463 where what was judged isn't what is there.
+        InputProblems: PB978 for an execution of some steps only.
     """
     if before := delivered_before(record, composed, target):
         return Delivered(record=before)
     execution = target.pipelines.describe_execution(record.execution)
+    if execution and execution.selected:
+        raise InputProblems(_partial(execution))
     outputs = find_outputs(execution, target, composed.graph) if execution else {}
     # Listed before it is proven: what is copied is what was there then.
     there = {model: one.predictions for model, one in outputs.items() if one.predictions}
@@ -71,6 +75,11 @@ def deliver(record: RunRecord, composed: Composed, target: Target, *, force: boo
         failures=tuple(delivery.failures),
         changed=delivery.changed,
     )
+
+
+def _partial(execution: Execution) -> Problem:
+    message = f"the execution '{execution.id}' ran some steps only: what they have read of others is another date's"
+    return Problem(id="PB978", message=message, hint="nothing of it is published, or noted: run all steps")
 
 
 @dataclass
@@ -100,7 +109,7 @@ class _Delivery:
             score = with_kept(score, day)
         except PipelineBuilderError as error:
             self.failures.append(error)
-            score = score.model_copy(update={"status": "failed", "reasons": (*score.reasons, *_said(error))})
+            score = score.model_copy(update={"status": "failed", "reasons": (*_said(error), *score.reasons)})
         return score
 
     def _publishable(self, score: ScoreRecord, to: str, about: Mapping[str, Any]) -> Publishable:
