@@ -27,6 +27,7 @@ IN_USE = "ResourceInUse"
 FULL, UNAVAILABLE = 507, 503
 # The codes of problems that are no mistake in the request itself.
 _CODES = {"PB540": CONFLICT}
+_MOST_LEVELS = 100
 
 
 class ServiceError(Exception):
@@ -152,14 +153,24 @@ def _refuse_halves(request: Any) -> None:
 def _check(operation: str, request: dict[str, Any]) -> None:
     model = load_sagemaker()
     shape = model.operations[operation].get("input")
-    try:
-        faults = model.check(shape["shape"], request) if shape else ()
-    except RecursionError as error:  # of a shape that has itself in it, as a search's expression
-        raise ServiceError(VALIDATION, "the request has too many levels") from error
+    if _is_deep(request):  # of a shape that has itself in it, as a search's expression
+        raise ServiceError(VALIDATION, "the request has too many levels")
+    faults = model.check(shape["shape"], request) if shape else ()
     if faults:
         said = "; ".join(_said(fault) for fault in faults)
         many = f"{len(faults)} validation error{'s' if len(faults) > 1 else ''} detected: "
         raise ServiceError(VALIDATION, many + said)
+
+
+def _is_deep(request: Any) -> bool:
+    """Tell whether a request has more levels than any that is meant, whatever Python's own limit is just now."""
+    level = [request]
+    for _ in range(_MOST_LEVELS):
+        items = (item for one in level for item in (one.values() if isinstance(one, dict) else one))
+        level = [item for item in items if isinstance(item, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 def _said(fault: Fault) -> str:

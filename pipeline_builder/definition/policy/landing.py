@@ -39,8 +39,11 @@ def find_loops(pipelines: Iterable[Written]) -> Iterator[Problem]:
     found = {one.entry.name: one for one in pipelines}
     starts = {name: _started(one, found.values()) for name, one in found.items()}
     for name, one in found.items():
+        said: set[tuple[str, str, str]] = set()
         for output, prefix, started in starts[name]:
-            if way := _way_back(started, name, starts):
+            about = (output.what, prefix, started)  # of the folders that a pipeline has for itself one is enough
+            if about not in said and (way := _way_back(started, name, starts)):
+                said.add(about)
                 yield _loop(one.entry, output, prefix, found[started].entry, way)
 
 

@@ -36,7 +36,7 @@ from pipeline_builder.definition.policy.members import find_members
 from pipeline_builder.definition.policy.model import check_model
 from pipeline_builder.definition.policy.requests import check_request
 from pipeline_builder.definition.policy.secrets import check_secrets
-from pipeline_builder.definition.policy.territory import Territory, is_inside, plain
+from pipeline_builder.definition.policy.territory import Territory, plain
 from pipeline_builder.definition.policy.uses import check_published, check_uses
 from pipeline_builder.definition.policy.volumes import check_volume
 from pipeline_builder.definition.roles import role_of
@@ -173,10 +173,14 @@ def hold(policed: Policed, given: Mapping[str, str] | None = None) -> Held:
 
 def outputs_of(policed: Policed) -> tuple[Output, ...]:
     """Return where runs of a definition write to: its steps, what is published, and what the service keeps of it."""
-    found = [Output(address=policed.territory.base, what="what is kept", place=None)]
+    territory = policed.territory
+    # Data of a team often lie beside these, below the same name.
+    own = dict.fromkeys((*territory.kept, *(step.repository for step in policed.graph.steps)))
+    found = [Output(address=f"{territory.base}{name}/", what="what is kept", place=None) for name in own]
     for one in _asked(policed, {}):
         for member, address in _writes(one, find_members(one.type, one.request)):
-            if not is_inside(address, policed.territory.base):
+            below = address.removeprefix(territory.base)
+            if below == address or below.partition("/")[0] not in own:
                 found.append(Output(address=address, what=f"step '{one.name}'", place=one.place(member.path)))
     for unit in policed.graph.units.values():
         if publish := unit.section.published:

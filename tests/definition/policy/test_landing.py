@@ -38,7 +38,14 @@ def validate(root: Path, manifest: str, inference: str = INFERENCE) -> list[dict
             "'s3://local/scores/2' is watched for data: each run would start the next",
             20,
         ),
-        ("s3://local/", "what is kept of the pipeline 'scoring' goes to 's3://local/churn-scoring/'", 4),
+        ("s3://local/", "what is kept of the pipeline 'scoring' goes to 's3://local/churn-scoring/", 4),
+        (
+            "s3://local/churn-scoring/led",
+            "what is kept of the pipeline 'scoring' goes to 's3://local/churn-scoring/",
+            4,
+        ),
+        ("s3://local/churn-scoring/churn/", "what is kept of the pipeline 'scoring' goes to", 4),
+        ("s3://local/churn-scoring/sessions/", "", 0),  # data of a team whose pipeline has the name of its folder
     ],
 )
 def test_a_pipeline_that_starts_itself(tmp_path: Path, prefix: str, words: str, place: int) -> None:
@@ -119,6 +126,10 @@ def test_nothing_of_another_pipeline_comes_to_where_one_publishes(tmp_path: Path
         assert len([*find_crossings([scores, other])]) == crosses, other
 
     made = make_scoring(tmp_path)
+    made.change(("to: s3://SMP_S3BUCKETNAME/scores/", "to: s3://local/churn-training/scores/"))
+    assert made.call("checkout").code == 0
+    assert made.call("validate").code == 0
+    made.change(("to: s3://local/churn-training/scores/", "to: s3://SMP_S3BUCKETNAME/scores/"))
     output = "arguments: {OutputDataConfig: {S3OutputPath: 's3://local/scores/dt=2026-01-01'}}"
     made.change(("entry_point: train.py", f"entry_point: train.py\n        {output}"), conf="conf")
     assert made.call("checkout").code == 0
