@@ -280,6 +280,8 @@ def test_one_that_takes_too_long_doesnt_keep_the_other(ran: Scoring) -> None:
     both = ended.json["pipelines"]
     assert ended.code == 5
     assert [one["problems"][0]["id"] for one in both.values()] == ["PB444", "PB444"]
+    again = ran.run("up", "--approve")  # goes on with both, and other tests find them ended
+    assert again.code == 0, again.err
 
 
 def test_names_are_completed(ran: Scoring) -> None:
