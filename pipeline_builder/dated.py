@@ -1,4 +1,6 @@
-"""What a run starts with and leaves, and, where it is about a logical date, what holds, delivers and recalls that."""
+"""What a run starts with and leaves, and, where it is about a logical date, what holds, delivers and recalls that;
+and what decisions about it are made with.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.manifest.history import load_histories
+from pipeline_builder.opened import callers_names
 from pipeline_builder.release.machines import machine_prices
 from pipeline_builder.release.outcome import with_stages
 from pipeline_builder.release.parameters import check_given
@@ -17,10 +21,11 @@ from pipeline_builder.release.starting import Starting, read_date
 from pipeline_builder.several import Several
 from pipeline_builder.views import lines
 from pipeline_builder.views.reported import days_before, write_report
-from pipeline_builder.workspace import JUNIT, REPORT, RUN
+from pipeline_builder.workspace import AUTHORS, JUNIT, REPORT, RUN
 
 if TYPE_CHECKING:
     from pipeline_builder.descriptions import DeployedPipeline, Execution
+    from pipeline_builder.release.decisions import Decisions
 
 
 class Dated(Several):
@@ -77,7 +82,8 @@ class Dated(Several):
         self.write_record(record)
         if delivered.failures:
             self.report(record)
-            raise delivered.failures[0]
+            problems = dict.fromkeys(problem for error in delivered.failures for problem in error.problems)
+            raise type(delivered.failures[0])(*problems)
         return record
 
     def dated(self, execution: Execution) -> Execution:
@@ -103,6 +109,25 @@ class Dated(Several):
             self.say(f"          nothing changed since execution {record.execution.rsplit('/', 1)[-1]} has scored it")
             self.write_record(record)
         return record
+
+    @property
+    def decisions(self) -> Decisions:
+        """What decisions are made with."""
+        from pipeline_builder.release.decisions import Decisions
+
+        return Decisions(
+            target=self.target,
+            runs=self.runs,
+            composed=lambda: self.composed,
+            say=self.say,
+            histories=lambda: load_histories(self.workspace.shared / AUTHORS) if self.manifest.four_eyes else None,
+            each=lambda: tuple(one.decisions for one in self.each),
+            owner=lambda pipeline: self.owner(pipeline).decisions,
+        )
+
+    def names_of_caller(self) -> tuple[str, ...]:
+        """Return all that is known of who runs this, where an approver has to be somebody else than the authors."""
+        return callers_names(self.workspace) if self.manifest.four_eyes else ()
 
     def write_record(self, record: RunRecord) -> None:
         """Write `run.json`, which the next stage reads, and the JUnit file, which CI systems show."""

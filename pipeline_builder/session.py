@@ -21,7 +21,6 @@ from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.here import find_unrunnable_here
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.history import load_histories, write_histories
-from pipeline_builder.opened import callers_names
 from pipeline_builder.release.deployed import find_deployed, note_applied
 from pipeline_builder.release.executions import stop
 from pipeline_builder.release.outcome import with_stages
@@ -52,7 +51,6 @@ if TYPE_CHECKING:
     from pipeline_builder.descriptions import Execution, Selection
     from pipeline_builder.manifest.lock import Lock
     from pipeline_builder.release.apply import Applied
-    from pipeline_builder.release.decisions import Decisions
     from pipeline_builder.release.narrowing import Wanted
     from pipeline_builder.release.plan import Plan
     from pipeline_builder.release.promote import Decided, Decision
@@ -179,10 +177,17 @@ class Session(Dated):
     # --- from a start to a verdict
 
     def select(self, wanted: Wanted) -> Found:
-        """Limit a run to what is wanted."""
-        from pipeline_builder.release.narrowing import narrow
+        """Limit a run to what is wanted; one that scores is about a date as a whole.
 
-        found = narrow(wanted, self.target.pipelines, self.composed, self.lock, self.manifest)
+        Raises:
+            InputProblems: PB978 for steps of an inference run; those of `narrow`.
+        """
+        from pipeline_builder.release.narrowing import narrow, narrow_scores
+
+        if self.composed.definition.kind == "inference":
+            found = narrow_scores(wanted, self.composed.definition)
+        else:
+            found = narrow(wanted, self.target.pipelines, self.composed, self.lock, self.manifest)
         self.say(f"select    {found.words}")
         return found
 
@@ -359,25 +364,6 @@ class Session(Dated):
             self.stop(execution.arn)
 
     # --- decisions, and what is written about a run
-
-    @property
-    def decisions(self) -> Decisions:
-        """What decisions are made with."""
-        from pipeline_builder.release.decisions import Decisions
-
-        return Decisions(
-            target=self.target,
-            runs=self.runs,
-            composed=lambda: self.composed,
-            say=self.say,
-            histories=lambda: load_histories(self.workspace.shared / AUTHORS) if self.manifest.four_eyes else None,
-            each=lambda: tuple(one.decisions for one in self.each),
-            owner=lambda pipeline: self.owner(pipeline).decisions,
-        )
-
-    def names_of_caller(self) -> tuple[str, ...]:
-        """Return all that is known of who runs this, where an approver has to be somebody else than the authors."""
-        return callers_names(self.workspace) if self.manifest.four_eyes else ()
 
     def decide(
         self,

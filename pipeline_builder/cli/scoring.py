@@ -44,6 +44,20 @@ def inferring(session: Session) -> Session:
     raise InputProblems(Problem(id="PB898", message=message, hint=hint))
 
 
+def _of_execution(session: Session, execution: str) -> tuple[Session, str]:
+    """Return the session of the pipeline that an execution is of, whichever it is, and the execution's name for it.
+
+    Raises:
+        InputProblems: PB898 where that pipeline trains.
+    """
+    one, name = owner_of(session, session.runs.find, execution)
+    if not one.manifest.entry.is_inference:
+        pipeline = one.manifest.entry.name
+        message = f"the execution '{execution}' is of the pipeline '{pipeline}', which makes models, and no predictions"
+        raise InputProblems(Problem(id="PB898", message=message, hint="'promote' decides about what it has made"))
+    return one, name
+
+
 @main.command("publish")
 @common
 @click.argument("execution", required=False, default="")
@@ -56,9 +70,8 @@ def publish_command(session: Session, *, as_json: bool, execution: str, force: b
     \b
     Example: pipeline-builder publish --pipeline scoring
     """
-    owner, execution = owner_of(session, session.runs.find, execution) if execution else (session, "")
-    one = inferring(owner)
-    record = one.publish(one.scored(execution), force=force)
+    one, name = _of_execution(session, execution) if execution else (inferring(session), "")
+    record = one.publish(one.scored(name), force=force)
     show_run(record, one.report(record), as_json=as_json)
 
 

@@ -168,11 +168,10 @@ def _make_watch(session: Session, wishes: _Wishes, *, interval: float, retry_fai
 
 
 def _once(watch: Watch, *, as_json: bool) -> int:
-    before = watch.handled
     code = watch.once()
-    if watch.handled is before and not watch.failed and not code:
+    if not watch.ran and not watch.failed and not code:
         click.echo(json_text({"code": 0}, indent=None) if as_json else "nothing moved")
-    elif watch.handled is before and watch.failed and not code:
+    elif not watch.ran and watch.failed and not code:
         _say(f"nothing moved since the last run, which failed with exit code {watch.failed.exit_code}")
     return code
 

@@ -33,6 +33,7 @@ from pipeline_builder.manifest.policy import Rules
 
 if TYPE_CHECKING:
     from pipeline_builder.conf.inference import UsedModelSection
+    from pipeline_builder.conf.publishing import PublishSection
 
 Kind = Literal["training", "inference"]
 """What a pipeline is for: its confs make models, or use them."""
@@ -80,6 +81,11 @@ class ModelSection(Section):
     @property
     def used(self) -> UsedModelSection | None:
         """The model package that the steps use; one that trains its own uses none."""
+        return None
+
+    @property
+    def published(self) -> PublishSection | None:
+        """Where readers find predictions; one that trains has none, whatever sections it has for its steps."""
         return None
 
     @property

@@ -72,9 +72,18 @@ def find_files(
 def _matches(globs: Iterable[str], training_dir: Path) -> Mapping[str, list[Path]]:
     """Return what the globs below the training directory find, by the folder of the repository."""
     found: dict[str, list[Path]] = {}
-    for path in (path for glob in globs if not glob.startswith("/") for path in training_dir.glob(glob)):
-        found.setdefault(path.relative_to(training_dir).parts[0], []).append(path)
+    for path in (path for glob in globs if not glob.startswith("/") for path in _found(glob, training_dir)):
+        if path != training_dir:  # which '**' finds, too
+            found.setdefault(path.relative_to(training_dir).parts[0], []).append(path)
     return found
+
+
+def _found(glob: str, folder: Path) -> Iterable[Path]:
+    """Return what a pattern finds; what is none, as a variable may have it, finds nothing."""
+    try:
+        return [*folder.glob(glob)]
+    except (ValueError, IndexError):
+        return ()
 
 
 def _files(repo: Repo, folder: Path, matches: Mapping[str, list[Path]]) -> tuple[Path, ...]:

@@ -91,6 +91,10 @@ class InferenceModel(ModelSection):
     def used(self) -> UsedModelSection | None:
         return self.model
 
+    @property
+    def published(self) -> PublishSection | None:
+        return self.publish
+
 
 class InferenceConf(ConfSection):
     """What stands under `conf`."""

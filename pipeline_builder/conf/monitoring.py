@@ -33,14 +33,24 @@ class DriftSection(Section):
         None, description="first Wasserstein distance in standard deviations of the baseline, of numbers"
     )
     share: _Share | None = Field(None, description="share of the columns that may have drifted")
+    min_rows: Annotated[int, BeforeValidator(no_boolean, json_schema_input_type=int), Field(ge=0)] = Field(
+        20,
+        description="values a column has at least, that day and in the baseline, for its drift to be judged; of few it "
+        "is where chance alone makes it of one in a thousand such days",
+    )
 
 
-class ColumnSection(Section):
-    """What is known of a column, over what its values say; and bounds of its own."""
+class TypeSection(Section):
+    """What is known of a column, over what its values say."""
 
     type: Literal["numerical", "categorical"] | None = Field(
         None, description="numerical or categorical; default: numerical where 95 % of the values are numbers"
     )
+
+
+class ColumnSection(TypeSection):
+    """What is known of a column, and bounds of its own."""
+
     min: _Number | None = Field(None, description="smallest value that is in order; default: the baseline's")
     max: _Number | None = Field(None, description="largest value that is in order; default: the baseline's")
     missing: _Share | None = Field(None, description="as the section's own")
@@ -99,9 +109,7 @@ class WatchSection(PreprocessSection):
         "", description="column that tells rows apart: predictions and labels are matched by it, else by their order"
     )
     ignore: Names = Field((), description="columns that aren't looked at")
-    columns: Annotated[dict[str, ColumnSection], EmptyMapping] = Field(
-        {}, description="types of columns, and bounds of their own"
-    )
+    columns: Annotated[dict[str, Any], EmptyMapping] = Field({}, description="types of columns")
     files: Names = Field((), description="patterns of the data's file names, such as '*.csv'; default: every file")
     format: Literal["csv", "json_lines", "parquet"] | None = Field(
         None, description="how the data are written; default: as the files' names say, or their beginning"
@@ -170,6 +178,7 @@ class BaselineSection(WatchSection):
 
     entry_point: ClassVar[Any] = "smp_monitoring/baseline.py"  # type: ignore[misc] # this program's own
 
+    columns: Annotated[dict[str, TypeSection], EmptyMapping] = Field({}, description="types of columns")
     keep_values: Switch = Field(
         True,
         description="whether a sketch of values of single rows is kept, some thousands of each column; without, a "
@@ -186,6 +195,9 @@ class MonitorSection(WatchSection):
 
     entry_point: ClassVar[Any] = "smp_monitoring/monitor.py"  # type: ignore[misc] # this program's own
 
+    columns: Annotated[dict[str, ColumnSection], EmptyMapping] = Field(
+        {}, description="types of columns, and bounds of their own"
+    )
     drift: DriftSection = Field(DriftSection.model_construct(psi=0.2), description="bounds of drift; default: psi 0.2")
     missing: _Share = Field(0.05, description="how much larger the share of missing values may be than the baseline's")
     range: _Share = Field(0.01, description="share of the values that may lie outside of the baseline's range")
@@ -200,6 +212,12 @@ class MonitorSection(WatchSection):
     on_violation: Actions = Field(
         ("warn",), description="what follows missing values, values out of range, new categories, and bad quality"
     )
+
+    @model_validator(mode="after")
+    def _measurable(self) -> MonitorSection:
+        if self.quality and not self.labels and LABELS not in self.channels:
+            raise ValueError("'quality' has bounds, and 'labels' doesn't say where the truth is")
+        return self
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from pipeline_builder.definition.composed import Composed, Definition, Whole
 from pipeline_builder.definition.definition import read_definition
 from pipeline_builder.definition.factories import Factories, FactoryBuilder, build_nothing
 from pipeline_builder.definition.findings import findings_of
+from pipeline_builder.definition.gates import find_unjudged_gates
 from pipeline_builder.definition.images import ImageAsker, ask_nobody, resolve_images
 from pipeline_builder.definition.interrupts import find_idle_interrupts
 from pipeline_builder.definition.metrics import find_broken_metrics
@@ -160,6 +161,7 @@ def compose_confs(
 def _without_effect(manifest: Manifest, definition: Definition, graph: Graph) -> Iterator[Problem]:
     yield from find_idle_interrupts(manifest, definition.content)
     yield from find_broken_metrics(definition, graph)
+    yield from find_unjudged_gates(graph)
 
 
 def _settings(

@@ -111,7 +111,9 @@ def _without(data: Any, wrong: Any) -> Any:
 def _problem(
     model: type[BaseModel], detail: ErrorDetails, document: Document, path: DataPath, ids: Mapping[str, str]
 ) -> Problem:
-    location = tuple(part for part in detail["loc"] if part != "")  # which a section put in, around what is written
+    location = tuple(detail["loc"])
+    if (*path, *location) not in document.values:  # an empty name is one that a section put in, around what is written
+        location = tuple(part for part in location if part != "")
     match detail["type"]:
         case "extra_forbidden":
             key = str(location[-1])

@@ -76,6 +76,7 @@ class Watch:
         self.troubles: dict[str, _Failed] = {}
         self.waiting: tuple[str, ...] = ()
         self.running = False
+        self.ran = 0
         self.files = self.seen = self.digests()
         self.loaded = around.load()
         self.triggers = None
@@ -132,6 +133,7 @@ class Watch:
             with whole(signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 note()
                 self.running = False
+                self.ran += 1
         finally:
             ran.tell()
         return ran.code

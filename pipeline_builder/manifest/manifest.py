@@ -118,6 +118,11 @@ class Manifest(Section):
         """What the names of the pipeline's parts on AWS begin with; the main one's with nothing but the service's."""
         return f"{self.service.name}-{self.narrowed_to}" if self.narrowed_to else self.service.name
 
+    @property
+    def service_names(self) -> tuple[str, ...]:
+        """The same of all pipelines, which CodePipeline and its artifacts have."""
+        return tuple(self.narrowed(entry.name).service_name for entry in self.pipelines)
+
     def narrowed(self, name: str) -> Manifest:
         """Return the manifest as it is read for the pipeline of that name.
 

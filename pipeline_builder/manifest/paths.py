@@ -34,6 +34,15 @@ def relative_path(value: str, *, may_climb: bool = False) -> str:
     return str(path)
 
 
+def _glob(value: str) -> str:
+    """A pattern that this and every later Python reads the same way."""
+    if value == "." or any("**" in part and part != "**" for part in value.split("/")):
+        raise ValueError(
+            f"the pattern {describe(value)} is refused, expected one of files, '**' only as a whole folder"
+        )
+    return value
+
+
 def _source(value: str) -> str:
     """The address of data that are in no bucket, as a policy names it, without patterns."""
     scheme, _, rest = value.partition("://")
@@ -46,6 +55,7 @@ def _source(value: str) -> str:
 
 
 RelativePath = Annotated[str, AfterValidator(relative_path)]
-Globs = Annotated[tuple[RelativePath, ...], BeforeValidator(as_tuple, json_schema_input_type=str | tuple[str, ...])]
+Glob = Annotated[RelativePath, AfterValidator(_glob)]
+Globs = Annotated[tuple[Glob, ...], BeforeValidator(as_tuple, json_schema_input_type=str | tuple[str, ...])]
 DataFolder = Annotated[str, AfterValidator(partial(relative_path, may_climb=True))]
 Source = Annotated[str, AfterValidator(_source)]

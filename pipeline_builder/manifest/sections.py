@@ -13,7 +13,7 @@ from pipeline_builder.manifest.addresses import check_url
 from pipeline_builder.manifest.credentials import Credentials
 from pipeline_builder.manifest.hosts import HOSTS, LFS, SUBMODULES, Hosts, KnownHosts
 from pipeline_builder.manifest.local import LocalSection
-from pipeline_builder.manifest.paths import RelativePath
+from pipeline_builder.manifest.paths import Glob, RelativePath
 from pipeline_builder.manifest.pipelines import OwnConfig, Pipelines
 from pipeline_builder.manifest.policy import PolicySection
 from pipeline_builder.manifest.revisions import TAG, Revision, Tag
@@ -94,7 +94,7 @@ class ManifestSection(Section):
 
     version: Literal[1] = Field(description="version of this format: 1")
     training_dir: RelativePath = Field("aws-train", description="where the repositories are checked out")
-    config: RelativePath = Field("*/conf/conf.yaml", description="glob of configuration files under training_dir")
+    config: Glob = Field("*/conf/conf.yaml", description="glob of configuration files under training_dir")
     defaults: DefaultsSection = Field(
         DefaultsSection.model_construct(), description="what repositories that don't say it get"
     )

@@ -19,6 +19,7 @@ _MOST_METRICS = 3
 _SUBJECT = 50
 _NAMES = 160
 _FAILURES = 300
+_STARTED = 300
 Word = Literal["pass", "nothing", "blocked", "failed"]
 
 
@@ -53,7 +54,8 @@ def approval_text(record: RunRecord, gates: Mapping[str, Sequence[str]] | None =
     if not record.packages:
         models = [f"{record.pipeline}: no model was registered"]
     failed = [part for part in (failure_text(record),) if part]
-    work = (describe_limits(waiting(record)), _work(record), record.trigger and f"started by {record.trigger}")
+    started = record.trigger and f"started by {_cut(record.trigger, _STARTED)}"
+    work = (describe_limits(waiting(record)), _work(record), started)
     ending = [part for part in work if part]
     for repos in _repos(record.repos):
         text = inert_text("; ".join([*failed, *models, *repos, *ending]))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline_builder.definition.composed import Composed
+from pipeline_builder.definition.composed import Composed, Definition
 from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.manifest.lock import Lock, load_lock
@@ -52,6 +52,19 @@ def narrow(wanted: Wanted, service: PipelineService, composed: Composed, lock: L
         return select_steps(service, pipeline, content, wanted.steps)
     before = None if wanted.since == LAST else load_lock(Path(wanted.since))
     return select_changed(service, pipeline, content, Changes(before=before, now=lock, repo_of=repo_of))
+
+
+def narrow_scores(wanted: Wanted, definition: Definition) -> Found:
+    """Return that all of a run that scores is to run: what it left out would be another date's.
+
+    Raises:
+        InputProblems: PB978 for steps that are named.
+    """
+    if wanted.steps:
+        message = f"steps of '{definition.pipeline}' can't be run alone: the results of the others are another date's"
+        hint = "leave '--select' out: what hasn't changed comes from the step cache"
+        raise InputProblems(Problem(id="PB978", message=message, hint=hint))
+    return Found(selection=None, words="everything: scores of a date are made as a whole")
 
 
 def _repos_of(groups: Sequence[str], manifest: Manifest) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ class Used:
     """What a parameter of an inference definition is in a run: a model package, or the address of what comes with it.
 
     `evidence` is the sha256 of what the package was approved by, empty where there is none; `notes` are lines for
-    people about it.
+    people about it. One that is `held` stands for the champion, as the date was scored with it.
     """
 
     use: ModelUse
@@ -42,10 +42,13 @@ class Used:
     value: str
     images: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    held: bool = False
 
     @property
     def words(self) -> str:
         """Which version it is, in words: `'churn' version 3, the champion`."""
+        if self.held:
+            return f"'{self.group}' version {self.version}, which has scored this date"
         why = f"in stage '{self.use.stage}'" if self.use.stage else "the champion" if self.use.version is None else ""
         return f"'{self.group}' version {self.version}{f', {why}' if why else ''}"
 
@@ -62,16 +65,19 @@ def resolve_models(definition: Definition, target: Target, held: Mapping[str, in
         PlanRefused: PB461, PB462 where the bytes of a package aren't those that were approved.
     """
     chosen: dict[tuple[str, int | None, str], ModelPackage | Problem] = {}
+    kept: set[tuple[str, int | None, str]] = set()
     found: dict[str, Used] = {}
     problems: list[Problem] = []
     for name, use in definition.models.items():
         key = (use.group, use.version, use.stage)
         if key not in chosen:
-            chosen[key] = _held(use, target, (held or {}).get(use.group, 0)) or _choose(use, target)
+            stands = _held(use, target, (held or {}).get(use.group, 0))
+            kept |= {key} if stands else set()
+            chosen[key] = stands or _choose(use, target)
         package = chosen[key]
         used = _used(use, package) if isinstance(package, ModelPackage) else package
         if isinstance(used, Used):
-            found[name] = used
+            found[name] = replace(used, held=key in kept)
         elif used not in problems:
             problems.append(used)
     if problems:

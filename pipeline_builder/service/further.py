@@ -48,7 +48,7 @@ class Further:
     @property
     def published(self) -> tuple[str, ...]:
         """The addresses below which predictions are put, as the confs have them."""
-        sections = (getattr(unit.section, "publish", None) for unit in self.composed.graph.units.values())
+        sections = (unit.section.published for unit in self.composed.graph.units.values())
         return tuple(sorted({section.to for section in sections if section}))
 
 

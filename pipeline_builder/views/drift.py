@@ -200,7 +200,9 @@ def _limits(
     """Return the bounds of a column: its own, the file's, or what one of its violations says."""
     own = mapping(column.get("bounds"))
     said = {one.statistic or one.kind: one.bound for one in violations}
-    found = {key: number(own.get(key, bounds.get(key, said.get(key)))) for key in STATISTICS}
+    # What may be chance is beyond no bound.
+    judged = STATISTICS if column.get("judged") is not False else {"missing": ""}
+    found = {key: number(own.get(key, bounds.get(key, said.get(key)))) for key in judged}
     return {key: value for key, value in found.items() if value is not None}
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,8 @@ def test_a_day_is_scored_once_and_again_where_that_is_asked_for(made: Scoring) -
     anew = up(made, "2026-01-02", "--rerun", "--json")
     assert anew.json["execution"] != noted["execution"]
     assert pointer(made, "2026-01-02")["execution"] == anew.json["execution"]
+    trained = made.record("training")["execution"]
+    assert "PB898 the execution" in made.call("publish", trained).err
     # An earlier run's take their place only where that is said.
     old = noted["execution"].rsplit("/", 1)[-1]
     refused = made.run("publish", *SCORING, old)
@@ -87,6 +91,13 @@ def test_a_day_is_scored_once_and_again_where_that_is_asked_for(made: Scoring) -
     assert made.run("publish", *SCORING, old, "--force").code == 0
     assert pointer(made, "2026-01-02")["execution"] == noted["execution"]
     assert ledger(made, "2026-01-02")["execution"] == noted["execution"]
+    # One that somebody has started with some steps only has the others' results of whatever date.
+    with closing(sqlite3.connect(made.root / ".pipeline_builder" / "state.db", timeout=30)) as db, db:
+        some = {"SelectiveExecutionConfig": {"SelectedSteps": [{"StepName": "churn-Watch"}]}}
+        db.execute("UPDATE executions SET details = ? WHERE arn = ?", (json.dumps(some), anew.json["execution"]))
+    partial = made.call("publish", *SCORING, anew.json["execution"])
+    assert (partial.code, "PB978 the execution" in partial.err) == (1, True), partial
+    assert pointer(made, "2026-01-02")["execution"] == ledger(made, "2026-01-02")["execution"] == noted["execution"]
 
 
 def test_days_are_looked_at(made: Scoring) -> None:
@@ -128,6 +139,7 @@ def test_what_is_wrong_is_said_before_anything_runs(made: Scoring) -> None:
         (("backfill", "--from", "2026-01-09", "--to", "2026-01-01"), 1, "PB892 --from '2026-01-09' comes after"),
         (("backfill", "--pipeline", "training", "--from", "2026-01-09"), 1, "PB898 the pipeline 'training' makes"),
         (("up", "--pipeline", "training", "--date", "2026-01-09"), 1, "PB898 --date is '2026-01-09'"),
+        (("run", *SCORING, "--select", "churn-Watch"), 1, "PB978 steps of 'churn-scoring' can't be run alone"),
     ):
         done = made.call(*arguments)
         assert (done.code, words in done.err) == (code, True), done
@@ -275,6 +287,11 @@ def test_models_by_the_hour_are_published_each_by_itself(tmp_path: Path) -> None
     scoring.change(('"s3://SMP_S3BUCKETNAME/scores/${year}/${month}/${day}/${hour}/",', "s3://SMP_S3BUCKETNAME/reach,"))
     assert scoring.call("checkout").code == 0
     assert "PB891 '2026-01-01' is a day" in scoring.call("plan", *SCORING, "--date", "2026-01-01").err
+    conf = (scoring.remote / "conf" / "inference.yaml").read_text()
+    scoring.push("conf/inference.yaml", conf.replace("reach", "renamed"))
+    assert scoring.call("checkout").code == 0
+    gone = scoring.call("publish", other.json["execution"])
+    assert (gone.code, "PB977 the conf of 'churn-scoring' has no model 'reach' any more" in gone.err) == (1, True), gone
 
 
 def test_one_date_is_worked_on_by_one(made: Scoring) -> None:

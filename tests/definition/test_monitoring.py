@@ -125,7 +125,7 @@ def test_what_a_monitor_is_told(tmp_path: Path) -> None:
     job: Any = graph.by_name["churn-Watch"].job
     assert job.on_drift == ("warn", "retrain")
     assert job.on_violation == ("warn",)
-    assert job.settings["drift"] == {"psi": 0.1, "share": 0.5}
+    assert job.settings["drift"] == {"psi": 0.1, "share": 0.5, "min_rows": 20}
     assert not {"on_drift", "on_violation"} & job.settings.keys()  # what follows is no matter of the job's
 
 
@@ -186,7 +186,7 @@ WRONG = [
     (training(BASELINE + "        ignore: age\n"), "PB204 the column 'age' is in 'columns', and isn't watched"),
     (training(BASELINE + "        separator: ab\n"), "PB204 'separator' is 'ab', expected one character"),
     (training(BASELINE.replace("type: numerical", "type: number")), "PB204 'type' is 'number', expected 'numerical', 'categorical'"),
-    (training(BASELINE.replace("{type: numerical}", "{min: 3, max: 2}")), "PB204 nothing is in order: 'min' is 3, 'max' 2"),
+    (training(BASELINE.replace("type: numerical", "psi: 0.3")), "PB202 the key 'psi' is not known here"),
     (training(section=""), "PB311 step 'churn-Baseline' (Baseline) needs the section 'baseline'"),
 ]  # fmt: skip
 
@@ -202,6 +202,20 @@ WRONG_SCORES = [
     (scoring(MONITOR.replace("psi: 0.1", "pis: 1")), "PB202 the key 'pis' is not known here"),
     (scoring(MONITOR.replace("[warn, retrain]", "explode")), "PB204"),
     (scoring(MONITOR + "        quality: {auk: 1}\n"), "PB20"),
+    (scoring(re.sub(r" *labels: .*\n", "        quality: {auc: 1}\n", MONITOR)), "PB204 'quality' has bounds, and 'labels' doesn't say"),
+    (scoring(MONITOR + "        columns: {age: {min: 3, max: 2}}\n"), "PB204 nothing is in order: 'min' is 3, 'max' 2"),
+    (scoring(MONITOR.replace("psi: 0.1", "min_rows: -1")), "PB204"),
+    (
+        scoring() + "          - {step_name: churn-Watch2, step_class: Monitor, chain_input_source_step: [churn-Score]}\n",
+        "PB968 the model 'churn' has several Monitor steps: churn-Watch, churn-Watch2",
+    ),
+    (scoring(MONITOR.replace("psi: 0.1", "min_rows: yes")), "PB204"),
+    (
+        scoring(chained="churn-Score, churn-Again").replace(
+            "          - {step_name: churn-Score,", "          - {step_name: churn-Again, step_class: Transform}\n          - {step_name: churn-Score,"
+        ),
+        "PB967 step 'churn-Watch': which predictions it reads can't be told, the chained transforms are: churn-Score",
+    ),
     (scoring(MONITOR).replace("      model: {group: churn, env: {LEVEL: \"2\"}, retry: 2}\n", ""), "PB962"),
     (scoring(MONITOR + BASELINE), "PB960 the section 'baseline' of the model 'churn' makes a model"),
 ]  # fmt: skip

@@ -82,6 +82,7 @@ def test_where_nothing_has_changed_a_watch_says_so_and_asks_no_more(scoring: Sco
         "training: the retraining of churn version 1, for the scores of 2026-11-29: drift.max_psi is 10" in watched.err
     )
     assert "nothing has changed since version 1: the same data and code make the same model" in watched.err
+    assert "nothing moved" not in watched.out
     assert scoring.call("watch", "--once", "--json").json == {"code": 0}
     assert len(requests(scoring)) == 1
 

@@ -65,7 +65,9 @@ def test_a_day_whose_labels_have_come_is_watched_by_the_version_that_scored_it(t
     assert scored_with(session, "2026-11-27") == {}
     session.held = scored_with(session, "2026-11-28")
     session.date = "2026-11-28"
-    assert {used.version for used in session.starting.models.values()} == {1}
+    assert {used.words for used in session.starting.models.values()} == {
+        "'churn' version 1, which has scored this date"
+    }
     assert (
         made.call("reject", "churn", "--again", "--comment", "worse").code == 0
     )  # of version 2; version 1 is what was and stays in use

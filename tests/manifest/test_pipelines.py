@@ -100,3 +100,21 @@ def test_a_name_that_is_twice_names_the_other_place_and_an_unknown_one_what_was_
     with pytest.raises(InputProblems) as caught:
         build(BOTH).narrowed("trainin")
     assert caught.value.problems[0].hint == "did you mean 'training'"
+
+
+def test_a_key_without_a_name_is_no_key() -> None:
+    (unknown,) = problems('"": 1\n')
+    assert (unknown.id, unknown.message, str(unknown.place)) == (
+        "PB102",
+        "the key '' is not known here",
+        "m.yaml:2:1",
+    )
+
+
+@pytest.mark.parametrize("glob", [".", "***", "*/conf/a**", "**x/conf.yaml"])
+def test_a_pattern_that_is_none_is_said(glob: str) -> None:
+    (own,) = problems(f"pipelines: [{{name: scoring, kind: inference, config: '{glob}'}}]\n")
+    (main,) = problems(f"config: '{glob}'\n")
+    (repo,) = problems("", f"{{url: churn, config: '{glob}'}}")
+    assert {one.id for one in (own, main, repo)} == {"PB104"}
+    assert "'**' only as a whole folder" in own.message

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,10 @@ import yaml
 
 from pipeline_builder.monitoring.shipped import job_files
 from tests.engine.environments import shared_environment
-from tests.places import ROOT
+from tests.places import ROOT, folder_of_run
 
 Content = str | bytes
-PROGRAM = "import numpy, pandas, scipy.stats, scipy.spatial.distance, sklearn.metrics"
+MEASURED = "measured.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,27 +52,28 @@ class Ended:
         return [tuple(found[key] for key in keys) for found in self.report["violations"]]
 
 
+@contextmanager
+def made_once(factory: pytest.TempPathFactory, name: str) -> Iterator[tuple[Path, bool]]:
+    """Yield a folder that all processes of a test run share, and whether its content is there already."""
+    folder = folder_of_run(factory) / "monitoring" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    done = folder / "done"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder, done.exists()
+        done.touch()
+
+
 def image_python(factory: pytest.TempPathFactory) -> Path:
     """Return the interpreter with what the example's image has."""
     manifest = yaml.safe_load((ROOT / "model_repos.yaml").read_text())
     (image,) = manifest["local"]["images"]
-    return shared_environment((tuple(image["requirements"]),), PROGRAM, factory)
+    return shared_environment((tuple(image["requirements"]),), "pass", factory)
 
 
-def run_cases(python: Path, folder: Path, cases: Mapping[str, Case]) -> dict[str, Ended]:
-    """Run the baseline of every case, and then its day."""
-    code = folder / "code"
-    for name, content in job_files({}).items():
-        _put(code / name, content)
-    first = {name: _job(folder / name / "train", "baseline", case.train, case.settings) for name, case in cases.items()}
-    _drive(python, code, [*first.values()])
-    second = {}
-    for name, case in cases.items():
-        made = {f"baseline/{path.name}": path.read_bytes() for path in _outputs(first[name])}
-        known = {"label", "key", "ignore", "format", "header", "files", "separator", "encoding", "names"}
-        settings = {key: value for key, value in case.settings.items() if key in known}
-        second[name] = _job(folder / name / "day", "monitor", {**made, **case.day}, {**settings, **case.watch})
-    _drive(python, code, [*second.values()])
+def read_cases(folder: Path, cases: Mapping[str, Case]) -> dict[str, Ended]:
+    """Return how they ended."""
+    first, second = ({name: folder / name / way for name in cases} for way in ("train", "day"))
     return {
         name: Ended(
             baseline=_ended(first[name]),
@@ -81,23 +84,31 @@ def run_cases(python: Path, folder: Path, cases: Mapping[str, Case]) -> dict[str
     }
 
 
-def _job(folder: Path, module: str, inputs: Mapping[str, Content], settings: Mapping[str, Any]) -> Path:
+def run_cases(python: Path, folder: Path, cases: Mapping[str, Case], *, measured: str = "") -> None:
+    """Run the baseline of every case and then its day, and measure: all in one process, whose imports take longer."""
+    code = folder / "code"
+    for name, content in job_files({}).items():
+        _put(code / name, content)
+    known = {"label", "key", "ignore", "format", "header", "files", "separator", "encoding", "names"}
+    for name, case in cases.items():
+        settings = {key: value for key, value in case.settings.items() if key in known}
+        _put_job(folder / name / "train", case.train, case.settings)
+        _put_job(folder / name / "day", case.day, {**settings, **case.watch})
+    driver = Path(__file__).with_name("driving.py")
+    command = [str(python), str(driver), str(code), measured, *(str(folder / name) for name in cases)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def _put_job(folder: Path, inputs: Mapping[str, Content], settings: Mapping[str, Any]) -> None:
     for name, content in inputs.items():
         _put(folder / "processing" / "input" / name, content)
-    _put(folder / "job.json", json.dumps({"module": module, "settings": dict(settings)}))
-    return folder
+    _put(folder / "job.json", json.dumps(dict(settings)))
 
 
 def _put(path: Path, content: Content) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass"))
-
-
-def _drive(python: Path, code: Path, folders: Sequence[Path]) -> None:
-    driver = Path(__file__).with_name("driving.py")
-    command = [str(python), str(driver), str(code), *map(str, folders)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
 
 
 def _outputs(folder: Path) -> list[Path]:

@@ -1,22 +1,19 @@
 """Measures distributions twice, in the Python of an image: by the job's code over sketches, and by SciPy over all values.
 
-Usage: measuring.py CODE; prints JSON: of each pair of samples, and of each statistic, (ours, the library's), with the
-bound of the error that ours says of itself.
+Of each pair of samples, and of each statistic, (ours, the library's), with the bound of the error that ours says of
+itself.
 """
 
 from __future__ import annotations
 
 import importlib
 import itertools
-import json
 import math
-import sys
 from typing import Any
 
 
-def main(code: str) -> None:
-    """Measure, and print."""
-    sys.path.insert(0, code)
+def measure() -> dict[str, Any]:
+    """Return what was measured."""
     np: Any = importlib.import_module("numpy")
     chance = np.random.default_rng(17)
     pairs = {
@@ -28,7 +25,7 @@ def main(code: str) -> None:
     words = {"words": (["a"] * 50 + ["b"] * 30 + ["c"] * 20, ["a"] * 30 + ["b"] * 30 + ["d"] * 40)}
     found = {name: _numbers(*pair) for name, pair in pairs.items()}
     found.update({name: _words(*pair) for name, pair in words.items()})
-    sys.stdout.write(json.dumps(found))
+    return found
 
 
 def _read(values: Any, chunk: int = 50_000) -> Any:
@@ -79,7 +76,3 @@ def _binned(before: list[int], after: list[int]) -> dict[str, float]:
         "chi2": float(chi[0]),
         "chi2_p": float(chi[1]),
     }
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline_builder.monitoring.shipped import job_files
-from tests.monitoring.jobs import image_python
-
 STATISTICS = ("psi", "ks", "js", "chi2", "wasserstein")
-
-
-@pytest.fixture(scope="module")
-def measured(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    folder = tmp_path_factory.mktemp("code")
-    for name, content in job_files({}).items():
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_bytes(content)
-    command = [str(image_python(tmp_path_factory)), str(Path(__file__).with_name("measuring.py")), str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 @pytest.mark.parametrize("statistic", [*STATISTICS, "ks_p", "chi2_p"])

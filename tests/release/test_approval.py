@@ -40,6 +40,13 @@ def test_the_text_fits(models: int) -> None:
     assert shown == models or f"{models - shown} more models in the report" in text
 
 
+def test_causes_without_end_leave_room_for_the_models() -> None:
+    causes = "; ".join(f"the retraining of model-{number} version 1: {'x' * 400}" for number in range(5))
+    text = approval_text(run_record("churn").model_copy(update={"trigger": causes}))
+    assert "churn version 2: " in text
+    assert f"started by {causes[:299]}…" in text
+
+
 def test_an_exported_variable_is_no_longer_than_codepipeline_takes() -> None:
     (line,) = render_exports({"SUMMARY": "#{x} \n" * 400}).splitlines()
     assert len(line) == len("export SUMMARY=''") + 1000

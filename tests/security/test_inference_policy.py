@@ -70,6 +70,7 @@ TARGETS = {
     "s3://local/landing/dt=${year}/": "",
     "s3://local/churn-training/retraining/": "PB233",
     "s3://local/other/ledger/churn/": "PB233",
+    "s3://local/pipeline-builder/": "PB233",
 }
 
 
@@ -112,6 +113,17 @@ def test_the_whole_of_what_is_read_is_no_place_to_publish_to(tmp_path: Path) -> 
     ]
 
 
+def test_what_the_stages_of_any_pipeline_hand_on_is_no_place_to_publish_to(tmp_path: Path) -> None:
+    """Whoever writes there runs what he likes with the role of the next stage."""
+    training = "{name: training, config: '*/conf/training.yaml'}"
+    several = PIPELINES.replace("[{", f"[{training}, {{")
+    manifest = read_manifest(several, "[{url: churn}]").narrowed("scoring")
+    for folder in ("pipeline-builder", "Pipeline-Builder-Sco/Build"):
+        conf = TRANSFORMED.replace(*publish(f"s3://local/{folder}/"), 1)
+        with pytest.raises(InputProblems, match="PB233 'churn' would publish to .* where the service keeps"):
+            compose_all(tmp_path / folder, {"churn": conf}, manifest)
+
+
 def test_no_job_writes_a_ledger_or_asks_for_a_training(tmp_path: Path) -> None:
     """What is noted there starts a training, or keeps a day from being scored."""
     for number, folder in enumerate(("tiny/retraining", "tiny/ledger/churn", "churn-scoring/ledger")):
@@ -134,3 +146,10 @@ def test_a_model_step_takes_no_other_package(tmp_path: Path, given: str, expecte
     step = "{step_name: churn-CreateModel, step_class: CreateModel}"
     found = said(tmp_path, (step, f"{step[:-1]}, arguments: {given}}}"))
     assert expected in {text[:5] for text in found}, found
+
+
+def test_a_section_that_is_named_publish_makes_no_publication_of_a_training(tmp_path: Path) -> None:
+    manifest = read_manifest("pipelines: [{name: training, trigger: {data: 's3://local/new/'}}]\n", "[{url: churn}]")
+    conf = TRANSFORMED.replace(*publish("s3://local/new/"), 1)
+    with pytest.raises(InputProblems, match="PB961 the section 'publish'"):
+        compose_all(tmp_path, {"churn": conf}, manifest)

@@ -132,7 +132,7 @@ def test_what_would_be_thrown_away_is_refused() -> None:
     ],
 )
 def test_whose_an_address_is(key: str, why: str) -> None:
-    territory = Territory(bucket="b", pipeline="tiny", artifacts="models-1", prefix=f"{PREFIX}/")
+    territory = Territory(bucket="b", pipeline="tiny", artifacts=("models-1",), prefix=f"{PREFIX}/")
     assert territory.own("churn") == f"s3://b/{PREFIX}/tiny/churn/"
     found = territory.protected(f"s3://b/{key}")
     assert (why in found, bool(found)) == (True, bool(why))

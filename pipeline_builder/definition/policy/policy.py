@@ -102,7 +102,7 @@ def own_folders(manifest: Manifest) -> tuple[str, ...]:
 
 def territory_of(manifest: Manifest, graph: Graph, settings: Settings) -> Territory:
     """Return whose the bucket is."""
-    artifacts = manifest.service.name[:_ARTIFACT_PREFIX]
+    artifacts = tuple(name[:_ARTIFACT_PREFIX] for name in manifest.service_names)
     return Territory(
         bucket=settings.bucket,
         pipeline=graph.pipeline,
@@ -179,7 +179,7 @@ def outputs_of(policed: Policed) -> tuple[Output, ...]:
             if not is_inside(address, policed.territory.base):
                 found.append(Output(address=address, what=f"step '{one.name}'", place=one.place(member.path)))
     for unit in policed.graph.units.values():
-        if publish := getattr(unit.section, "publish", None):
+        if publish := unit.section.published:
             place = unit.conf.document.place((*unit.path, "publish", "to"))
             address = publish.to.partition("${")[0]
             found.append(

@@ -16,13 +16,13 @@ _CLIMBING = re.compile(r"(?:^|/)\.\.?(?:/|\Z)|[\x00-\x1f\x7f]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Territory:
-    """The pipeline's bucket and name, the first folder of CodePipeline's artifacts, and the `prefix` (with a `/` at its
-    end) that everything else of the service lies below.
+    """The pipeline's bucket and name, the first folders of CodePipelines' artifacts, and the `prefix` (with a `/` at
+    its end) that everything else of the service lies below.
     """
 
     bucket: str
     pipeline: str
-    artifacts: str
+    artifacts: tuple[str, ...]
     prefix: str = ""
     kept: tuple[str, ...] = OWN_FOLDERS
 
@@ -72,7 +72,7 @@ class Territory:
 
     def is_service(self, folder: str) -> bool:
         """Tell whether the service has a folder of that name, directly in the bucket, for itself."""
-        return folder.lower() in (*RESERVED, self.artifacts.lower())
+        return folder.lower() in (*RESERVED, *(name.lower() for name in self.artifacts))
 
     def key(self, address: str) -> str | None:
         """Return the key of an address in the bucket; None for one that is elsewhere."""

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pipeline_builder.conf.inference import InferenceModel
 from pipeline_builder.definition.policy.groups import identity, plain_group
 from pipeline_builder.definition.policy.known import DATE
 from pipeline_builder.definition.policy.territory import Territory, climbs, is_inside
@@ -66,8 +65,7 @@ def check_published(policed: Policed, written: Iterable[tuple[str, str]]) -> Ite
     """
     taken: dict[str, tuple[str, Place]] = {}
     for unit in policed.graph.units.values():
-        section = unit.section.publish if isinstance(unit.section, InferenceModel) else None
-        if section is None:
+        if (section := unit.section.published) is None:
             continue
         place = unit.conf.document.place((*unit.path, "publish", "to"))
         yield from _check_target(plain_dates(section.to, DATE), policed, unit, place)

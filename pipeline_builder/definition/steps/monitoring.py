@@ -52,6 +52,10 @@ def compose_monitor(context: Context, step: Step) -> Mapped:
     """Return the step, with the baseline of the model's package, and a property file over its report."""
     job = step.job
     assert isinstance(job, MonitorSection)
+    if (several := context.unit_steps(step, "Monitor")) and several[0].name != step.name:
+        message = f"the model '{step.unit.name}' has several Monitor steps: {', '.join(one.name for one in several)}"
+        hint = "the gate reads one report of a model: keep one, with 'channels' of all that it is to look at"
+        raise InputProblems(Problem(id="PB968", message=message, place=step.place, hint=hint))
     reference = package_reference("baseline", step.unit.name)
     baseline: list[JSON] = [job_input(BASELINE, reference, f"{BASE}/input/{BASELINE}", job)]
     if awaited(step):
@@ -102,12 +106,25 @@ def _of_roles(context: Context, step: Step, job: WatchSection) -> dict[str, list
             found[role] = [*own[role], chosen.uri]
             rest.remove(chosen)
     answers = [one for one in rest if _predicts(context, one)]
-    if not found[PREDICTIONS] and len(answers) == 1:
-        found[PREDICTIONS] = [answers[0].uri]
+    if not found[PREDICTIONS] and answers:
+        found[PREDICTIONS] = [_only(step, answers).uri]
     others = [one for one in rest if one not in answers]
     if not found[DATA]:
         found[DATA] = [_data(context, step, others, answers)]
     return found
+
+
+def _only(step: Step, answers: list[Chained]) -> Chained:
+    """Return what a transform has predicted.
+
+    Raises:
+        InputProblems: PB967 where several have.
+    """
+    if len(answers) == 1:
+        return answers[0]
+    labels = ", ".join(f"{one.step}/{one.label}" for one in answers)
+    message = f"step '{step.name}': which predictions it reads can't be told, the chained transforms are: {labels}"
+    raise InputProblems(Problem(id="PB967", message=message, place=step.place, hint="name one with 'predictions'"))
 
 
 def _predicts(context: Context, output: Chained) -> bool:

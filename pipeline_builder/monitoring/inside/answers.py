@@ -10,10 +10,11 @@ import pandas as pd
 from .columns import NUMERICAL, Column, category
 from .distribution import Distribution, of_column
 from .failure import UnusableError
+from .header import NAMES
 from .reading import Table
+from .tables import meant
 
 PREDICTION = "prediction"
-_NAMES = ("prediction", "predictions", "predicted_label", "score", "probability", "label")
 
 
 class Answers:
@@ -33,7 +34,7 @@ class Answers:
         Raises:
             UnusableError: with `strict` for a file that can't be read, and for one without the column.
         """
-        for path in table.files(folder):
+        for path in meant(table, folder, self.unread, strict=strict):
             try:
                 for part in table.parts(path):
                     self.see(part, os.path.basename(path))
@@ -51,7 +52,7 @@ class Answers:
         if self.kept:
             self.values.append(values.reset_index(drop=True))
             if self.key and self.key in part.columns:
-                self.keys.append(part[self.key].map(category).reset_index(drop=True))
+                self.keys.append(_named(part[self.key]).reset_index(drop=True))
 
     def _name(self, part: Any, file: str) -> str:
         names = [str(name) for name in part.columns]
@@ -62,7 +63,7 @@ class Answers:
         if self.asked and len(names) > 1:
             there = ", ".join(names[:20])
             raise UnusableError(f"'{file or 'the data'}' has no column '{self.asked}', it has: {there[:300]}")
-        return next((name for name in _NAMES if name in names), names[-1]) if not self.asked else names[-1]
+        return next((name for name in NAMES if name in names), names[-1]) if not self.asked else names[-1]
 
     @property
     def all_values(self) -> Any:
@@ -97,10 +98,15 @@ class Keys:
         """Take in rows."""
         self._rows += len(part)
         if self.key in part.columns:
-            self._parts.append(part[self.key].map(category))
+            self._parts.append(_named(part[self.key]))
 
     @property
     def all(self) -> Any:
         """The keys as a whole; None where there is none for each row."""
         found = pd.concat(self._parts, ignore_index=True) if self._parts else None
         return found if found is not None and len(found) == self._rows else None
+
+
+def _named(keys: Any) -> Any:
+    """Return how keys are called; one that is missing stays so, and tells no row."""
+    return keys.map(category, na_action="ignore")

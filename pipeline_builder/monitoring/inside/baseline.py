@@ -62,13 +62,15 @@ def _quality(settings: dict[str, Any], truth: Answers | None, output: str) -> No
         return
     plain = {"encoding": settings.get("encoding"), "separator": settings.get("separator")}
     key = settings.get("key") or ""
-    answers = Answers(str(settings.get("prediction") or ""), key, kept=True)
-    answers.read(folder("predictions"), Table(plain), strict=True)
+    wants = truth is not None or os.path.isdir(folder("labels"))
+    answers = Answers(str(settings.get("prediction") or ""), key, kept=wants)
+    answers.read(folder("predictions"), Table(plain, texts=[key]), strict=True)
     if not answers.rows:
         raise UnusableError("there are no predictions")
     if os.path.isdir(folder("labels")):
         truth = Answers(settings.get("label") or "", key, kept=True)
-        truth.read(folder("labels"), Table(plain, known=[name for name in (key, truth.asked) if name]), strict=True)
+        known = [name for name in (key, truth.asked) if name]
+        truth.read(folder("labels"), Table(plain, known, [key]), strict=True)
     found = measure(*match(answers, truth, answers.all_keys), settings) if truth else {}
     _write(output, answers.column, answers.rows, found, keep=settings.get("keep_values", True))
 

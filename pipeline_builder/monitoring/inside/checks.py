@@ -5,17 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from .chance import is_chance
 from .columns import CATEGORICAL, NUMERICAL, Column
 from .distribution import Distribution
 
 DEFAULTS: dict[str, float] = {"missing": 0.05, "range": 0.01, "category": 0.0, "type": 0.0}
 STATISTICS = ("psi", "ks", "js", "wasserstein", "chi2")
 _MOST_NAMED = 5
+# Of the baseline's range: how far outside of it the next value of the same distribution may be.
+_NEAR = 0.1
 
 
 def violation(kind: str, message: str, **about: Any) -> dict[str, Any]:
     """Return one entry of the report's list."""
     return {"kind": kind, "column": "", "statistic": "", "value": None, "bound": None, **about, "message": message}
+
+
+def named(names: list[str]) -> str:
+    """Return the first of them, and how many more there are."""
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(f"'{name}'" for name in names[:_MOST_NAMED]) + more
 
 
 class Bounds:
@@ -53,10 +62,13 @@ def check_column(
     yield from _types(baseline, current, bounds)
     yield from _range(baseline, current, bounds)
     yield from _categories(baseline, current, bounds)
-    yield from drifted(baseline.name, found, bounds)
+    if found.get("judged", True):
+        yield from drifted(baseline.name, found, bounds)
 
 
 def _missing(baseline: Distribution, current: Distribution, bounds: dict[str, float]) -> Iterator[dict[str, Any]]:
+    if not baseline.rows:
+        return  # nothing is known of it
     value, usual = current.missing_share, baseline.missing_share
     bound = min(1.0, usual + bounds["missing"])
     if value > bound or (value == 1.0 and usual < 1.0):
@@ -83,14 +95,30 @@ def _range(baseline: Distribution, current: Distribution, bounds: dict[str, floa
     low, high = bounds.get("min", baseline.least), bounds.get("max", baseline.most)
     if not current.numbers or (current.least >= low and current.most <= high):
         return
-    values, weights = current.weighted
-    value, bound = float(weights[(values < low) | (values > high)].sum()) / current.present, bounds["range"]
-    if value > bound:
+    outside, bound = _outside(current, low, high), bounds["range"]
+    value = outside / current.present
+    if value > bound and not _may_be_chance(baseline, current, bounds):
         message = (
             f"'{baseline.name}': {_percent(value)} of its values are outside of {low:.6g} to {high:.6g}, "
             f"they are from {current.least:.6g} to {current.most:.6g}"
         )
         yield violation("range", message, **about, value=value, bound=bound)
+
+
+def _outside(current: Distribution, low: float, high: float) -> float:
+    values, weights = current.weighted
+    return float(weights[(values < low) | (values > high)].sum())
+
+
+def _may_be_chance(baseline: Distribution, current: Distribution, bounds: dict[str, float]) -> bool:
+    """Tell whether values are only so far outside, and so few, that another baseline might have had them."""
+    if {"min", "max"} & bounds.keys():
+        return False
+    low, high = baseline.least, baseline.most
+    near = _NEAR * (high - low)
+    if _outside(current, low - near, high + near) > bounds["range"] * current.present:
+        return False
+    return is_chance(round(_outside(current, low, high)), current.numbers, baseline.present)
 
 
 def _categories(baseline: Distribution, current: Distribution, bounds: dict[str, float]) -> Iterator[dict[str, Any]]:
@@ -107,11 +135,9 @@ def _categories(baseline: Distribution, current: Distribution, bounds: dict[str,
     new = {name: count for name, count in current.categories.items() if name not in baseline.categories}
     value = sum(new.values()) / current.present
     if value > bounds["category"]:
-        named = sorted(new, key=lambda name: (-new[name], name))
-        shown = ", ".join(f"'{name}'" for name in named[:_MOST_NAMED])
-        more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
+        shown = named(sorted(new, key=lambda name: (-new[name], name)))
         share = _percent(value)
-        message = f"'{baseline.name}': {share} of its values are of categories the baseline hasn't got: {shown}{more}"
+        message = f"'{baseline.name}': {share} of its values are of categories the baseline hasn't got: {shown}"
         yield violation(
             "category", message, column=baseline.name, statistic="category", value=value, bound=bounds["category"]
         )
@@ -148,7 +174,7 @@ def check_schema(
 def check_rows(rows: int, predictions: int | None, unread: list[str]) -> Iterator[dict[str, Any]]:
     """Yield what is wrong with the numbers of rows, and each file that couldn't be read."""
     for words in unread:
-        yield violation("schema", f"the file {words}", statistic="unreadable", value=1, bound=0)
+        yield unreadable("schema", words)
     if unread:
         return  # how many rows there are isn't known
     if not rows:
@@ -159,6 +185,12 @@ def check_rows(rows: int, predictions: int | None, unread: list[str]) -> Iterato
     elif predictions is not None and predictions > rows:
         message = f"{predictions} predictions for {rows} rows: {predictions - rows} are too many"
         yield violation("rows", message, statistic="predictions", value=predictions, bound=rows)
+
+
+def unreadable(kind: str, words: str) -> dict[str, Any]:
+    """Return the violation by a file, or by all of them together, of which words say why it can't be read."""
+    message = f"the file {words}" if words.startswith("'") else words
+    return violation(kind, message, statistic="unreadable", value=1, bound=0)
 
 
 def _percent(share: float) -> str:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
+import re
 from typing import Any
 
 import numpy as np
 
-from .reading import numbers_of
+from .header import shortened
+from .reading import is_date, numbers_of
 from .sketch import SIZE, Sketch
 
 NUMERICAL, CATEGORICAL, UNKNOWN = "numerical", "categorical", "unknown"
-# Of a column's values this share has to be numbers for it to be numerical.
+# Of a column's values this share has to be numbers for it to be numerical, or dates to be those.
 _NUMBERS = 0.95
+_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d\S*)?")
 _LONGEST = 100
 _MOST_KEPT = 4_000_000
 _MOST_CATEGORIES = 10_000
@@ -54,8 +56,14 @@ class Column:
 
     @property
     def has_categories(self) -> bool:
-        """Whether its values are such that come again: identities of rows are none, nor are more than are counted."""
+        """Whether its values are such that come again: identities of rows are none, nor are dates unless the conf says
+        so, nor are more than are counted.
+        """
         count = len(self.categories)
+        if not self.asked and sum(n for name, n in self.categories.items() if _DATE.fullmatch(name)) >= (
+            _NUMBERS * max(1, self.present)
+        ):
+            return False
         return self.is_complete and not (count > _IDENTITIES and count * 2 > self.present)
 
     @property
@@ -83,7 +91,8 @@ class Column:
         else:
             self.numbers += int(finite.sum())
         if self.asked != NUMERICAL and self.is_complete and not (self.asked == "" and self._is_plainly_numbers()):
-            self._add_categories(values[~missing])
+            there = values[~missing]
+            self._add_categories(there.astype(str) if is_date(values) else there)
 
     def _is_plainly_numbers(self) -> bool:
         """Whether nothing but more numbers than categories are ever kept of has come: then none is counted."""
@@ -134,10 +143,7 @@ def category(value: Any) -> str:
     text = str(value).strip()
     if text.lower() in ("true", "false"):
         return text.lower()
-    if len(text) > _LONGEST:
-        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-        return f"{text[:_LONGEST]}…{digest}"
-    return _as_number(text)
+    return _as_number(shortened(text, _LONGEST))
 
 
 def _as_number(text: str) -> str:

@@ -56,7 +56,9 @@ def of_column(column: Column, kind: str = "") -> Distribution:
     if column.numbers:
         found.least, found.most = column.least, column.most
         found.mean, found.deviation = column.mean, column.deviation
-    found.categories, found.is_complete = dict(column.categories), column.has_categories
+    # Which columns have categories is the baseline's to say: the few rows of a day may have each of theirs but once.
+    found.categories = dict(column.categories)
+    found.is_complete = column.is_complete if kind else column.has_categories
     return found
 
 

@@ -92,7 +92,15 @@ def edges_of(baseline: Distribution) -> Any:
     if len(values) <= _FEW:
         inner = (values[:-1] + values[1:]) / 2
         return np.unique([np.nextafter(values[0], -math.inf), *inner, values[-1]])
-    return np.unique(quantiles(baseline.weighted, np.arange(1, BINS) / BINS))
+    found, times = np.unique(quantiles(baseline.weighted, np.arange(1, BINS) / BINS), return_counts=True)
+    # A value that is several deciles is a bin of its own: what is below it is no part of it.
+    lower = [np.nextafter(value, -math.inf) for value in found[times > 1]]
+    below = [value for value in lower if _between(values, found[found < value][-1:], value)]
+    return np.unique([*found, *below])
+
+
+def _between(values: Any, after: Any, up_to: float) -> bool:
+    return bool(((values > (after[0] if len(after) else -math.inf)) & (values <= up_to)).any())
 
 
 def counts_of(found: Distribution, edges: Any) -> Any:

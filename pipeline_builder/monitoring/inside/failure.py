@@ -29,7 +29,7 @@ def run(work: Callable[[], None]) -> None:
 def _end(words: str) -> None:
     try:
         os.makedirs(os.path.dirname(MESSAGE), exist_ok=True)
-        with open(MESSAGE, "w", encoding="utf-8") as file:
+        with open(MESSAGE, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(words[:1000])
     except OSError:
         pass

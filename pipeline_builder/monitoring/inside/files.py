@@ -20,6 +20,9 @@ from .failure import UnusableError
 from .sketch import quantiles
 
 STATISTICS, CONSTRAINTS = "statistics.json", "constraints.json"
+# What another's JSON may raise where it isn't of the shape.
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, OSError, RecursionError)
+_VERSIONS = (0, None)
 _BUCKETS = 10
 _FINE_BUCKETS = 100
 # Without values kept, a category that fewer rows have isn't told.
@@ -157,11 +160,13 @@ def read_statistics(folder: str, name: str = STATISTICS) -> tuple[dict[str, Dist
     try:
         with open(path, encoding="utf-8") as file:
             found = json.load(file)
+        if (version := found.get("version")) not in _VERSIONS:
+            raise UnusableError(f"the model's baseline has the version {str(version)[:20]} of {name}, known is 0")
         features = [read_feature(feature) for feature in found["features"]]
         left_out = frozenset(map(str, (found.get("dataset") or {}).get("left_out") or ()))
     except FileNotFoundError:
         raise UnusableError(f"the model's baseline has no {name}: train it anew with a Baseline step") from None
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+    except UNREADABLE as error:
         raise UnusableError(f"the model's baseline can't be read: {name}: {error!r}"[:300]) from None
     return {feature.name: feature for feature in features}, left_out
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
+import itertools
 from collections.abc import Sequence
 
 from .failure import UnusableError
 
 _LINES = 100
 _LONGEST = 200
+# What a column of predictions is called where nobody says it.
+NAMES = ("prediction", "predictions", "predicted_label", "score", "probability", "label")
 
 
 class Header:
@@ -21,14 +25,14 @@ class Header:
         self.known = tuple(known)
 
     def look(self, text: str, separator: str) -> tuple[list[str], int]:
-        """Return the columns' names, and how many lines to leave out; `text` is the beginning of the file."""
-        rows = self._rows(text, separator)
+        """Return the columns' names, and how many rows to leave out; `text` is the beginning of the file."""
+        empty, rows = self._rows(text, separator)
         if not rows:
             raise UnusableError("has no line that could be read")
         first = rows[0]
         has_header = self._is_header(rows) if self.asked is None else self.asked
         names = self._names(first, has_header=has_header)
-        return unique([label(name) for name in names]), 1 if has_header else 0
+        return unique([label(name) for name in names]), empty + 1 if has_header else 0
 
     def _names(self, first: list[str], *, has_header: bool) -> list[str]:
         if self.names:
@@ -41,13 +45,16 @@ class Header:
             return list(self.known)
         return [f"_c{number}" for number in range(len(first))]  # as Model Monitor calls them
 
-    def _rows(self, text: str, separator: str) -> list[list[str]]:
+    def _rows(self, text: str, separator: str) -> tuple[int, list[list[str]]]:
+        """Return how many empty rows the text begins with, and the first others."""
         csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
-        lines = text.splitlines()[: _LINES + 1]
+        lines = io.StringIO(text, newline="")  # a text has more ends of lines than a file
         try:
-            return [row for row in csv.reader(lines, delimiter=separator) if row][:_LINES]
+            read = enumerate(csv.reader(lines, delimiter=separator))
+            found = list(itertools.islice(((at, row) for at, row in read if any(map(str.strip, row))), _LINES))
         except csv.Error as error:
             raise UnusableError(f"can't be read as csv: {error}") from None
+        return (found[0][0] if found else 0), [row for _, row in found]
 
     def _is_header(self, rows: list[list[str]]) -> bool:
         """Names are texts that are there once; below them are numbers, or none of them comes again."""
@@ -56,6 +63,8 @@ class Header:
             return True
         if any(is_number(field) or not field for field in first) or len({*first}) < len(first):
             return False
+        if len(first) == 1 and first[0].lower() in NAMES:
+            return True
         if not others:
             return bool(self.known) or len(first) > 1
         width = len(first)
@@ -67,9 +76,15 @@ class Header:
 
 def label(name: str) -> str:
     """Return a column's name; a long one is its beginning and a digest."""
-    if len(name) <= _LONGEST:
-        return name
-    return f"{name[:_LONGEST]}…{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
+    return shortened(name, _LONGEST)
+
+
+def shortened(text: str, most: int) -> str:
+    """Return a text that every file can have; a long one is its beginning and a digest."""
+    known = text.encode("utf-8", "backslashreplace")  # JSON has halves of characters
+    if len(text) > most:
+        return f"{known.decode('utf-8')[:most]}…{hashlib.sha256(known).hexdigest()[:12]}"
+    return text if text.isascii() else known.decode("utf-8")
 
 
 def is_number(text: str) -> bool:

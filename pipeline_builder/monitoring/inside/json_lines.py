@@ -11,32 +11,36 @@ import pandas as pd
 from .failure import UnusableError
 
 _LISTS = ("predictions", "instances", "outputs")
+# Where a transform that joins its input to its output puts what the model has answered.
+_JOINED = "SageMakerOutput"
 _MOST_WHOLE = 256 << 20
 
 
-def parts(file: IO[str], most: int, key: str = "") -> Iterator[Any]:
-    """Yield tables of at most about so many rows; `key` is the member that has a line's rows."""
+def parts(file: IO[str], most: int, size: int, key: str = "") -> Iterator[Any]:
+    """Yield tables of at most about so many rows and characters; `key` is the member that has a line's rows."""
     rows: list[Any] = []
-    for value in _values(file):
+    read = 0
+    for value, length in _values(file):
         rows.extend(_rows(value, key))
-        if len(rows) >= most:
+        read += length
+        if len(rows) >= most or read >= size:
             yield _table(rows)
-            rows = []
+            rows, read = [], 0
     if rows:
         yield _table(rows)
 
 
-def _values(file: IO[str]) -> Iterator[Any]:
+def _values(file: IO[str]) -> Iterator[tuple[Any, int]]:
     for number, line in enumerate(file, 1):
         text = line.strip()
         if not text:
             continue
         try:
-            yield json.loads(text)
+            yield json.loads(text), len(text)
         except ValueError:
             if number > 1:
                 raise UnusableError(f"has no JSON on line {number}") from None
-            yield _whole(line, file)
+            yield _whole(line, file), 0
             return
 
 
@@ -51,6 +55,8 @@ def _whole(line: str, file: IO[str]) -> Any:
 
 def _rows(value: Any, key: str) -> list[Any]:
     """A list under a name has a row in each item, and so has a list of lists or mappings."""
+    if isinstance(value, dict) and isinstance(value.get(_JOINED), dict):
+        value = {**{name: item for name, item in value.items() if name != _JOINED}, **value[_JOINED]}
     if isinstance(value, dict):
         named = key if key in value else next((name for name in _LISTS if list(value) == [name]), "")
         inner = value.get(named) if named else None

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from typing import Any
 
 from . import files
 from .answers import PREDICTION, Answers, Keys
 from .baseline import QUALITY, folder, read_settings
-from .checks import STATISTICS, Bounds, check_column, check_rows, check_schema, drifted, violation
+from .chance import MIN_ROWS, is_told
+from .checks import STATISTICS, Bounds, check_column, check_rows, check_schema, drifted, named, unreadable, violation
 from .columns import CATEGORICAL
 from .distribution import Distribution, of_column, read_feature
 from .drift import LIBRARY, compare
 from .failure import UnusableError, run
 from .quality import ERRORS, match, measure
-from .reading import Table
+from .reading import Table, files_below
 from .tables import Profile, read_profile
 
 FORMAT = 1
@@ -31,6 +33,8 @@ def main() -> None:
     report = Monitoring(settings, *files.read_statistics(folder("baseline"))).report()
     files.write(folder("", "output"), REPORT, report)
     print(f"{report['rows']['input']} rows, {len(report['violations'])} violations")
+    for note in report["notes"]:
+        print(ascii(note))
 
 
 class Monitoring:
@@ -46,13 +50,15 @@ class Monitoring:
         self.left_out = left_out | frozenset(own)
         self.baseline = {name: found for name, found in baseline.items() if name not in self.left_out}
         self.bounds = Bounds(settings)
+        self.min_rows = float((settings.get("drift") or {}).get("min_rows", MIN_ROWS))
         self.violations: list[dict[str, Any]] = []
+        self.by_chance: dict[str, set[str]] = {}
         self.plain = {"encoding": settings.get("encoding"), "separator": settings.get("separator")}
 
     def report(self) -> dict[str, Any]:
         """Return `monitor.json`."""
         keys = Keys(self.key)
-        wants_labels = os.path.isdir(folder("labels"))
+        wants_labels = bool(files_below(folder("labels")))
         profile = self._input(keys if self.key and wants_labels else None)
         answers = self._predictions(kept=wants_labels)
         unread = [*profile.unread, *(answers.unread if answers else ())]
@@ -70,20 +76,29 @@ class Monitoring:
             "quality": quality,
             "bounds": {**self.bounds.all, **({"share": self.bounds.share} if self.bounds.share is not None else {})},
             "violations": self.violations,
+            "notes": [*self._notes()],
         }
 
     def _input(self, keys: Keys | None) -> Profile:
         types = {name: found.type for name, found in self.baseline.items() if found.type != "unknown"}
-        texts = [name for name, kind in types.items() if kind == CATEGORICAL]
+        texts = [self.key, *(name for name, kind in types.items() if kind == CATEGORICAL)]
         table = Table(self.settings, [*self.baseline], texts)
         profile = Profile(types, self.left_out)
         return read_profile(folder("data"), table, profile, strict=False, see=keys.see if keys else None)
+
+    def _notes(self) -> Iterator[str]:
+        """Say what isn't judged, and which columns the conf has bounds of and the baseline hasn't got."""
+        if self.by_chance:
+            yield f"past a bound of drift, but of so few values that it may be chance: {named([*self.by_chance])}"
+        unknown = sorted({*self.bounds.columns} - {*self.baseline, *self.left_out, PREDICTION})
+        if self.baseline and unknown:
+            yield f"'columns' has bounds of what the baseline has no column of: {named(unknown)}"
 
     def _predictions(self, *, kept: bool) -> Answers | None:
         if not os.path.isdir(folder("predictions")):
             return None
         answers = Answers(str(self.settings.get("prediction") or ""), self.key, kept=kept)
-        return answers.read(folder("predictions"), Table(self.plain), strict=False)
+        return answers.read(folder("predictions"), Table(self.plain, texts=[self.key]), strict=False)
 
     def _columns(self, profile: Profile) -> dict[str, Any]:
         self.violations += check_schema(self.baseline, profile.columns, self.left_out)
@@ -92,7 +107,7 @@ class Monitoring:
             if name not in profile.columns:
                 continue
             now = of_column(profile.columns[name], before.type)
-            about = compare(before, now)
+            about = self._judged(name, compare(before, now))
             self.violations += check_column(before, now, about, self.bounds.of(name))
             own = self.bounds.own(name)
             found[name] = {
@@ -113,9 +128,17 @@ class Monitoring:
             about = {key: about[key] for key in ("current",) if key in about}
         else:
             now = of_column(answers.column, before.type)
-            about = compare(before, now)
-            self.violations += drifted(PREDICTION, about, self.bounds.of(PREDICTION))
+            about = self._judged(PREDICTION, compare(before, now))
+            self.violations += drifted(PREDICTION, about, self.bounds.of(PREDICTION)) if "judged" not in about else ()
         return {"type": before.type, "missing": now.missing_share, **about}
+
+    def _judged(self, name: str, about: dict[str, Any]) -> dict[str, Any]:
+        """Say it of a column's statistics where they may be chance."""
+        if not any(key in about for key in STATISTICS) or is_told(about, self.min_rows):
+            return about
+        for past in drifted(name, about, self.bounds.of(name)):
+            self.by_chance.setdefault(name, set()).add(past["statistic"])
+        return {**about, "judged": False}
 
     def _drift(self, columns: dict[str, Any]) -> dict[str, Any]:
         names = {found["column"] for found in self.violations if found["kind"] == "drift"} & columns.keys()
@@ -123,18 +146,20 @@ class Monitoring:
         if self.bounds.share is not None and share > self.bounds.share:
             message = f"{len(names)} of {len(columns)} columns have drifted"
             self.violations.append(violation("drift", message, statistic="share", value=share, bound=self.bounds.share))
-        found: dict[str, Any] = {"columns": len(names), "share": share}
+        unjudged = sum("judged" in one for one in columns.values())
+        found: dict[str, Any] = {"columns": len(names), "share": share, "unjudged": unjudged}
         for statistic in STATISTICS:
-            values = [one[statistic] for one in columns.values() if one.get(statistic) is not None]
+            those = [one for name, one in columns.items() if statistic not in self.by_chance.get(name, ())]
+            values = [one[statistic] for one in those if one.get(statistic) is not None]
             found[f"max_{statistic}"] = max(values) if values else None
         return found
 
     def _quality(self, answers: Answers, keys: Keys) -> dict[str, Any] | None:
         truth = Answers(self.label, self.key, kept=True)
-        truth.read(
-            folder("labels"), Table(self.plain, known=[name for name in (self.key, self.label) if name]), strict=False
-        )
-        if not truth.rows and not truth.unread:
+        known = [name for name in (self.key, self.label) if name]
+        truth.read(folder("labels"), Table(self.plain, known, [self.key]), strict=False)
+        self.violations += [unreadable("quality", words) for words in truth.unread]
+        if not truth.rows:
             return None  # they come later
         try:
             predicted, labels = match(answers, truth, answers.all_keys if answers.all_keys is not None else keys.all)
@@ -142,8 +167,6 @@ class Monitoring:
         except UnusableError as error:
             self.violations.append(violation("quality", str(error), statistic="labels"))
             return None
-        for words in truth.unread:
-            self.violations.append(violation("quality", f"the file {words}", statistic="unreadable", value=1, bound=0))
         self.violations += list(self._worse(found))
         return {**found, "rows": {"value": len(labels)}}
 
@@ -164,7 +187,7 @@ def _baseline_of_predictions() -> Distribution | None:
         return read_feature(found[PREDICTION])
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+    except files.UNREADABLE as error:
         raise UnusableError(f"the model's baseline can't be read: {QUALITY}: {error!r}"[:300]) from None
 
 

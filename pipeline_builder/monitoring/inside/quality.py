@@ -15,6 +15,10 @@ from .failure import UnusableError
 from .reading import numbers_of
 
 _MOST_CLASSES = 20
+_MOST_SHOWN = 5
+_OF_NUMBERS = {"rmse", "mae", "r2"}
+# Labels that are one another's opposite, in the order in which a score speaks of the last.
+_PAIRS = (("0", "1"), ("false", "true"), ("no", "yes"), ("n", "y"), ("-1", "1"))
 # Of these more is worse.
 ERRORS = ("rmse", "mae", "log_loss")
 
@@ -32,8 +36,11 @@ def match(answers: Answers, truth: Answers, keys: Any) -> tuple[Any, Any]:
             raise UnusableError(f"the {where} have no column '{truth.key}' that tells which row is which")
         if len(keys) != len(predicted):
             raise UnusableError(f"{len(predicted)} predictions for {len(keys)} keys")
-        told = pd.DataFrame({"key": truth.all_keys, "truth": labels}).drop_duplicates("key", keep="last")
+        told = pd.DataFrame({"key": truth.all_keys, "truth": labels}).dropna(subset=["key"])
+        told = told.drop_duplicates("key", keep="last")
         both = pd.DataFrame({"key": keys.reset_index(drop=True), "predicted": predicted}).merge(told, on="key")
+        if len(labels) and len(predicted) and not len(both):
+            raise UnusableError(f"none of {len(labels)} labels has the '{truth.key}' of a prediction")
         predicted, labels = both["predicted"], both["truth"]
     elif len(predicted) != len(labels):
         raise UnusableError(f"{len(labels)} labels for {len(predicted)} predictions, and no 'key' tells which is which")
@@ -46,11 +53,18 @@ def measure(predicted: Any, labels: Any, settings: dict[str, Any]) -> dict[str, 
     if not len(labels):
         return {}
     numbers = numbers_of(labels)
-    many = len(np.unique(numbers)) > _MOST_CLASSES if not np.isnan(numbers).any() else False
-    problem = settings.get("problem") or ("regression" if many else "classification")
-    if problem == "regression":
+    if (settings.get("problem") or _problem(numbers, settings)) == "regression":
         return _regression(numbers_of(predicted), numbers)
     return _classification(predicted, labels.map(category), settings)
+
+
+def _problem(numbers: Any, settings: dict[str, Any]) -> str:
+    """Tell by what is asked for, or else by the labels: many different numbers, or such as aren't whole."""
+    if asked := settings.get("quality"):
+        return "regression" if {*asked} & _OF_NUMBERS else "classification"
+    if np.isnan(numbers).any():
+        return "classification"
+    return "regression" if len(np.unique(numbers)) > _MOST_CLASSES or (numbers % 1).any() else "classification"
 
 
 def _metrics() -> Any:
@@ -77,17 +91,45 @@ def _regression(predicted: Any, truth: Any) -> dict[str, Any]:
 def _classification(predicted: Any, truth: Any, settings: dict[str, Any]) -> dict[str, Any]:
     metrics = _metrics()
     classes = sorted(truth.unique())
-    named = settings.get("positive")
-    positive = category(named) if named not in (None, "") else classes[-1]
     scores = numbers_of(predicted)
     is_score = not np.isnan(scores).any() and bool(((scores >= 0) & (scores <= 1)).all())
     if is_score and len(classes) <= 2 and not {*predicted.map(category)} <= {*classes}:
+        positive = _positive(settings, classes)
+        if not positive:
+            words = f"all labels are {_shown(classes)}: say with 'positive' which label a score speaks of"
+            raise UnusableError(words)
         return _scored(metrics, scores, (truth == positive).to_numpy(), settings)
     answers = predicted.map(category)
+    if is_score and len({*answers}) > _MOST_CLASSES and not {*answers} & {*classes}:
+        raise UnusableError(
+            f"the predictions are scores, and the labels have {len(classes)} classes: {_shown(classes)}"
+        )
     average: dict[str, Any] = {"average": "macro", "zero_division": 0}
-    if len({*classes, *answers}) <= 2:
+    both = sorted({*classes, *answers})
+    if len(both) <= 2:
+        positive = _positive(settings, both) or both[-1]
         answers, truth, average = answers == positive, truth == positive, {"zero_division": 0}
     return _valued(_of_classes(metrics, truth, answers, average))
+
+
+def _positive(settings: dict[str, Any], classes: list[str]) -> str:
+    """Return the label that a score speaks of: the last one, also on a day all of whose labels are its opposite.
+
+    Empty where there is just one, and nobody says what its opposite is.
+    """
+    named = settings.get("positive")
+    if named not in (None, ""):
+        return category(named)
+    if len(classes) > 1:
+        return classes[-1]
+    for pair in _PAIRS:
+        if classes[0].lower() in pair:
+            return classes[0] if classes[0].lower() == pair[1] else pair[1]
+    return ""
+
+
+def _shown(classes: list[str]) -> str:
+    return ", ".join(f"'{name}'" for name in classes[:_MOST_SHOWN])
 
 
 def _scored(metrics: Any, scores: Any, truth: Any, settings: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import pandas as pd
 from . import json_lines, parquet
 from .failure import UnusableError
 from .header import Header, label, unique
+from .limits import Limited
 
 PART_BYTES = 16 << 20
 MOST_ROWS = 50_000
@@ -37,7 +38,9 @@ class Table:
         self.format = settings.get("format") or ""
         self.header = Header(settings.get("header"), settings.get("names") or (), known)
         self.separator = settings.get("separator") or ","
-        self.encoding = settings.get("encoding") or "utf-8-sig"
+        self.encoding = settings.get("encoding") or "utf-8"
+        if self.encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
+            self.encoding = "utf-8-sig"
         self.patterns = tuple(settings.get("files") or ())
         self.rows_key = settings.get("rows_key") or ""
         self.texts = frozenset(texts)
@@ -54,7 +57,7 @@ class Table:
             kinds.setdefault(self._kind_by_name(path), os.path.basename(path))
         if len(kinds) > 1 and not self.patterns:
             named = ", ".join(f"'{name}'" for name in sorted(kinds.values()))
-            raise UnusableError(f"the files are written in several ways: {named}; say with 'files' which are the data")
+            raise UnusableError(f"the files are written in several ways: {named}; put others elsewhere, or say 'files'")
         return found
 
     def _is_meant(self, path: str) -> bool:
@@ -101,8 +104,11 @@ class Table:
             yield from (self._plain(part) for part in parquet.parts(path, MOST_ROWS))
             return
         if kind == "json_lines":
-            with self._open(path) as file:
-                yield from (self._plain(part) for part in json_lines.parts(file, MOST_ROWS, self.rows_key))
+            raw, text = self._open(path)
+            with text as file:
+                for part in json_lines.parts(file, MOST_ROWS, PART_BYTES, self.rows_key):
+                    raw.seen = 0
+                    yield self._plain(part)
             return
         yield from self._csv(path)
 
@@ -116,13 +122,15 @@ class Table:
             return
         names, first = self.header.look(probe, self.separator)
         texts = {name: str for name in (*names, _MORE) if name in self.texts or name == _MORE}
-        with self._open(path) as file:
+        raw, text = self._open(path)
+        with text as file:
             reader = pd.read_csv(
                 file, sep=self.separator, names=[*names, _MORE], header=None, skiprows=first, dtype=texts,
                 chunksize=_rows(probe), low_memory=False, index_col=False, float_precision="high",
                 skip_blank_lines=len(names) > 1,
             )  # fmt: skip
             for part in reader:
+                raw.seen = 0
                 yield self._whole(part, len(names))
 
     def _whole(self, part: Any, count: int) -> Any:
@@ -142,8 +150,9 @@ class Table:
         file: IO[bytes] = opener(path, "rb")
         return file
 
-    def _open(self, path: str) -> io.TextIOWrapper:
-        return io.TextIOWrapper(self._raw(path), encoding=self.encoding, newline="")
+    def _open(self, path: str) -> tuple[Limited, io.TextIOWrapper]:
+        raw = Limited(self._raw(path))
+        return raw, io.TextIOWrapper(io.BufferedReader(raw, 1 << 16), encoding=self.encoding, newline="")
 
 
 def files_below(folder: str) -> list[str]:
@@ -164,9 +173,19 @@ def files_below(folder: str) -> list[str]:
 
 def numbers_of(values: Any) -> Any:
     """Return a column's values as numbers; what is none is NaN, as is what is missing."""
-    if values.dtype == bool:
+    if is_date(values) or values.dtype.kind == "b" or _is_switch(values):
         return np.full(len(values), np.nan)
     return pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+
+
+def is_date(values: Any) -> bool:
+    """Tell whether a column has been read as points in time."""
+    return bool(values.dtype.kind == "M")
+
+
+def _is_switch(values: Any) -> bool:
+    """True and false are no numbers, also where some are missing, and pandas has made objects of them."""
+    return bool(values.dtype == object) and pd.api.types.infer_dtype(values, skipna=True) == "boolean"
 
 
 def _rows(probe: str) -> int:

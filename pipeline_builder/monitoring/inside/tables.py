@@ -45,14 +45,7 @@ def read_profile(
     Raises:
         UnusableError: with `strict` for a file that can't be read, which is a line of `unread` otherwise.
     """
-    try:
-        paths = table.files(folder)
-    except UnusableError as error:
-        if strict:
-            raise
-        profile.unread.append(str(error))
-        return profile
-    for path in paths:
+    for path in meant(table, folder, profile.unread, strict=strict):
         try:
             for part in table.parts(path):
                 profile.add(part)
@@ -64,3 +57,18 @@ def read_profile(
                 raise
             profile.unread.append(str(error))
     return profile
+
+
+def meant(table: Table, folder: str, unread: list[str], *, strict: bool) -> list[str]:
+    """Return the folder's files that are data.
+
+    Raises:
+        UnusableError: with `strict` where that can't be told, which is a line of `unread` otherwise.
+    """
+    try:
+        return table.files(folder)
+    except UnusableError as error:
+        if strict:
+            raise
+        unread.append(str(error))
+        return []

@@ -48,7 +48,6 @@ class WorkedDay:
     rows_out: int | None = None
     seconds: float = 0.0
     reasons: tuple[str, ...] = ()
-    error: PipelineBuilderError | None = None
 
     @property
     def is_well(self) -> bool:
@@ -127,7 +126,7 @@ class Backfill:
                 day = self._worked(date)
         except PipelineBuilderError as error:
             reasons = tuple(f"{problem.id} {problem.message}" for problem in error.problems)
-            day = WorkedDay(date=date, status="failed", reasons=reasons, error=error)
+            day = WorkedDay(date=date, status="failed", reasons=reasons)
         finally:
             self.going.pop(date, None)
         return replace(day, seconds=round(time.monotonic() - began, 3))
@@ -150,7 +149,7 @@ class Backfill:
             planned=self.pipeline, reused=begun.origin == "unchanged", date=date,
         )  # fmt: skip
         delivered = deliver(self.closed(record), self.composed, self.target, force=record.reused)
-        return _day_of(delivered.record, date, delivered.failures)
+        return _day_of(delivered.record, date)
 
     def stop(self) -> None:
         """Stop what goes on here; on AWS it goes on by itself, and the next backfill follows it."""
@@ -211,7 +210,7 @@ def _ended(done: queue.SimpleQueue[WorkedDay | BaseException]) -> WorkedDay:
     return one
 
 
-def _day_of(record: RunRecord, date: str, failures: Sequence[PipelineBuilderError]) -> WorkedDay:
+def _day_of(record: RunRecord, date: str) -> WorkedDay:
     verdict = record.verdict
     status = _worst(score.status for score in record.scores)
     bad = [score for score in record.scores if score.status in ("failed", "blocked")]
@@ -225,7 +224,6 @@ def _day_of(record: RunRecord, date: str, failures: Sequence[PipelineBuilderErro
         rows_in=_sum(score.rows_in for score in record.scores),
         rows_out=_sum(score.rows_out for score in record.scores),
         reasons=reasons,
-        error=failures[0] if failures else None,
     )
 
 

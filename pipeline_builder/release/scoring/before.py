@@ -89,8 +89,9 @@ def delivered_before(record: RunRecord, composed: Composed, target: Target) -> R
 def _as_delivered(record: RunRecord, score: ScoreRecord, composed: Composed, target: Target) -> ScoreRecord | None:
     from pipeline_builder.release.record import ObjectRecord
 
-    day = read_day(target, record.pipeline, score.model, score.date)
-    section = getattr(composed.graph.units[score.model].section, "publish", None)
+    unit = composed.graph.units.get(score.model)
+    day = read_day(target, record.pipeline, score.model, score.date) if unit else None
+    section = getattr(unit.section, "publish", None) if unit else None
     if day is None or day.execution != record.execution or not has_readers(day, target):
         return None
     if day.status == "published" and score.status in ("scored", "published") and section and day.publication:

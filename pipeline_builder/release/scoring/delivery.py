@@ -8,7 +8,8 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.definition.steps.freshness import data_parameters
-from pipeline_builder.errors import PipelineBuilderError
+from pipeline_builder.errors import InputProblems, PipelineBuilderError, Problem
+from pipeline_builder.inert import inert_line
 from pipeline_builder.release.evidence import PROPERTY
 from pipeline_builder.release.parameters import data_addresses
 from pipeline_builder.release.record import ObjectRecord, RunRecord, ScoreRecord
@@ -31,6 +32,7 @@ from pipeline_builder.release.scoring.publishing import Publishable, publish
 if TYPE_CHECKING:
     from pipeline_builder.conf.publishing import PublishSection
     from pipeline_builder.definition.composed import Composed
+    from pipeline_builder.descriptions import Execution
     from pipeline_builder.target import Target
 
 
@@ -52,10 +54,13 @@ def deliver(record: RunRecord, composed: Composed, target: Target, *, force: boo
 
     Raises:
         PlanRefused: PB461 to PB463 where what was judged isn't what is there.
+        InputProblems: PB978 for an execution of some steps only.
     """
     if before := delivered_before(record, composed, target):
         return Delivered(record=before)
     execution = target.pipelines.describe_execution(record.execution)
+    if execution and execution.selected:
+        raise InputProblems(_partial(execution))
     outputs = find_outputs(execution, target, composed.graph) if execution else {}
     # Listed before it is proven: what is copied is what was there then.
     there = {model: one.predictions for model, one in outputs.items() if one.predictions}
@@ -73,6 +78,11 @@ def deliver(record: RunRecord, composed: Composed, target: Target, *, force: boo
     )
 
 
+def _partial(execution: Execution) -> Problem:
+    message = f"the execution '{execution.id}' ran some steps only: what they have read of others is another date's"
+    return Problem(id="PB978", message=message, hint="nothing of it is published, or noted: run all steps")
+
+
 @dataclass
 class _Delivery:
     record: RunRecord
@@ -88,10 +98,9 @@ class _Delivery:
 
     def deliver(self, score: ScoreRecord) -> ScoreRecord:
         """Publish a model's scores, if that is to be done, and note its date."""
-        section: PublishSection | None = getattr(self.composed.graph.units[score.model].section, "publish", None)
-        about = self._about(score)
         publication = None
         try:
+            section, about = self._section(score.model), self._about(score)
             if section and score.status in ("scored", "published") and score.model in self.listed:
                 publication = publish(self._publishable(score, section.to, about), self.target, force=self.force)
                 score = _published(score, publication)
@@ -100,8 +109,17 @@ class _Delivery:
             score = with_kept(score, day)
         except PipelineBuilderError as error:
             self.failures.append(error)
-            score = score.model_copy(update={"status": "failed", "reasons": (*score.reasons, *_said(error))})
+            score = score.model_copy(update={"status": "failed", "reasons": (*_said(error), *score.reasons)})
         return score
+
+    def _section(self, model: str) -> PublishSection | None:
+        """Return what the conf says about a model's publication; nothing where it publishes nothing."""
+        if model not in self.composed.graph.by_unit:
+            message = f"the conf of '{self.record.pipeline}' has no model '{inert_line(model, 80)}' any more"
+            hint = "where its scores would go isn't known; of the models that it has 'up' or 'backfill' make them"
+            raise InputProblems(Problem(id="PB977", message=message, hint=hint))
+        section: PublishSection | None = getattr(self.composed.graph.units[model].section, "publish", None)
+        return section
 
     def _publishable(self, score: ScoreRecord, to: str, about: Mapping[str, Any]) -> Publishable:
         return Publishable(

@@ -20,6 +20,8 @@ KINDS = frozenset([DRIFT, *SHAPE, "missing", "range", "category", "quality"])
 MOST_NAME = 80
 """Characters of a column's name that are shown."""
 _FORMAT = 1
+_MOST_NOTES = 5
+STATISTICS = frozenset(["psi", "ks", "js", "wasserstein", "chi2"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,7 @@ class Findings:
     violations: tuple[Violation, ...] = ()
     report: Mapping[str, Any] | None = None
     fault: str = ""
+    notes: tuple[str, ...] = ()
 
     def value(self, path: str) -> float | None:
         """Return the number at a path of the report; `violations.KIND` counts those, `violations.all` all."""
@@ -64,6 +67,30 @@ class Findings:
     def is_awaited(self, path: str) -> bool:
         """Tell whether a number is of the quality, which isn't known before labels have come."""
         return path.partition(".")[0] == "quality" and self.report is not None and self.report.get("quality") is None
+
+    def judged(self, path: str) -> float | None:
+        """Return the number at a path; of drift that may be chance none, and of the worst that of what is none."""
+        if not self.is_unjudged(path):
+            return self.value(path)
+        statistic = path.rpartition(".")[2].removeprefix("max_")
+        columns = self._columns("columns") if path.startswith(f"{DRIFT}.") else {}
+        known = (_number(one.get(statistic)) for one in columns.values() if one.get("judged") is not False)
+        return max((value for value in known if value is not None), default=None)
+
+    def is_unjudged(self, path: str) -> bool:
+        """Tell whether a number may be of the drift of data that are so few that it says nothing."""
+        first, _, rest = path.partition(".")
+        name, _, statistic = rest.rpartition(".")
+        if first == DRIFT:
+            few = any(one.get("judged") is False for one in self._columns("columns").values())
+            return few and rest.startswith("max_") and rest.removeprefix("max_") in STATISTICS
+        return statistic in STATISTICS and self._columns(first).get(name, {}).get("judged") is False
+
+    def _columns(self, first: str) -> Mapping[str, Mapping[str, Any]]:
+        """Return the columns by name, or the predictions without any."""
+        found = self.report.get(first) if self.report else None
+        named = found if first == "columns" and isinstance(found, dict) else {"": found}
+        return {name: one for name, one in named.items() if isinstance(one, dict)}
 
 
 def read_findings(report: ReportEvidence) -> Findings:
@@ -82,7 +109,7 @@ def read_findings(report: ReportEvidence) -> Findings:
     violations = tuple(_violations(listed))
     if len(violations) < len(listed):
         return Findings(fault=f"'{inert_line(report.uri)}' lists a violation that is none")
-    return Findings(violations=violations, report=found)
+    return Findings(violations=violations, report=found, notes=tuple(_notes(found.get("notes"))))
 
 
 def _parsed(text: str) -> Any:
@@ -105,6 +132,12 @@ def _violations(listed: list[Any]) -> Iterator[Violation]:
                 bound=_number(item.get("bound")),
                 words=_text(item, "message", 300),
             )
+
+
+def _notes(listed: Any) -> Iterator[str]:
+    for note in listed[:_MOST_NOTES] if isinstance(listed, list) else ():
+        if isinstance(note, str):
+            yield inert_line(note, 300)
 
 
 def _text(item: Mapping[str, Any], key: str, most: int = MOST_NAME) -> str:

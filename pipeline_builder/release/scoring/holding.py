@@ -26,7 +26,10 @@ from pipeline_builder.target import Media, ObjectStore, Target
 
 LEASE, BEAT = 120.0, 30.0
 """Seconds that a date is held without a sign of life, and between two of these."""
-_LOOK = 1.0
+_LOOK, _SIGN, _SKEW = 1.0, BEAT + 5, 900.0
+"""Seconds between two looks at a date that another machine holds, in which that gives a sign of its life at least, and
+by which its clock may be wrong: with more AWS answers nobody.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +82,7 @@ class _Hold:
             content, mark = self._store.read(self._uri) or (b"", "")
             held, now = _read(content), self._clock.now()
             if not seen:
-                seen, deadline = mark, now + _left(held, now)
+                seen, deadline = mark, now + self._wait(held, now)
             if now >= deadline or is_over(_life(held)):
                 if self._write(mark, LEASE):
                     return
@@ -89,6 +92,12 @@ class _Hold:
             else:
                 # Whoever lives gives a sign within a beat.
                 self._clock.sleep(min(_LOOK, deadline - now))
+
+    def _wait(self, held: dict[str, JSON], now: float) -> float:
+        """Return how long to look for a sign of life: on another machine it may only seem that its time is up."""
+        until, left = _until(held), _left(held, now)
+        elsewhere = until > 0 and held.get("machine") != self._me["machine"]
+        return max(left, _SIGN) if elsewhere and until > now - _SKEW else left
 
     def beat(self, ended: threading.Event) -> None:
         """Give signs of life until the end; what can't be written now may be later."""
@@ -127,9 +136,12 @@ def _read(content: bytes) -> dict[str, JSON]:
 
 
 def _left(held: dict[str, JSON], now: float) -> float:
+    return min(_until(held) - now, LEASE)  # of a clock that is ahead no more is believed
+
+
+def _until(held: dict[str, JSON]) -> float:
     until = held.get("until")
-    left = until - now if isinstance(until, int | float) and not isinstance(until, bool) else 0.0
-    return min(left, LEASE)  # of a clock that is ahead no more is believed
+    return until if isinstance(until, int | float) and not isinstance(until, bool) else 0.0
 
 
 def _life(held: dict[str, JSON]) -> Life:

@@ -175,6 +175,8 @@ def _violated(findings: Findings, score: ScoreEvidence) -> Iterator[_Found]:
         yield _Found(words=f"and {more:,} more violations", actions=actions)
     if not findings.violations:
         yield _Found(words="monitoring has found nothing")
+    for note in findings.notes:
+        yield _Found(words=note)
 
 
 def _mildness(violation: Violation) -> tuple[bool, float]:
@@ -187,7 +189,10 @@ def _bounded(findings: Findings, bound: ScoreBoundEvidence) -> Iterator[_Found]:
     if findings.is_awaited(bound.metric):
         yield _Found(words=f"{metric} isn't known yet: no labels have come")
         return
-    value = findings.value(bound.metric)
+    value = findings.judged(bound.metric)
+    if value is None and findings.is_unjudged(bound.metric):
+        yield _Found(words=f"{metric} isn't judged: so few values may be as they are by chance")
+        return
     if value is None:
         # A path that leads nowhere is nobody's wish to train anew.
         actions = tuple(WARN if action == RETRAIN else action for action in bound.then)

@@ -190,7 +190,7 @@ def list_days(target: Target, pipeline: str, *, model: str = "", most: int = 90)
     prefix = f"{target.base(pipeline)}/ledger/"
     for uri in target.store.entries(f"{prefix}{model}/" if model else prefix):
         name, _, file = uri.removeprefix(prefix).partition("/")
-        if _DATE.fullmatch(file.removesuffix(".json")):
+        if _DATE.fullmatch(file.removesuffix(".json")) and not name.startswith("."):  # where it is noted who works
             dates.setdefault(name, []).append(file.removesuffix(".json"))
     wanted = [(date, name) for name, found in dates.items() for date in sorted(found)[-most:]]
     days = at_once(lambda item: read_day(target, pipeline, item[1], item[0]), sorted(wanted))

@@ -72,10 +72,10 @@ def _announce(record: RunRecord, target: Target, say: Callable[[str], None], ann
 
 
 def _next_step(asked: Asked, handles: Mapping[str, str], *, announced: bool) -> str:
-    if announced:
-        return "the service starts its training pipeline"
     name = asked.request.pipeline if asked.request else ""
     handle = next((handle for handle, pipeline in handles.items() if pipeline == name), "")
     if not handle:
         return f"run the pipeline '{name}', which is none of this manifest"
+    if announced:
+        return "the service starts its training pipeline"
     return f"run 'pipeline-builder up --pipeline {handle}'; where a 'pipeline-builder watch' runs, it does that"

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pipeline_builder.errors import PipelineBuilderError
+from pipeline_builder.errors import InputProblems
 from pipeline_builder.release.witness import at_once
 from pipeline_builder.target import Media, Target
 
@@ -92,7 +92,7 @@ def folder_of(target: Target, pipeline: str) -> str:
 def list_requests(target: Target, pipeline: str) -> tuple[Kept, ...]:
     """Return every request that a training pipeline has been asked, oldest first; what isn't one is none."""
     read = at_once(lambda uri: [*_read(target, uri)], target.store.entries(folder_of(target, pipeline)))
-    found = [kept for one in read for kept in one]
+    found = [kept for one in read for kept in one if kept.uri == uri_of(target, kept.request)]
     return tuple(sorted(found, key=lambda kept: (kept.request.requested, kept.uri)))
 
 
@@ -101,13 +101,18 @@ def _read(target: Target, uri: str) -> Iterator[Kept]:
         found = target.store.read(uri)
         if found:
             yield Kept(request=Request.model_validate_json(found[0]), uri=uri, mark=found[1])
-    except (ValidationError, PipelineBuilderError):
+    except (ValidationError, InputProblems):  # which is too large
         return
+
+
+def uri_of(target: Target, request: Request) -> str:
+    """Return where a request is kept, by what it says."""
+    return f"{folder_of(target, request.pipeline)}{request.name}.json"
 
 
 def put_new(request: Request, target: Target) -> Kept | None:
     """Write a request that nobody has made yet; None where somebody else was faster."""
-    uri = f"{folder_of(target, request.pipeline)}{request.name}.json"
+    uri = uri_of(target, request)
     if not target.store.put_if(uri, request.content, Media.JSON, mark=""):
         return None
     return next(_read(target, uri), None)

@@ -25,6 +25,7 @@ def judged(one: ScoreEvidence, **changes: Any) -> ScoreVerdict:
     return verdict
 
 
+FEW = {"a.b": {"psi": 3, "judged": False}}
 BAD = "\x1b[31mage\nPB461 forged"
 SHOWN = "\\x1b[31mage\\nPB461 forged"
 CASES: dict[str, tuple[ScoreEvidence, str, tuple[str, ...], tuple[str, ...], str]] = {
@@ -75,6 +76,31 @@ CASES: dict[str, tuple[ScoreEvidence, str, tuple[str, ...], tuple[str, ...], str
     "a path to nowhere trains nothing": (
         score(**gate("drift.maxpsi", max=1, then="retrain")), "scored", ("warn",), (), "no number 'drift.maxpsi'",
     ),
+    "so few that it may be chance": (
+        score(found(drift={"max_psi": 0.15}, columns=FEW), **gate("drift.max_psi", max=0.1)),
+        "scored", (), (), "drift.max_psi isn't judged: so few values may be as they are by chance",
+    ),
+    "few of one column and many of another": (
+        score(found(drift={"max_psi": 3}, columns={**FEW, "b": {"psi": 0.2}}), **gate("drift.max_psi", max=0.1)),
+        "blocked", ("block",), (), "drift.max_psi is 0.2, expected at most 0.1",
+    ),
+    "a column of so few": (
+        score(found(columns=FEW), **gate("columns.a.b.psi", max=0.1)),
+        "scored", (), (), "columns.a.b.psi isn't judged",
+    ),
+    "predictions of so few": (
+        score(found(predictions={"psi": 3, "judged": False}), **gate("predictions.psi", max=0.1)),
+        "scored", (), (), "predictions.psi isn't judged",
+    ),
+    "their rows are counted": (
+        score(found(predictions={"psi": 3, "missing": 0.5, "judged": False}), **gate("predictions.missing", max=0.1)),
+        "blocked", ("block",), (), "predictions.missing is 0.5",
+    ),
+    "few, and a path to nowhere": (
+        score(found(columns=FEW), **gate("drift.maxpsi", max=0.1)),
+        "blocked", ("block",), (), "no number 'drift.maxpsi'",
+    ),
+    "what it says besides": (score(found(notes=["of 3 rows\n", 7])), "scored", (), (), "; of 3 rows"),
     "labels haven't come": (
         score(**gate("quality.auc.value", min=0.7)), "scored", (), (), "quality.auc.value isn't known yet",
     ),

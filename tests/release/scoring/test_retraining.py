@@ -250,4 +250,10 @@ def test_a_damaged_or_foreign_object_is_no_request(loop: Loop) -> None:
     loop.target.store.put("s3://local/training/retraining/churn-v1-0.json", b"{")
     loop.target.store.put("s3://local/training/retraining/other", b"[]")
     assert loop.states() == []
-    assert loop.ask(loop.scored(loop.register(APPROVED), drift("age"))).new
+    asked = loop.ask(loop.scored(loop.register(APPROVED), drift("age")))
+    assert asked.new
+    assert asked.request
+    for name, changes in {"churn-v1-1": {}, asked.request.name: {"pipeline": "other"}}.items():
+        content = asked.request.model_copy(update=changes).content
+        loop.target.store.put(f"s3://local/training/retraining/{name}.json", content)
+        assert loop.states() == ([] if changes else [(1, "open", "")])  # it is where it says that it is, or none

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,7 @@ def service(tmp_path: Path) -> Service:
     write(made.root / "data" / "churn" / "train.csv", LIKE)
     write(made.root / "data" / "landing" / "dt=2026-11-28" / "rows.csv", LIKE)
     (made.root / "model_repos.yaml").write_text(MANIFEST)
+    shutil.rmtree(made.root / "pipeline_builder")  # a copy would be compiled by each build
     buildspec = made.root / "buildspec.yml"
     text = buildspec.read_text()
     for old, new in HASTE:

@@ -104,6 +104,7 @@ def _score(facts: Facts) -> Role:
         *scoring.read_inputs(facts),
         *scoring.ask_retraining(facts),
         scoring.use_days(facts),
+        *scoring.read_pointers(facts),
         *calls.list_data(facts),
         calls.use_records(facts, "PutObject"),
     )

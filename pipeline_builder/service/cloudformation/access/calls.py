@@ -124,7 +124,7 @@ def list_data(facts: Facts) -> tuple[Statement, ...]:
     One statement for all buckets, as one for each would be the longest part of a policy.
     """
     # names in the pipeline's own bucket are listed anyway
-    places = [place for place in facts.definition.listed if place.bucket]
+    places = [place for place in (*facts.definition.listed, *facts.definition.awaited) if place.bucket]
     if not places:
         return ()
     dated = [place for place in places if len(place.pieces) > 1]

@@ -30,8 +30,9 @@ class Facts:
     another, `key` that of jobs.
 
     `further` are the service's other pipelines, each with the name that stands before its parts' and its `handle`, and
-    the service's name as `owner`; `scheduled` are the CodePipelines that schedules start. Of those that use models
-    `used` are the groups, `trained` the definitions that register in them, `published` where predictions are put.
+    the service's name as `owner`; `beside` are the names of all of them, `scheduled` are the CodePipelines that
+    schedules start. Of those that use models `used` are the groups, `trained` the definitions that register in them,
+    `published` where predictions are put.
     `landing` are the addresses whose new data starts it, `gathers` says that something starts a pipeline in batches,
     `is_gathered` that it is this one, `retrains` that scores may start it.
     """
@@ -41,6 +42,7 @@ class Facts:
     kind: str = "training"
     handle: str = ""
     owner: str = ""
+    beside: tuple[str, ...] = ()
     scheduled: tuple[str, ...] = ()
     used: tuple[str, ...] = ()
     trained: tuple[DefinitionFacts, ...] = ()
@@ -126,6 +128,7 @@ def service_facts(
         kind=manifest.entry.kind,
         handle=manifest.narrowed_to,
         owner=manifest.service.name,
+        beside=manifest.service_names,
         landing=manifest.entry.trigger.data,
         definition=definition_facts(
             definition.pipeline,
@@ -134,6 +137,7 @@ def service_facts(
             prefix=settings.prefix,
             manifests=definition.manifests,
             data=(uri for uris in definition.data.values() for uri in uris),
+            awaited=definition.labels.values(),
             repositories=definition.repositories,
         ),
         fetched=fetched(manifest.repos),

@@ -24,7 +24,8 @@ def find_beyond(facts: Facts) -> Iterator[Problem]:
     )
     yield from _shared_roles(facts)
     kept_here = dict.fromkeys((*_KEPT, *(f"{definition.prefix}{name}" for name in _KEPT)))
-    artifacts = (*kept_here, *(key.removesuffix("*") for key in artifact_keys(facts.service.name)))
+    services = facts.beside or (facts.service.name,)
+    artifacts = (*kept_here, *(key.removesuffix("*") for name in services for key in artifact_keys(name)))
     for repo, touched in definition.by_repository.items():
         kept = (*places.of(repo).kept(), *(artifacts if not facts.bucket else ()), *_scoring(facts))
         for place in touched.writes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from pipeline_builder.release.scoring.publishing import POINTER
 from pipeline_builder.service.cloudformation.access.addresses import Location
 from pipeline_builder.service.cloudformation.access.facts import Facts
 from pipeline_builder.service.cloudformation.access.resources import (
@@ -132,11 +133,21 @@ def ask_retraining(facts: Facts) -> tuple[Statement, ...]:
     )
 
 
+def read_pointers(facts: Facts) -> tuple[Statement, ...]:
+    """Return what looking takes whether a day is in place already: its pointer, and none of its predictions."""
+    if not facts.published:
+        return ()
+    found = objects_at(facts, (replace(place, pieces=(*place.pieces, POINTER)) for place in facts.published))
+    return (
+        Statement(sid="Pointers", actions=("s3:GetObject",), resources=found, why="which days are in place already"),
+        _list_published(facts),
+    )
+
+
 def publish(facts: Facts) -> tuple[Statement, ...]:
     """Return what putting predictions in place takes: below the addresses of 'publish', and nowhere else."""
     if not facts.published:
         return ()
-    buckets = tuple(sorted({bucket_of(facts, place) for place in facts.published}))
     return (
         Statement(
             sid="Publish",
@@ -144,13 +155,14 @@ def publish(facts: Facts) -> tuple[Statement, ...]:
             resources=objects_at(facts, (replace(place, pieces=(*place.pieces, "")) for place in facts.published)),
             why="predictions, and the pointer to them; nothing is deleted",
         ),
-        Statement(
-            sid="ListPublished",
-            actions=("s3:ListBucket",),
-            resources=buckets,
-            why="without it S3 says of a pointer that isn't there yet that it is forbidden",
-        ),
+        _list_published(facts),
     )
+
+
+def _list_published(facts: Facts) -> Statement:
+    buckets = tuple(sorted({bucket_of(facts, place) for place in facts.published}))
+    why = "without it S3 says of a pointer that isn't there yet that it is forbidden"
+    return Statement(sid="ListPublished", actions=("s3:ListBucket",), resources=buckets, why=why)
 
 
 def tell_published() -> Statement:

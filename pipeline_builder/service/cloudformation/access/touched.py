@@ -62,6 +62,7 @@ class DefinitionFacts:
     `functions` and `queues` are the ARNs of what steps call or send to, `servers` those of MLflow that jobs track with,
     `indexes` the repositories of CodeArtifact that they install from.
 
+    `listed` is the data whose objects are listed before a run, `awaited` that of which may be nothing there yet.
     `by_repository` has the same of each repository's steps alone, `registered` of those that register models.
     `approves` says that one registers models as Approved, which the judging stage takes back where the gate blocks.
     """
@@ -73,6 +74,7 @@ class DefinitionFacts:
     writes: tuple[Location, ...] = ()
     metrics: tuple[Location, ...] = ()
     listed: tuple[Location, ...] = ()
+    awaited: tuple[Location, ...] = ()
     images: tuple[Image, ...] = ()
     jobs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     roles: tuple[str, ...] = ()
@@ -103,13 +105,14 @@ def definition_facts(
     prefix: str = "",
     manifests: Mapping[str, bytes] | None = None,
     data: Iterable[str] = (),
+    awaited: Iterable[str] = (),
     repositories: Mapping[str, str] | None = None,
 ) -> DefinitionFacts:
     """Read out of a definition what its steps touch.
 
     `bucket` is the pipeline's own, `prefix` what all of it lies below there, `manifests` are the lists of data files
-    that steps name, by their addresses, `data` the addresses that are listed before a run, `repositories` says whose
-    each step is.
+    that steps name, by their addresses, `data` the addresses that are listed before a run, `awaited` those of labels
+    that come later, `repositories` says whose each step is.
 
     Raises:
         InputProblems: PB641 for names that no policy can have in it.
@@ -123,6 +126,7 @@ def definition_facts(
     facts = replace(
         touched.facts(lambda _: True, places),
         listed=places.named(place_of_address(address) for address in data if address.startswith("s3://")),
+        awaited=places.named(place_of_address(address) for address in awaited),
         by_repository={repo: touched.of(repo, owners) for repo in places.repositories},
         registered=touched.facts(touched.registers, places),
     )

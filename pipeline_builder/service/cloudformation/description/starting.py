@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline_builder.errors import Problem
+from pipeline_builder.service.cloudformation.access.resources import artifact_keys
 
 if TYPE_CHECKING:
     from pipeline_builder.manifest.manifest import Manifest
@@ -84,11 +85,12 @@ def kept_problems(facts: Facts, manifest: Manifest, bucket: str) -> Iterator[Pro
 
     What steps write is held against it where the pipeline is composed (PB987).
     """
-    name = facts.owner or facts.service.name
+    names = facts.beside or (facts.service.name,)
     base = facts.definition.base
     folders = (f"{base}/ledger/", f"{base}/evidence/", f"{base}/code/", f"{base}/definitions/")
     kept = [(bucket, key) for key in folders]
-    kept += [(facts.artifacts, key) for key in (f"{facts.prefix}runs/", f"{facts.prefix}builds/", f"{name[:20]}/")]
+    kept += [(facts.artifacts, key) for key in (f"{facts.prefix}runs/", f"{facts.prefix}builds/")]
+    kept += [(facts.artifacts, key.removesuffix("*")) for name in names for key in artifact_keys(name)]
     for address in manifest.entry.trigger.data:
         where, _, prefix = address.removeprefix("s3://").partition("/")
         found = next((key for one, key in kept if one == where and key.startswith(prefix)), None)

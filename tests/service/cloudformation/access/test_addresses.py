@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from pipeline_builder.service.cloudformation.access.addresses import Found, find_addresses
+from pipeline_builder.service.cloudformation.access.builds import build_roles
+from pipeline_builder.service.cloudformation.access.touched import definition_facts
 from tests.places import GOLDEN
+from tests.service.cloudformation.access.facts import facts_with
+from tests.service.cloudformation.access.iam import allows, documents
 
 
 def found_in(name: str) -> list[Found]:
@@ -26,6 +31,17 @@ def test_the_files_of_a_baseline_are_looked_at_as_reports_are() -> None:
 def test_labels_are_read_below_what_is_known_of_their_address() -> None:
     read = {one.text for one in found_in("monitoring/monitor.json") if not one.written}
     assert {"s3://local/labels/", f"s3://local/churn-scoring/code/{'0' * 64}/_none"} <= read
+
+
+def test_labels_are_looked_for_and_not_read_by_whom_starts() -> None:
+    """S3 asks for the right to list with the prefix of the day; what is in labels only the job reads."""
+    labels = "s3://theirs/labels/dt=${Parameters.LogicalDate}/"
+    definition = definition_facts("tiny", b'{"Steps": []}', bucket="b", awaited=[labels])
+    facts = replace(facts_with(kind="inference"), definition=definition)
+    policies = [policy for role in build_roles(facts) if role.name == "score" for policy in documents(role)]
+    assert allows(policies, "s3:ListBucket", "arn:aws:s3:::theirs", s3_prefix="labels/dt=2026-11-29/")
+    assert not allows(policies, "s3:ListBucket", "arn:aws:s3:::theirs", s3_prefix="others/")
+    assert not allows(policies, "s3:GetObject", "arn:aws:s3:::theirs/labels/dt=2026-11-29/x.csv")
 
 
 def test_the_baseline_of_a_check_is_where_the_check_puts_it() -> None:

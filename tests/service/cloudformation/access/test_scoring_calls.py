@@ -84,6 +84,12 @@ def stages(served: Served, recorder: Recorder, patch: pytest.MonkeyPatch) -> Non
             stage("score", "score", code=5 if numbers == FAR else 0)
         if numbers != FAR:
             stage("publish", "publish")
+    # A day that is published already, asked for once more.
+    patch.delenv("SMP_WAIT_MACHINE")
+    patch.setenv("SMP_CODEPIPELINE_EXECUTION", "s4")
+    patch.setenv("SMP_DATE", today)
+    stage("score", "score")
+    assert "export VERDICT=nothing" in Path("build/stage.env").read_text()
 
 
 @pytest.fixture(scope="module")
