@@ -128,6 +128,9 @@ CASES: dict[str, Case] = {
         train={**LABELLED, "predictions/t.csv.out": SCORES}, settings=KEYS, watch={"quality": {"auc": 0.9, "f1": 0.99}},
         day=day(KEYED, **{"predictions/day.csv.out": SCORES, "labels/l.csv": TRUTH}),
     ),
+    "labels apart": Case(
+        train={"data/train.csv": KEYED, "predictions/t.csv.out": SCORES, "labels/l.csv": TRUTH}, settings=KEYS, day=day(KEYED),
+    ),
     "some labels": Case(
         train=LABELLED, settings=KEYS, day=day(KEYED, **{"predictions/day.csv.out": SCORES, "labels/l.csv": TRUTH[:600].rpartition("\n")[0]})
     ),

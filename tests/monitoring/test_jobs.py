@@ -59,6 +59,7 @@ FOUND: dict[str, list[tuple[str, str, str]]] = {
     "wrong prediction": [("schema", "", "unreadable")],
     "classes": [("drift", "prediction", "psi")],
     "labels by key": [],
+    "labels apart": [],
     "some labels": [],
     "late labels": [],
     "labels without key": [("quality", "", "labels")],
@@ -241,6 +242,10 @@ def test_the_baseline_of_predictions(ended: dict[str, Ended]) -> None:
     quality = ended["labels by key"].json("quality_statistics.json")
     assert quality["binary_classification_metrics"]["auc"] == {"value": 1.0}
     assert quality["prediction"]["name"] == "prediction"
+    apart = ended["labels apart"].json("quality_statistics.json")
+    assert (
+        apart["binary_classification_metrics"] == quality["binary_classification_metrics"]
+    )  # in whatever order they are
     limits = ended["labels by key"].json("quality_constraints.json")["binary_classification_constraints"]
     assert limits["auc"] == {"threshold": 1.0, "comparison_operator": "LessThanThreshold"}
     assert limits["log_loss"]["comparison_operator"] == "GreaterThanThreshold"

@@ -100,6 +100,14 @@ def test_no_step_writes_what_readers_take_for_published(tmp_path: Path, address:
     assert any(text.startswith(words) for text in found) == refused, found
 
 
+def test_what_is_published_is_of_one_date(tmp_path: Path) -> None:
+    for address, refused in (("s3://local/raw/", True), ("s3://local/raw/${year}-${month}-${day}/", False)):
+        output = f"split_type: Line\n        arguments: {{TransformOutput: {{S3OutputPath: '{address}'}}}}"
+        found = said(tmp_path / str(refused), ("split_type: Line", output), publish("s3://local/scores/"))
+        words = "PB976 step 'churn-Score' writes what is published to 's3://local/raw/', on every date"
+        assert found == [words] * refused
+
+
 def test_a_bucket_of_the_policy_may_be_published_to(tmp_path: Path) -> None:
     to = publish("s3://elsewhere/scores/")
     assert said(tmp_path, to, policy="policy: {write: ['s3://elsewhere/scores/*']}\n") == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -139,15 +138,19 @@ def test_what_leaves_the_manifest_leaves_the_stack_and_a_pipeline_comes_and_goes
     assert list(cloud.statuses()) == ["demo-storage"]
 
 
-def test_a_pipeline_of_the_name_under_which_artifacts_are_thrown_away_is_refused(workspace: Workspace) -> None:
-    (workspace.remote / "conf" / "inference.yaml").write_text(SCORING.replace("churn-scoring", "demo-scoring"))
-    commit(workspace.remote, "scores")
-    assert workspace.call("checkout").code == 0
-    manifest = workspace.root / "model_repos.yaml"
+def test_a_place_where_another_pipelines_artifacts_are_thrown_away_is_refused(workspace: Workspace) -> None:
+    conf, manifest = workspace.remote / "conf" / "inference.yaml", workspace.root / "model_repos.yaml"
     manifest.write_text(f"{manifest.read_text()}{PIPELINES}\n{POLICY}\n")
-    ended = workspace.call("render", SMP_ACCOUNTID="123456789012", SMP_REGION="eu-central-1")
-    assert (ended.code, "PB614 the pipeline 'demo-scoring' keeps its code and models below" in ended.err) == (1, True)
-    assert re.search(r"model_repos.yaml:\d+:31: PB614 ", ended.err), ended.err
+    for name, prefix, said in (
+        ("demo-scoring", "", "inference.yaml:9:19: PB233 the pipeline 'demo-scoring' would write to where the service"),
+        ("churn-scoring", "demo-scoring", "yaml:15:13: PB614 the pipeline 'tiny' keeps its code and models below"),
+    ):
+        conf.write_text(SCORING.replace("churn-scoring", name))
+        commit(workspace.remote, name)
+        assert workspace.call("checkout").code == 0
+        values = {"SMP_ACCOUNTID": "123456789012", "SMP_REGION": "eu-central-1", "SMP_S3PREFIX": prefix}
+        ended = workspace.call("render", **values)
+        assert (ended.code, said in ended.err) == (1, True), ended.err
 
 
 def test_a_dry_run_and_a_refusal_leave_nothing(workspace: Workspace, cloud: Cloud) -> None:

@@ -75,6 +75,14 @@ def test_a_bar_shows_where_its_bound_is() -> None:
     }
 
 
+def test_what_may_be_chance_is_beyond_no_bound() -> None:
+    columns = {"few": column(0.9, judged=False, missing=0.1), "many": column(0.3)}
+    first, few = read_watched(monitor(columns, violations=[])).columns
+    assert (first.name, first.violated, few.name, few.violated, few.moved) == ("many", True, "few", False, False)
+    assert few.meters[0]
+    assert few.meters[0].value == 0.9
+
+
 def test_of_300_columns_the_worst_are_open_and_the_rest_is_folded() -> None:
     columns = {f"column {index}": column(0.001 * index) for index in range(300)}
     html = render_report(scored(score(monitor(columns, bound=0.294))))

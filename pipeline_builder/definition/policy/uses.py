@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pipeline_builder.conf.predicting import predicting
 from pipeline_builder.definition.policy.groups import identity, plain_group
 from pipeline_builder.definition.policy.known import DATE
 from pipeline_builder.definition.policy.territory import Territory, climbs, is_inside
@@ -72,6 +73,7 @@ def check_published(policed: Policed, written: Iterable[tuple[str, str]]) -> Ite
         yield from _check_inputs(section.to, policed, unit, place)
         yield from _check_others(section.to, unit, place, taken)
         yield from _check_steps(section.to, unit, place, written)
+        yield from _check_apart(policed, unit, written)
 
 
 def _check_target(address: str, policed: Policed, unit: Unit, place: Place) -> Iterator[Refused]:
@@ -127,6 +129,17 @@ def _check_steps(to: str, unit: Unit, place: Place, written: Iterable[tuple[str,
             )
             hint = "publish to a folder in which nothing else is written"
             yield Refused(id="PB896", message=message, place=place, hint=hint)
+            return
+
+
+def _check_apart(policed: Policed, unit: Unit, written: Iterable[tuple[str, str]]) -> Iterator[Refused]:
+    """What is published is all that lies where the step writes: what other dates have left there would be, too."""
+    step = predicting(policed.graph.by_unit.get(unit.name, ()))
+    for name, address in written:
+        if step and name == step.name and not _WAITS.search(address):
+            message = f"step '{name}' writes what is published to {describe(address)}, on every date"
+            hint = "put ${date} into the address, or leave it out: each run has a folder of its own then"
+            yield Refused(id="PB976", message=message, place=step.place, hint=hint)
             return
 
 

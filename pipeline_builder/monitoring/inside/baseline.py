@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from . import files
-from .answers import PREDICTION, Answers
+from .answers import PREDICTION, Answers, Keys
 from .columns import Column
 from .failure import UnusableError, run
 from .quality import ERRORS, match, measure
@@ -28,10 +28,12 @@ def main() -> None:
     label, key = settings.get("label") or "", settings.get("key") or ""
     left_out = frozenset((*(settings.get("ignore") or ()), *filter(None, (label, key))))
     profile = Profile(types, left_out)
-    truth = Answers(label, "", kept=True)
-    wants = bool(label) and os.path.isdir(folder("predictions")) and not os.path.isdir(folder("labels"))
-    table = Table(settings, texts=texts)
-    read_profile(folder("data"), table, profile, strict=True, see=truth.see if wants else None)
+    truth, keys = Answers(label, "", kept=True), Keys(key)
+    is_apart = os.path.isdir(folder("labels"))
+    wants = bool(label) and os.path.isdir(folder("predictions")) and not is_apart
+    table = Table(settings, texts=[key, *texts])
+    see = truth.see if wants else keys.see if key and is_apart else None
+    read_profile(folder("data"), table, profile, strict=True, see=see)
     if not profile.rows:
         raise UnusableError("the data that the baseline is made of have no rows")
     found = list(profile.columns.values())
@@ -40,7 +42,7 @@ def main() -> None:
     files.write(output, files.STATISTICS, files.statistics(found, profile.rows, keep_values=keep, left_out=left_out))
     files.write(output, files.CONSTRAINTS, files.constraints(found, settings))
     print(f"baseline of {len(found)} columns and {profile.rows} rows")
-    _quality(settings, truth if wants else None, output)
+    _quality(settings, truth if wants else None, keys, output)
 
 
 def folder(name: str, way: str = "input") -> str:
@@ -56,7 +58,7 @@ def read_settings() -> dict[str, Any]:
     return found
 
 
-def _quality(settings: dict[str, Any], truth: Answers | None, output: str) -> None:
+def _quality(settings: dict[str, Any], truth: Answers | None, keys: Keys, output: str) -> None:
     """Write the distribution of predictions, and how good they were where the truth is at hand."""
     if not os.path.isdir(folder("predictions")):
         return
@@ -71,7 +73,8 @@ def _quality(settings: dict[str, Any], truth: Answers | None, output: str) -> No
         truth = Answers(settings.get("label") or "", key, kept=True)
         known = [name for name in (key, truth.asked) if name]
         truth.read(folder("labels"), Table(plain, known, [key]), strict=True)
-    found = measure(*match(answers, truth, answers.all_keys), settings) if truth else {}
+    named = answers.all_keys if answers.all_keys is not None else keys.all
+    found = measure(*match(answers, truth, named), settings) if truth else {}
     _write(output, answers.column, answers.rows, found, keep=settings.get("keep_values", True))
 
 

@@ -27,8 +27,10 @@ def is_told(found: dict[str, Any], min_rows: float) -> bool:
     bins = np.count_nonzero(before + now)
     if rows[0] * rows[1] / (rows[0] + rows[1]) >= _ENOUGH * bins:
         return True
-    known = [value for value in (found.get("ks_p"), _over_bins(before, now)) if value is not None]
-    return bool(known) and min(known) < _LEVEL
+    if (by_rank := found.get("ks_p")) is not None and by_rank < _LEVEL:
+        return True
+    by_bins = _over_bins(before, now)
+    return by_bins is not None and by_bins < _LEVEL
 
 
 def is_chance(outside: int, rows: float, baseline: float) -> bool:

@@ -101,9 +101,8 @@ def _classification(predicted: Any, truth: Any, settings: dict[str, Any]) -> dic
         return _scored(metrics, scores, (truth == positive).to_numpy(), settings)
     answers = predicted.map(category)
     if is_score and len({*answers}) > _MOST_CLASSES and not {*answers} & {*classes}:
-        raise UnusableError(
-            f"the predictions are scores, and the labels have {len(classes)} classes: {_shown(classes)}"
-        )
+        words = f"the predictions are scores, and the labels have {len(classes)} classes: {_shown(classes)}"
+        raise UnusableError(f"{words}; say with 'prediction' which column has the class")
     average: dict[str, Any] = {"average": "macro", "zero_division": 0}
     both = sorted({*classes, *answers})
     if len(both) <= 2:

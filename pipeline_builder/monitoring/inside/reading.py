@@ -43,7 +43,7 @@ class Table:
             self.encoding = "utf-8-sig"
         self.patterns = tuple(settings.get("files") or ())
         self.rows_key = settings.get("rows_key") or ""
-        self.texts = frozenset(texts)
+        self.texts = frozenset(texts) - {""}
 
     def files(self, folder: str) -> list[str]:
         """Return the files below a folder that are meant.

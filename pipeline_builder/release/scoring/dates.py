@@ -67,7 +67,7 @@ def dates_between(first: str, last: str, *, hourly: bool, now: datetime) -> tupl
     step = timedelta(hours=1) if hourly else timedelta(days=1)
     count = (end - begin) // step + 1
     if count < 1:
-        message = f"--from '{first}' comes after --to '{last}'"
+        message = f"--from '{first}' comes after --to '{last or _written(end, hourly=hourly)}'"
         raise InputProblems(Problem(id="PB892", message=message, hint="exchange them"))
     if count > MOST_DAYS:
         message = f"from '{first}' to '{last}' there are {count:,} dates, at most {MOST_DAYS:,} are worked off at once"

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 PREDICTIONS, MONITOR = "predictions", "monitor"
 """The names of the outputs that are published, where a step has several, and of a Monitor step's."""
 REPORT = "monitor.json"
-_SCORING = ("Transform", "Processing")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +63,8 @@ def ran_by(execution: Execution, target: Target) -> RanOf:
 
 
 def _outputs(steps: Sequence[Step], ran: RanOf) -> Outputs:
+    from pipeline_builder.conf.predicting import predicting, scored_by
+
     scoring = predicting(steps)
     if scoring is None:
         return Outputs()
@@ -73,7 +74,7 @@ def _outputs(steps: Sequence[Step], ran: RanOf) -> Outputs:
         predictions=_folder(predicted(outputs)),
         monitor=f"{_folder(report)}{REPORT}" if report else "",
         step=scoring.name,
-        given=_given(_scored_by(steps) or scoring, ran),
+        given=_given(scored_by(steps) or scoring, ran),
     )
 
 
@@ -81,22 +82,6 @@ def _monitor(steps: Sequence[Step], ran: RanOf) -> str:
     """Return where a Monitor step has left its report, or a Processing step whose script writes one as that does."""
     watching = [step for step in steps if step.kind == "Monitor"] or [s for s in steps if s.step_class == "Processing"]
     return next(filter(None, (outputs_of(step.name, ran).get(MONITOR, "") for step in reversed(watching))), "")
-
-
-def predicting(steps: Sequence[Step]) -> Step | None:
-    """Return the step of a model, in the order of the graph, whose output is what is published: that of the section
-    `postprocess`, else the last one that scores.
-    """
-    after = [step for step in steps if step.step_class in _SCORING and step.section_name == "postprocess"]
-    return after[-1] if after else _scored_by(steps)
-
-
-def _scored_by(steps: Sequence[Step]) -> Step | None:
-    """Return the step that makes predictions of rows: a Transform, or a Processing job with the model mounted."""
-    from pipeline_builder.conf.belonging import channel_of
-
-    scoring = [s for s in steps if s.step_class == "Transform" or (s.step_class == "Processing" and channel_of(s))]
-    return scoring[-1] if scoring else None
 
 
 def predicted(outputs: Mapping[str, str]) -> str:

@@ -17,7 +17,7 @@ from pipeline_builder.target import ObjectStore
 MOST_COUNTED = 4 << 30
 """Bytes of one model's data that are read only to be counted; of more the rows aren't known."""
 MOST_ROWS = 1 << 53
-FEW = "PB973"
+FEW, EMPTY = "PB973", "PB979"
 _FIRST = 64 << 10
 _GZIP, _BINARY = b"\x1f\x8b", b"\0"
 _MAGIC = (b"ORC", b"Obj\x01", b"PK\x03\x04", b"\x93NUMPY")
@@ -167,9 +167,11 @@ def said_rows(found: object) -> int | None:
 
 
 def few_rows(rows_in: int | None, rows_out: int | None, share: float) -> str:
-    """Return in words that there are too few predictions for the rows that came; empty where that isn't so, or isn't
-    known.
+    """Return in words that there are too few predictions for the rows that came, or that none came; empty where that
+    isn't so, or isn't known.
     """
+    if rows_in == 0 and share:
+        return f"{EMPTY} there are no rows in its data"
     if rows_in is None or rows_out is None or rows_out >= rows_in * share:
         return ""
     least = "" if share == 1 else f" ('min_rows_share' is {share:g})"

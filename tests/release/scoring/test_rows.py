@@ -90,5 +90,7 @@ def test_what_is_no_number_of_rows(said: object) -> None:
 
 def test_too_few_predictions() -> None:
     assert few_rows(10, 10, 1.0) == few_rows(None, 1, 1.0) == few_rows(10, None, 1.0) == few_rows(10, 9, 0.9) == ""
+    assert few_rows(0, 0, 1.0) == few_rows(0, None, 0.1) == "PB979 there are no rows in its data"
+    assert few_rows(0, 0, 0.0) == ""
     assert few_rows(1000, 10, 1.0) == "PB973 there are 10 predictions for 1,000 rows"
     assert few_rows(10, 8, 0.9) == "PB973 there are 8 predictions for 10 rows ('min_rows_share' is 0.9)"

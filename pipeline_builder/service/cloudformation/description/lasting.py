@@ -49,7 +49,9 @@ def several_problems(model: ServiceModel, manifest: Manifest) -> Iterator[Proble
     """Yield PB614 for the places of several pipelines, each of which throws something away."""
     for one in model.further and model.pipelines:
         where = manifest.narrowed(one.handle).entry.place or manifest.service_place
-        hint = "give the pipeline another 'name' in the manifest, or another 'pipelineName' in its confs"
+        hint = "give the pipeline another 'name' in the manifest" + (
+            f", or choose another {NAME}" * bool(one.place.prefix)
+        )
         yield from _thrown(one, model.artifact_prefixes, hint, where)
 
 
