@@ -266,7 +266,8 @@ class Opened:
 
     @cached_property
     def target(self) -> Target:
-        if self.first and self.first.workspace.stubs == self.workspace.stubs:
+        mine = self.workspace
+        if self.first and (self.first.workspace.stubs, self.first.workspace.jobs) == (mine.stubs, mine.jobs):
             return self.first.target
         # Only this machine has settings in the manifest; who only uses models on AWS has none.
         target = open_target(self.workspace, self.manifest if self.workspace.target == "local" else None)

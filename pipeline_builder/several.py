@@ -108,7 +108,9 @@ class Several(Opened):
 
     @cached_property
     def confs_names(self) -> Mapping[str, str]:
-        """What the confs call them."""
+        """What the confs call them, read once in a command."""
+        if isinstance(self.first, Several):
+            return self.first.confs_names
         from pipeline_builder.conf.naming import read_names
 
         read = read_names(self.manifest, root=self.workspace.root, values=self.workspace.values)

@@ -8,11 +8,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
+from pipeline_builder.cli.options import Asked, open_session
+from pipeline_builder.engine.local import LocalPipelines
 from tests.checkout.repositories import commit, git, make_repository
 from tests.scoring import MANIFEST, SCRIPTS, TRAINING, Scoring, make_scoring
 
@@ -373,3 +376,39 @@ def test_a_step_of_the_pipeline_that_trains_is_missed_by_no_other(checked_out: S
     ended = checked_out.call("validate")
     assert (ended.code, ended.err.count("PB571")) == (0, 2)  # that isn't on a spot machine, and that isn't there
     assert "did you mean 'churn-Train'" in ended.err or "known here: churn-" in ended.err
+
+
+def test_a_backfill_is_about_each_that_scores(tmp_path: Path) -> None:
+    weekly = "  - {name: weekly, kind: inference, config: '*/conf/weekly.yaml'}\n"
+    made = make_scoring(tmp_path, manifest=MANIFEST.replace("repos:\n", f"{weekly}repos:\n"))
+    conf = (made.root / "remotes/churn/conf/inference.yaml").read_text()
+    (made.root / "remotes/churn/conf/weekly.yaml").write_text(
+        conf.replace("churn-scoring", "churn-weekly").replace("/scores/", "/weekly/")
+    )
+    commit(made.root / "remotes/churn", "a second one")
+    assert made.run("up", "--approve").code == 0
+    assert made.call("apply").code == 0
+    made.land("2026-01-05")
+    days = ("backfill", "--from", "2026-01-05", "--to", "2026-01-06", "--json")
+    ended = made.run(*days)
+    both = json.loads(ended.out)["pipelines"]
+    assert (ended.code, ended.err.count("PB899")) == (5, 2), ended.err  # a day without data
+    assert {name: one["counts"] for name, one in both.items()} == {
+        name: {"failed": 1, "published": 1} for name in ("scoring", "weekly")
+    }
+    assert json.loads(made.run(*days, "--pipeline", "weekly").out)["pipeline"] == "churn-weekly"
+
+
+def test_the_jobs_of_a_pipeline_that_are_fewer_are_its_own(tmp_path: Path) -> None:
+    """A backfill shares those of the command out among its dates."""
+    made = make_scoring(tmp_path)
+    asked = Asked(
+        manifest=made.root / "model_repos.yaml", state=made.root / ".pipeline_builder", build=made.root / "build",
+        env_file=None, target="local", jobs=4,
+    )  # fmt: skip
+    session = open_session(asked)
+    one, other = session.of("scoring"), session.of("training")
+    one.workspace = replace(one.workspace, jobs=2)
+    assert other.target is session.target
+    assert isinstance(one.target.pipelines, LocalPipelines)
+    assert one.target.pipelines.engine.jobs == 2

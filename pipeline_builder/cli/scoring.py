@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,8 @@ import click
 from pipeline_builder.cli.deciding import show_run
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import common, isolation_option, parameters_option
-from pipeline_builder.cli.output import say, show
-from pipeline_builder.cli.pipelines import owner_of
+from pipeline_builder.cli.output import say
+from pipeline_builder.cli.pipelines import Answer, answer_each, owner_of
 from pipeline_builder.errors import ExitCode, InputProblems, Problem
 
 if TYPE_CHECKING:
@@ -98,16 +98,34 @@ def backfill(
     """Score the logical dates that haven't been yet, several at once.
 
     It runs what is deployed. A date that fails stops no other. Repeated, also after a kill, it goes on where it was: no
-    date is scored twice. Where dates ask for a model to be trained anew, that is asked for once, as by a run.
+    date is scored twice. Where dates ask for a model to be trained anew, that is asked for once, as by a run. Without
+    --pipeline it is about each pipeline that scores, one after the other.
 
     \b
     Example: pipeline-builder backfill --pipeline scoring --from 2026-11-01 --to 2026-11-29
     """
+    session.given = given
+
+    def worked(one: Session) -> Answer:
+        return _work_off(one, first.strip(), last.strip(), parallel, changed=changed, force=force)
+
+    if session.several and sum(entry.is_inference for entry in session.manifest.pipelines) > 1:
+        answer_each(session, worked, as_json=as_json, chosen=_those_that_score)
+        return
+    one = inferring(session)
+    one.given = given
+    worked(one).show(as_json=as_json)
+
+
+def _those_that_score(sessions: tuple[Session, ...]) -> tuple[Session, ...]:
+    return tuple(one for one in sessions if one.manifest.entry.is_inference)
+
+
+def _work_off(one: Session, first: str, last: str, parallel: int | None, *, changed: bool, force: bool) -> Answer:
+    """Score the dates of one pipeline that haven't been yet."""
     from pipeline_builder.release.scoring.backfill import Backfill, work_off
     from pipeline_builder.release.scoring.dates import dates_between
 
-    one = inferring(session)
-    one.given = given
     jobs, here = one.workspace.jobs, one.workspace.target == "local"
     parallel = parallel or _MOST_PARALLEL
     if here:  # each date runs so many jobs at once that all of them keep the limit
@@ -115,9 +133,9 @@ def backfill(
         one.workspace = replace(one.workspace, jobs=max(1, jobs // parallel))
     definition = one.composed.definition
     hourly = "hour" in definition.dates.values()
-    dates = dates_between(first.strip(), last.strip(), hourly=hourly, now=datetime.now(timezone.utc))
+    dates = dates_between(first, last, hourly=hourly, now=datetime.now(timezone.utc))
     work = Backfill(
-        target=one.target, composed=one.composed, lock=one.lock, pipeline=one.deployed(), given=given,
+        target=one.target, composed=one.composed, lock=one.lock, pipeline=one.deployed(), given=one.given,
         changed=changed, force=force, closed=one.closed,
     )  # fmt: skip
     before = work.find_done(dates)
@@ -126,8 +144,9 @@ def backfill(
     told = _Told(len(missing))
     worked = {day.date: day for day in work_off(work, missing, parallel, told)}
     days = tuple(worked.get(date) or before[date] for date in dates)
-    show(_result(work, days), as_json=as_json, text=_table(days))
-    _end(days)
+    problems = tuple(_unpublished(days))
+    code = ExitCode.FAILED if problems else ExitCode.OK
+    return Answer(result=_result(work, days), text=_table(days), problems=problems, code=code)
 
 
 class _Told:
@@ -173,8 +192,8 @@ def _table(days: Sequence[WorkedDay]) -> str:
     return "\n".join([*lines, ", ".join(f"{count:,} {status}" for status, count in sorted(counts.items()))])
 
 
-def _end(days: Sequence[WorkedDay]) -> None:
-    """End with the exit code of a run that failed or was blocked, where a date isn't published."""
+def _unpublished(days: Sequence[WorkedDay]) -> Iterator[Problem]:
+    """Yield what is said where a date isn't published."""
     bad = [day for day in days if not day.is_well]
     if not bad:
         return
@@ -182,5 +201,4 @@ def _end(days: Sequence[WorkedDay]) -> None:
     more = f" and {len(bad) - 5:,} more" if len(bad) > 5 else ""
     message = f"{len(bad):,} of {len(days):,} dates aren't published: {shown}{more}"
     hint = "why, the table says; repeated, the command works off those that have failed"
-    say(str(Problem(id="PB899", message=message, hint=hint)))
-    raise click.exceptions.Exit(ExitCode.FAILED)
+    yield Problem(id="PB899", message=message, hint=hint)
