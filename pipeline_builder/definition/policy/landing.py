@@ -4,6 +4,7 @@ not to where another one publishes, where readers would take it for predictions.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -50,12 +51,24 @@ def find_loops(pipelines: Iterable[Written]) -> Iterator[Problem]:
 def find_crossings(pipelines: Iterable[Written]) -> Iterator[Problem]:
     """Yield each output of a pipeline that would come to where another one publishes, once for each that publishes."""
     found = tuple(pipelines)
+    at: defaultdict[str, list[tuple[Written, Output]]] = defaultdict(list)
+    for one in found:
+        for output in one.outputs:
+            at[_beginning(output)].append((one, output))
     for one in found:
         for published in (output for output in one.outputs if output.to):
-            others = ((other, output) for other in found if other is not one for output in other.outputs)
+            # Those that begin otherwise can't meet, and a thousand models publish beside a thousand's outputs.
+            near = (at[_beginning(published)], at[""]) if _beginning(published) else at.values()
+            others = ((other, output) for items in near for other, output in items if other is not one)
             crossing = (item for item in others if _comes_into(item[1], published.to))
             if first := next(crossing, None):
                 yield _crossing(one.entry, published, first[0].entry, first[1])
+
+
+def _beginning(output: Output) -> str:
+    """Return bucket and first folder of an address, as far as dates leave them known; empty where they don't."""
+    known = (output.to or output.address).partition("${")[0].split("/", 4)
+    return "/".join(known[:4]).casefold() if len(known) > 4 else ""  # 's3:', '', bucket, folder, rest
 
 
 def _comes_into(output: Output, to: str) -> bool:
