@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 
+from pipeline_builder.cli.options import make_session
+from pipeline_builder.release.record import StepRecord
+from pipeline_builder.release.scoring.collecting import collect_scores
 from tests.backfilling import kill_backfill, make_days
 from tests.scoring import FAR, LIKE, Scoring, make_scoring
 from tests.serve.serving import serving
@@ -168,6 +171,20 @@ def test_a_blocked_day_keeps_what_readers_see(made: Scoring) -> None:
     back = up(made, "2026-01-10")
     assert (back.code, "nothing changed since execution" in back.err) == (0, True), back
     assert pointer(made, "2026-01-10")["execution"] == ledger(made, "2026-01-10")["execution"] == first["execution"]
+
+
+def test_what_waits_in_a_branch_that_was_not_taken_keeps_no_row_from_being_counted(made: Scoring) -> None:
+    made.land("2026-01-11", (1, 2, 3, 4))
+    assert up(made, "2026-01-11").code == 0
+    places = dict.fromkeys(("state", "build", "env_file"))
+    session = make_session({"manifest": made.root / "model_repos.yaml", **places}, "local", 1, "scoring")
+    record = session.runs.record("")
+    execution = session.target.pipelines.describe_execution(record.execution)
+    assert execution
+    waits = StepRecord(name="churn-Mail", type="Processing", step_class="Processing", model="churn", status="Waiting")
+    more = record.model_copy(update={"steps": (*record.steps, waits)})
+    (score,) = collect_scores(more, execution, session.target, session.composed)[0].scores
+    assert (score.rows_in, score.rows_out) == (4, 4)
 
 
 def test_a_backfill(made: Scoring) -> None:

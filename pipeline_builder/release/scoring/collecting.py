@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.errors import InputProblems, PipelineBuilderError
 from pipeline_builder.release.record import RunRecord, ScoreRecord
+from pipeline_builder.release.scoring.judging import is_fine
 from pipeline_builder.release.scoring.outputs import Outputs, find_outputs
 from pipeline_builder.release.scoring.rows import count_rows, said_rows
 from pipeline_builder.release.scoring.witness import AskedScore, bounds_of
@@ -16,8 +17,6 @@ from pipeline_builder.target import Target
 if TYPE_CHECKING:
     from pipeline_builder.definition.composed import Composed
     from pipeline_builder.descriptions import Execution, ModelPackage
-
-_DONE = frozenset(("Succeeded", "Skipped"))
 
 
 def collect_scores(
@@ -35,7 +34,7 @@ def collect_scores(
     for name, unit in composed.graph.units.items():
         if name not in composed.graph.by_unit:
             continue
-        done = all(step.status in _DONE for step in record.steps if step.model == name)
+        done = all(is_fine(step.status, record.status) for step in record.steps if step.model == name)
         scores.append(_score(name, day, packages.get(name), outputs[name] if done else Outputs(), target))
         section: Any = unit.section
         monitor = next((s.job for s in composed.graph.by_unit[name] if s.kind == "Monitor"), unit.jobs.get("monitor"))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pipeline_builder.inert import inert_line
-from pipeline_builder.release.evidence import Evidence, ScoreBoundEvidence, ScoreEvidence, StepEvidence
+from pipeline_builder.release.evidence import Evidence, ScoreBoundEvidence, ScoreEvidence
 from pipeline_builder.release.record import RunRecord, ScoreRecord, ScoreStatus, VerdictRecord
 from pipeline_builder.release.scoring.findings import DRIFT, SHAPE, Findings, Violation, read_findings
 from pipeline_builder.release.scoring.rows import few_rows
@@ -146,7 +146,7 @@ def _ran(evidence: Evidence, score: ScoreEvidence) -> Iterator[_Found]:
     if ran != planned:
         yield _Found(words=f"what ran is {ran}, planned was {planned}", failed=True)
     own = [step for step in evidence.steps if step.model in (score.model, "")]
-    bad = [step for step in own if not _is_fine(step, evidence)]
+    bad = [step for step in own if not is_fine(step.status, evidence.status)]
     if bad:
         names = ", ".join(f"'{step.name}' is {step.status}" for step in bad)
         yield _Found(words=f"the execution is {evidence.status}, of the model's steps {names}", failed=True)
@@ -157,8 +157,9 @@ def _ran(evidence: Evidence, score: ScoreEvidence) -> Iterator[_Found]:
             yield _Found(words=f"'{step.name}' did not run: its result is a stub, {step.stub[:12]}", actions=(BLOCK,))
 
 
-def _is_fine(step: StepEvidence, evidence: Evidence) -> bool:
-    return step.status in _FINE or (step.status == "Waiting" and evidence.status == "Succeeded")
+def is_fine(step: str, execution: str) -> bool:
+    """Tell by the status of a step whether it is done, or an execution of this status has no need of it."""
+    return step in _FINE or (step == "Waiting" and execution == "Succeeded")
 
 
 def _violated(findings: Findings, score: ScoreEvidence) -> Iterator[_Found]:
