@@ -384,6 +384,7 @@ class Session(Dated):
         if self.manifest.infers:
             from pipeline_builder.release.scoring.retraining import settle_requests
 
-            for line in settle_requests(record.pipeline, self.target):
+            settled, _ = settle_requests(record.pipeline, self.target)
+            for line in settled:
                 self.say(f"{'retrain':<9} {line}")
         return decided

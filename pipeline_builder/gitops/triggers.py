@@ -18,7 +18,7 @@ from pipeline_builder.gitops.noted import FILE, Noted, load_noted, write_noted
 from pipeline_builder.gitops.surroundings import Around, Loaded, Surroundings
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.release.scoring.requests import Kept
-from pipeline_builder.release.scoring.retraining import close_unanswered, open_requests, settle_requests
+from pipeline_builder.release.scoring.retraining import close_unanswered, settle_requests
 from pipeline_builder.target import Target
 
 _AGAIN = (ExitCode.OUTSIDE, ExitCode.REFUSED)
@@ -89,9 +89,10 @@ class Triggers:
 
     def _retraining(self, loaded: Loaded, known: Known) -> Pending | None:
         target = self._target(loaded)
-        for words in settle_requests(known.name, target):
+        lines, left = settle_requests(known.name, target)
+        for words in lines:
             self._say(words)
-        for kept in open_requests(known.name, target):
+        for kept in left:
             if self._retry_failed or kept.uri not in self._noted.requests:
                 return self._asked(kept, known, target)
         return None

@@ -110,12 +110,9 @@ def uri_of(target: Target, request: Request) -> str:
     return f"{folder_of(target, request.pipeline)}{request.name}.json"
 
 
-def put_new(request: Request, target: Target) -> Kept | None:
-    """Write a request that nobody has made yet; None where somebody else was faster."""
-    uri = uri_of(target, request)
-    if not target.store.put_if(uri, request.content, Media.JSON, mark=""):
-        return None
-    return next(_read(target, uri), None)
+def put_new(request: Request, target: Target) -> bool:
+    """Write a request that nobody has made yet; tell whether it was, as somebody else may have been faster."""
+    return target.store.put_if(uri_of(target, request), request.content, Media.JSON, mark="")
 
 
 def change(kept: Kept, target: Target, **changes: object) -> Request:

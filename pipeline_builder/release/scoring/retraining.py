@@ -136,8 +136,7 @@ def _ask(score: ScoreRecord, verdict: ScoreVerdict, record: RunRecord, target: T
     )  # fmt: skip
     if before := _asked_before(wanted, target):
         return Asked(model=score.model, request=before, words=f"{name}: {describe(before)}")
-    kept = put_new(wanted, target)
-    if kept is None:
+    if not put_new(wanted, target):
         return Asked(model=score.model, request=wanted, words=f"{name}: its retraining has just been asked for")
     return Asked(model=score.model, request=wanted, new=True, words=f"{name}: its retraining is asked for")
 
@@ -259,14 +258,19 @@ def _decision(package: PackageRecord, record: RunRecord) -> dict[str, object]:
     return {"state": "waits", "candidate": package.version, "outcome": ""}
 
 
-def settle_requests(pipeline: str, target: Target) -> tuple[str, ...]:
-    """Note what was decided about the candidates that requests wait for, and which are for no champion any more."""
+def settle_requests(pipeline: str, target: Target) -> tuple[tuple[str, ...], tuple[Kept, ...]]:
+    """Note what was decided about the candidates that requests wait for, and which are for no champion any more; return
+    lines about them, and the requests that a run has to answer, oldest first.
+    """
     lines: list[str] = []
+    left: list[Kept] = []
     for kept in list_requests(target, pipeline):
         if kept.request.state != "settled" and (outcome := _decided(kept, target)):
             change(kept, target, state="settled", outcome=outcome)
             lines.append(f"{kept.request.group} version {kept.request.version}: its retraining is settled: {outcome}")
-    return tuple(lines)
+        elif kept.request.state == "open":
+            left.append(kept)
+    return tuple(lines), tuple(left)
 
 
 def _decided(kept: Kept, target: Target) -> str:

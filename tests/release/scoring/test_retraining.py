@@ -140,10 +140,9 @@ def test_a_cause_is_asked_for_once_until_its_champion_is_another(loop: Loop) -> 
     assert "waits for a decision" in loop.ask(loop.scored(first, drift("city"))).words
 
     loop.decide(second, APPROVED)
-    assert settle_requests("training", loop.target) == (
-        "churn version 1: its retraining is settled: version 2 is in use",
-    )
-    assert settle_requests("training", loop.target) == ()
+    settled = "churn version 1: its retraining is settled: version 2 is in use"
+    assert settle_requests("training", loop.target) == ((settled,), ())
+    assert settle_requests("training", loop.target) == ((), ())
     assert "version 2 is in use by now" in loop.ask(loop.scored(first, drift("age"))).words
     assert loop.ask(loop.scored(second, drift("age"))).new
     assert loop.states() == [(1, "settled", "version 2 is in use"), (2, "open", "")]
