@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from pipeline_builder.dag.outline import flat_steps
+from pipeline_builder.dag.outline import flat_steps, values_of
 from pipeline_builder.descriptions import JSON
 
 _PART = re.compile(r"\.?([A-Za-z0-9_-]+)|\[(\d+)\]|\['([^']*)'\]")
@@ -26,9 +26,8 @@ class Ran:
 def read_ran(definition: bytes, parameters: Mapping[str, str], arn: str) -> Ran:
     """Return what an execution ran by the definition's bytes; parameters that it wasn't given have their defaults."""
     document = json.loads(definition)
-    defaults = {str(p["Name"]): str(p["DefaultValue"]) for p in document.get("Parameters") or () if "DefaultValue" in p}
     variables = {"PipelineExecutionId": arn.rsplit("/", 1)[-1], "PipelineExecutionArn": arn}
-    return Ran(steps=flat_steps(document.get("Steps")), parameters={**defaults, **parameters}, variables=variables)
+    return Ran(steps=flat_steps(document.get("Steps")), parameters=values_of(document, parameters), variables=variables)
 
 
 RanOf = Callable[[str], Ran]

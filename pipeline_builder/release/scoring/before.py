@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from pipeline_builder.canonical import canonical
 from pipeline_builder.dag.caching import PARAMETER
-from pipeline_builder.dag.outline import decisive_parameters
+from pipeline_builder.dag.outline import decisive_parameters, values_of
 from pipeline_builder.definition.steps.freshness import data_parameters
-from pipeline_builder.release.scoring.ledger import LedgerDay, read_day
+from pipeline_builder.release.record import ObjectRecord
+from pipeline_builder.release.scoring.ledger import LedgerDay, Publication, read_day
 from pipeline_builder.release.scoring.publishing import POINTER, day_folder, read_pointer
 
 if TYPE_CHECKING:
@@ -42,8 +43,7 @@ def decisive_digest(definition: bytes, models: Iterable[str], parameters: Mappin
     """Return what changes with the values that decide about what a run comes to: of its data and labels, its date, the
     packages (`models` are their parameters), and those that were given.
     """
-    declared = json.loads(definition).get("Parameters") or ()
-    values = {item["Name"]: str(item["DefaultValue"]) for item in declared if "DefaultValue" in item} | dict(parameters)
+    values = values_of(json.loads(definition), parameters)
     names = ({*decisive_parameters(definition)} | {*models}) - {PARAMETER}
     return hashlib.sha256(canonical({name: values.get(name) for name in sorted(names)})).hexdigest()
 
@@ -87,8 +87,6 @@ def delivered_before(record: RunRecord, composed: Composed, target: Target) -> R
 
 
 def _as_delivered(record: RunRecord, score: ScoreRecord, composed: Composed, target: Target) -> ScoreRecord | None:
-    from pipeline_builder.release.record import ObjectRecord
-
     unit = composed.graph.units.get(score.model)
     day = read_day(target, record.pipeline, score.model, score.date) if unit else None
     section = getattr(unit.section, "publish", None) if unit else None
@@ -97,14 +95,18 @@ def _as_delivered(record: RunRecord, score: ScoreRecord, composed: Composed, tar
     if day.status == "published" and score.status in ("scored", "published") and section and day.publication:
         if day.publication.pointer != f"{day_folder(section.to, score.date)}{POINTER}":
             return None
-        objects = tuple(ObjectRecord(uri=item.uri, size=item.size) for item in day.publication.objects)
-        changes = {
-            "status": "published", "published_to": day.publication.run, "pointer": day.publication.pointer,
-            "objects": objects,
-        }  # fmt: skip
-        return score.model_copy(update=changes)
+        return as_published(score, day.publication)
     same = day.status == score.status and (score.status == "blocked" or not section)
     return with_kept(score, day) if same else None
+
+
+def as_published(score: ScoreRecord, publication: Publication) -> ScoreRecord:
+    """Return the score with where it is published."""
+    objects = tuple(ObjectRecord(uri=item.uri, size=item.size) for item in publication.objects)
+    changes = {
+        "status": "published", "published_to": publication.run, "pointer": publication.pointer, "objects": objects,
+    }  # fmt: skip
+    return score.model_copy(update=changes)
 
 
 def with_kept(score: ScoreRecord, day: LedgerDay) -> ScoreRecord:

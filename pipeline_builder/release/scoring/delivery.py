@@ -12,8 +12,14 @@ from pipeline_builder.errors import InputProblems, PipelineBuilderError, Problem
 from pipeline_builder.inert import inert_line
 from pipeline_builder.release.evidence import PROPERTY
 from pipeline_builder.release.parameters import data_addresses
-from pipeline_builder.release.record import ObjectRecord, RunRecord, ScoreRecord
-from pipeline_builder.release.scoring.before import decisive_digest, delivered_before, input_digest, with_kept
+from pipeline_builder.release.record import RunRecord, ScoreRecord
+from pipeline_builder.release.scoring.before import (
+    as_published,
+    decisive_digest,
+    delivered_before,
+    input_digest,
+    with_kept,
+)
 from pipeline_builder.release.scoring.ledger import (
     MOST_LISTED,
     InputGiven,
@@ -103,7 +109,7 @@ class _Delivery:
             section, about = self._section(score.model), self._about(score)
             if section and score.status in ("scored", "published") and score.model in self.listed:
                 publication = publish(self._publishable(score, section.to, about), self.target, force=self.force)
-                score = _published(score, publication)
+                score = as_published(score, publication)
             day = write_day(self.target, self._day(score, about, publication), force=self.force)
             self.changed |= day.published == self.at
             score = with_kept(score, day)
@@ -182,14 +188,6 @@ class _Delivery:
             reasons=score.reasons,
             published=self.at,
         )
-
-
-def _published(score: ScoreRecord, publication: Publication) -> ScoreRecord:
-    objects = tuple(ObjectRecord(uri=item.uri, size=item.size) for item in publication.objects)
-    changes = {
-        "status": "published", "published_to": publication.run, "pointer": publication.pointer, "objects": objects,
-    }  # fmt: skip
-    return score.model_copy(update=changes)
 
 
 def _said(error: PipelineBuilderError) -> Iterator[str]:

@@ -8,9 +8,9 @@ from pipeline_builder.release.archive import find_newest, load_evidence
 from pipeline_builder.release.judging import judge_evidence
 from pipeline_builder.release.outcome import collect
 from pipeline_builder.release.overview import nodes_of
-from pipeline_builder.release.record import ObjectRecord, RunRecord, ScoreRecord
+from pipeline_builder.release.record import RunRecord, ScoreRecord
 from pipeline_builder.release.run import find_open, find_unchanged
-from pipeline_builder.release.scoring.before import find_scored
+from pipeline_builder.release.scoring.before import as_published, find_scored
 from pipeline_builder.release.scoring.collecting import package_facts
 from pipeline_builder.release.scoring.ledger import read_day
 
@@ -48,9 +48,7 @@ def _as_noted(score: ScoreRecord, record: RunRecord, target: Target) -> ScoreRec
     day = read_day(target, record.pipeline, score.model, score.date)
     if day is None or day.execution != record.execution or day.status != "published" or day.publication is None:
         return score
-    objects = tuple(ObjectRecord(uri=one.uri, size=one.size) for one in day.publication.objects)
-    found = {"published_to": day.publication.run, "pointer": day.publication.pointer, "objects": objects}
-    return score.model_copy(update={"status": "published", **found})
+    return as_published(score, day.publication)
 
 
 def recall_scored(starting: Starting, pipeline: DeployedPipeline, target: Target) -> RunRecord | None:
