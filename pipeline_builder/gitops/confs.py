@@ -2,60 +2,34 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from pipeline_builder.dag.outline import flat_steps
-from pipeline_builder.documents.dates import PARAMETERS, template_of
+from pipeline_builder.documents.dates import with_placeholders
 from pipeline_builder.gitops.due import Known
 from pipeline_builder.manifest.pipelines import PipelineEntry
 
 if TYPE_CHECKING:
     from pipeline_builder.definition.composed import Composed
-    from pipeline_builder.descriptions import JSON
-
-_PARAMETER = re.compile(r"\$\{Parameters\.([A-Za-z]+)\}")
 
 
 def known_of(entry: PipelineEntry, composed: Composed) -> Known:
     """Return what a composed pipeline uses and reads."""
     definition = composed.definition
     uses = {(use.group, use.stage) for use in definition.models.values() if use.version is None}
-    inputs = {*_inputs(definition.content)} if entry.is_inference else set()
+    labels = {*map(with_placeholders, definition.labels.values())}
+    inputs = {*_dated(definition.data)} - labels if entry.is_inference else set()
     return Known(
         entry=entry,
         name=definition.pipeline,
-        groups=tuple(sorted({group for group, _ in uses})),
         uses=tuple(sorted(uses)),
         inputs=tuple(sorted(inputs)),
-        labels=tuple(sorted(map(_dated, definition.labels.values()))),
+        labels=tuple(sorted(labels)),
     )
 
 
-def _dated(text: str) -> str:
-    """Return an address with the date's placeholders as people write them."""
-    return _PARAMETER.sub(lambda match: f"${{{PARAMETERS[match[1]]}}}" if match[1] in PARAMETERS else match[0], text)
-
-
-def _inputs(content: bytes) -> Iterator[str]:
-    """Yield the address of what the jobs of a definition read, with the date's placeholders in it."""
-    for composed in flat_steps(json.loads(content).get("Steps")).values():
-        arguments = composed.get("Arguments") if isinstance(composed, Mapping) else None
-        for value in _addresses(arguments):
-            if (uri := template_of(value)) and uri.startswith("s3://"):
-                yield uri
-
-
-def _addresses(arguments: JSON) -> Iterator[JSON]:
-    yield _at(arguments, "TransformInput", "DataSource", "S3DataSource", "S3Uri")
-    inputs = _at(arguments, "ProcessingInputs")
-    for item in inputs if isinstance(inputs, list) else ():
-        yield _at(item, "S3Input", "S3Uri")
-
-
-def _at(value: JSON, *keys: str) -> JSON:
-    for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
+def _dated(data: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    """Yield the addresses of what jobs read, of those that more than the date decides about none."""
+    for text in (with_placeholders(uri) for uris in data.values() for uri in uris):
+        if text.startswith("s3://") and "${Parameters." not in text:
+            yield text

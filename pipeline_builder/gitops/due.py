@@ -12,15 +12,14 @@ from pipeline_builder.manifest.pipelines import PipelineEntry
 class Known:
     """A pipeline of the manifest, as its confs have it.
 
-    `name` is SageMaker's; `groups` are those that a training registers into, or whose champions an inference uses.
-    `uses` has these with the stage that is asked for, empty where it is the champion. `inputs` are the addresses of
-    what it reads, `labels` of what comes later, with the date's placeholders in them.
+    `name` is SageMaker's; `uses` are the groups whose versions an inference uses, with the stage that is asked for,
+    empty where it is the champion. `inputs` are the addresses of what it reads, `labels` of what comes later, with the
+    date's placeholders in them.
     One that is `broken` can't be composed: nothing is known of it but its name, and what comes for it waits.
     """
 
     entry: PipelineEntry
     name: str
-    groups: tuple[str, ...] = ()
     uses: tuple[tuple[str, str], ...] = ()
     inputs: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()

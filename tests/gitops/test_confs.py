@@ -37,12 +37,12 @@ def test_groups_inputs_and_late_labels(tmp_path: Path) -> None:
     made = make_scoring(tmp_path, inference=MONITORED)
     assert made.call("checkout").code == 0
     found = known(made, "scoring")
-    assert (found.name, found.groups) == ("churn-scoring", ("churn",))
+    assert (found.name, found.uses) == ("churn-scoring", (("churn", ""),))
     assert "s3://local/landing/dt=${date}/" in found.inputs
     assert found.labels == ("s3://local/labels/${year}/${month}/${day}/",)
     assert not {*found.labels} & {*found.inputs}
     training = known(made, "training")
-    assert (training.name, training.groups, training.inputs, training.labels) == ("churn-training", (), (), ())
+    assert (training.name, training.uses, training.inputs, training.labels) == ("churn-training", (), (), ())
 
 
 def test_a_version_that_is_asked_for_by_its_number_has_no_champion(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_a_version_that_is_asked_for_by_its_number_has_no_champion(tmp_path: Pat
         tmp_path, inference=INFERENCE.replace("model: {group: churn}", "model: {group: churn, version: 1}")
     )
     assert made.call("checkout").code == 0
-    assert known(made, "scoring").groups == ()
+    assert known(made, "scoring").uses == ()
 
 
 @pytest.mark.long

@@ -87,7 +87,7 @@ class Place:
         return (
             Known(entry=training, name="training"),
             Known(entry=scoring, name="scoring", broken=True) if self.conf_broken else Known(
-                entry=scoring, name="scoring", groups=("g",), uses=(("g", ""), ("g", "production")),
+                entry=scoring, name="scoring", uses=(("g", ""), ("g", "production")),
                 inputs=("s3://local/landing/dt=${date}/",),
                 labels=("s3://local/labels/dt=${date}/",),
             ),
