@@ -13,13 +13,13 @@ DATES: Mapping[str, str] = {
 """The parameter behind each placeholder: `${date}` is one that every run has a value for."""
 PARAMETERS: Mapping[str, str] = {parameter: name for name, parameter in DATES.items()}
 
-_FORMS: Mapping[str, str] = {
+FORMS: Mapping[str, str] = {
     "date": r"\d{4}-\d\d-\d\d", "year": r"\d{4}", "month": r"\d\d", "day": r"\d\d", "hour": r"\d\d",
 }  # fmt: skip
 _SOME = "2026-11-29T13"
 _FILLED = re.compile(r"\$\{Parameters\.([A-Za-z0-9_-]+)\}")
 _ANY = re.compile(r"\$\{[^{}]*\}")
-_PLACEHOLDER = re.compile(r"\$\{(" + "|".join(DATES) + r")\}")
+PLACEHOLDER = re.compile(r"\$\{(" + "|".join(DATES) + r")\}")
 
 
 def date_values(date: str) -> Mapping[str, str]:
@@ -32,12 +32,12 @@ def date_values(date: str) -> Mapping[str, str]:
 def fill_dates(text: str, date: str) -> str:
     """Return a text with the placeholders of the logical date filled in."""
     values = date_values(date)
-    return _PLACEHOLDER.sub(lambda match: values[match[1]], text)
+    return PLACEHOLDER.sub(lambda match: values[match[1]], text)
 
 
 def plain_dates(text: str, stands: str) -> str:
     """Return a text with the same word where any part of the date would be, in either way of writing it."""
-    return _FILLED.sub(lambda m: stands if m[1] in PARAMETERS else m[0], _PLACEHOLDER.sub(stands, text))
+    return _FILLED.sub(lambda m: stands if m[1] in PARAMETERS else m[0], PLACEHOLDER.sub(stands, text))
 
 
 def may_meet(folder: str, other: str) -> bool:
@@ -58,7 +58,7 @@ def with_placeholders(text: str) -> str:
 
 def _pattern(text: str) -> str:
     pieces = re.split(r"(\$\{[^{}]*\})", with_placeholders(text))
-    return "".join(_FORMS.get(p[2:-1], ".*") if n % 2 else re.escape(p) for n, p in enumerate(pieces))
+    return "".join(FORMS.get(p[2:-1], ".*") if n % 2 else re.escape(p) for n, p in enumerate(pieces))
 
 
 def known_parts(text: str) -> tuple[str, ...]:
@@ -68,7 +68,7 @@ def known_parts(text: str) -> tuple[str, ...]:
 
 def names_whole_date(text: str, *, hourly: bool) -> bool:
     """Tell whether a text is another one on each logical date: a part of the date alone is the same on many."""
-    named = {*_PLACEHOLDER.findall(text)}
+    named = {*PLACEHOLDER.findall(text)}
     day = "date" in named or {"year", "month", "day"} <= named
     return day and ("hour" in named or not hourly)
 

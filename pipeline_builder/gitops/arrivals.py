@@ -63,8 +63,9 @@ def _first(known: Known, count: int) -> str:
 
 
 def _due(known: Known, came: Sequence[str]) -> Due:
-    dates = dates_of(came, known.inputs)
-    late = tuple(date for date in dates_of(came, known.labels) if date not in dates)
+    dates = dates_of(came, known.inputs, hourly=known.hourly)
+    labelled = dates_of(came, known.labels, hourly=known.hourly)
+    late = tuple(date for date in labelled if date not in dates)
     about = f", of {_several((*dates, *late))}" if dates or late else ""
     return Due(pipeline=known.handle, cause=f"data: {_count(came)}{about}", dates=dates, labels=late)
 

@@ -25,6 +25,7 @@ def known_of(entry: PipelineEntry, composed: Composed) -> Known:
         uses=tuple(sorted(uses)),
         inputs=tuple(sorted(inputs)),
         labels=tuple(sorted(labels)),
+        hourly="hour" in definition.dates.values(),
     )
 
 

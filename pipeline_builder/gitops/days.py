@@ -6,29 +6,32 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 
-_PARTS = {
-    "date": r"(?P<date>\d{4}-\d{2}-\d{2})", "year": r"(?P<year>\d{4})", "month": r"(?P<month>\d{2})",
-    "day": r"(?P<day>\d{2})", "hour": r"(?P<hour>\d{2})",
-}  # fmt: skip
-_PLACEHOLDER = re.compile(r"\$\{(" + "|".join(_PARTS) + r")\}")
+from pipeline_builder.documents.dates import FORMS, PLACEHOLDER
 
 
-def dates_of(uris: Iterable[str], templates: Iterable[str]) -> tuple[str, ...]:
-    """Return the dates, sorted, that objects are about by templates such as `s3://b/dt=${date}/`; none for others."""
+def dates_of(uris: Iterable[str], templates: Iterable[str], *, hourly: bool = False) -> tuple[str, ...]:
+    """Return the dates, sorted, that objects are about by templates such as `s3://b/dt=${date}/`; none for others.
+
+    Where dates are hours, what names a day is about all of its hours.
+    """
     patterns = [pattern for template in templates if (pattern := _pattern(template))]
     found = {date for uri in uris for pattern in patterns if (date := _date(pattern.match(uri)))}
-    return tuple(sorted(found))
+    return tuple(sorted({one for date in found for one in (_hours(date) if hourly else (date,))}))
+
+
+def _hours(date: str) -> tuple[str, ...]:
+    return (date,) if "T" in date else tuple(f"{date}T{hour:02}" for hour in range(24))
 
 
 def _pattern(template: str) -> re.Pattern[str] | None:
     """Return what the addresses below a template begin with; a placeholder's second mention is as its first."""
     seen: set[str] = set()
     parts = []
-    for index, part in enumerate(_PLACEHOLDER.split(template)):
+    for index, part in enumerate(PLACEHOLDER.split(template)):
         if index % 2 == 0:
             parts.append(re.escape(part))
         else:
-            parts.append(f"(?P={part})" if part in seen else _PARTS[part])
+            parts.append(f"(?P={part})" if part in seen else f"(?P<{part}>{FORMS[part]})")
             seen.add(part)
     return re.compile("".join(parts)) if "date" in seen or {"year", "month", "day"} <= seen else None
 

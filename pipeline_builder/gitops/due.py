@@ -14,7 +14,7 @@ class Known:
 
     `name` is SageMaker's; `uses` are the groups whose versions an inference uses, with the stage that is asked for,
     empty where it is the champion. `inputs` are the addresses of what it reads, `labels` of what comes later, with the
-    date's placeholders in them.
+    date's placeholders in them. One that is `hourly` is about hours.
     One that is `broken` can't be composed: nothing is known of it but its name, and what comes for it waits.
     """
 
@@ -23,6 +23,7 @@ class Known:
     uses: tuple[tuple[str, str], ...] = ()
     inputs: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    hourly: bool = False
     broken: bool = False
 
     @property

@@ -29,3 +29,9 @@ PARTS = "s3://b/in/${year}/${month}/${day}/"
 )
 def test_the_dates_of(uri: str, templates: list[str], dates: tuple[str, ...]) -> None:
     assert dates_of([uri], templates) == dates
+
+
+def test_what_names_a_day_is_about_all_hours_where_dates_are_hours() -> None:
+    uris = ["s3://b/landing/dt=2026-11-29/labels.csv", "s3://b/h/2026-11-30/07/x"]
+    dates = dates_of(uris, [DAY, "s3://b/h/${date}/${hour}/"], hourly=True)
+    assert dates == (*(f"2026-11-29T{hour:02}" for hour in range(24)), "2026-11-30T07")
