@@ -122,7 +122,7 @@ def _faults(report: Any) -> Iterator[str]:
             return
         if isinstance(value, dict):
             yield from _name_faults(value)
-            numbers += sum(_number(item) is not None for item in value.values())
+            numbers += sum(number_of(item) is not None for item in value.values())
         waiting += [(item, level + 1) for item in (value.values() if isinstance(value, dict) else value)]
     if numbers > MOST_NUMBERS:
         yield f"it has {numbers:,} numbers with a name"
@@ -151,18 +151,19 @@ def flatten_metrics(report: Any) -> tuple[Metric, ...]:
 
 def _numbers(value: Any, path: str) -> Iterator[tuple[str, float]]:
     if isinstance(value, dict):
-        if "value" in value and _number(value["value"]) is not None and set(value) <= {"value", "standard_deviation"}:
+        if "value" in value and number_of(value["value"]) is not None and set(value) <= {"value", "standard_deviation"}:
             yield path, float(value["value"])
             return
         for key, item in value.items():
             if key in (*_CURVES, "confusion_matrix"):
                 continue
             yield from _numbers(item, path if key in _WRAPPERS and not path else f"{path}.{key}".lstrip("."))
-    elif (number := _number(value)) is not None and path:
+    elif (number := number_of(value)) is not None and path:
         yield path, number
 
 
-def _number(value: Any) -> float | None:
+def number_of(value: Any) -> float | None:
+    """Return a finite number as a float; None for what is none."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
@@ -181,7 +182,7 @@ def metric_at(report: Any, path: str) -> float | None:
             report = report[part]
         else:
             return None
-    return _number(report)
+    return number_of(report)
 
 
 def short_name(path: str) -> str:
@@ -205,7 +206,9 @@ def find_confusion(report: Any) -> Confusion | None:
         return None
     labels = tuple(matrix)
     rows = [matrix[label] for label in labels]
-    if not all(isinstance(row, dict) and all(_number(row.get(label)) is not None for label in labels) for row in rows):
+    if not all(
+        isinstance(row, dict) and all(number_of(row.get(label)) is not None for label in labels) for row in rows
+    ):
         return None
     return Confusion(
         labels=tuple(map(inert_line, labels)),
@@ -232,7 +235,7 @@ def find_curves(report: Any) -> tuple[Curve, ...]:
 def _points(xs: Any, ys: Any) -> tuple[tuple[float, float], ...]:
     if not isinstance(xs, list) or not isinstance(ys, list):
         return ()
-    pairs = ((_number(x), _number(y)) for x, y in zip(xs, ys, strict=False))
+    pairs = ((number_of(x), number_of(y)) for x, y in zip(xs, ys, strict=False))
     return tuple((x, y) for x, y in pairs if x is not None and y is not None and 0 <= x <= 1 and 0 <= y <= 1)
 
 

@@ -8,7 +8,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -136,12 +136,14 @@ class LocalStore:
     def read(self, uri: str) -> tuple[bytes, str] | None:
         """Return the content of a small object and its sha256; None where there is none."""
         path = self.find(uri)
+        if path is None:
+            return None
         try:
-            with path.open("rb") if path else nullcontext() as file:
-                content = read_small(file, uri) if file else None
+            with path.open("rb") as file:
+                content = read_small(file, uri)
         except FileNotFoundError:  # deleted just now
             return None
-        return None if content is None else (content, hashlib.sha256(content).hexdigest())
+        return content, hashlib.sha256(content).hexdigest()
 
     def put_if(self, uri: str, content: bytes, media: Media = Media.BYTES, *, mark: str) -> bool:
         """Write an object if the one that is there has this sha256, or if there is none; tell whether it was written.

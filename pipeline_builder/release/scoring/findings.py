@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.streams import MOST_READ
 from pipeline_builder.release.evidence import ReportEvidence
+from pipeline_builder.release.metrics import number_of
 
 DRIFT = "drift"
 SHAPE = frozenset(["schema", "type", "rows"])
@@ -74,7 +74,7 @@ class Findings:
             return self.value(path)
         statistic = path.rpartition(".")[2].removeprefix("max_")
         columns = self._columns("columns") if path.startswith(f"{DRIFT}.") else {}
-        known = (_number(one.get(statistic)) for one in columns.values() if one.get("judged") is not False)
+        known = (number_of(one.get(statistic)) for one in columns.values() if one.get("judged") is not False)
         return max((value for value in known if value is not None), default=None)
 
     def is_unjudged(self, path: str) -> bool:
@@ -128,8 +128,8 @@ def _violations(listed: list[Any]) -> Iterator[Violation]:
                 kind=kind,
                 column=_text(item, "column"),
                 statistic=_text(item, "statistic"),
-                value=_number(item.get("value")),
-                bound=_number(item.get("bound")),
+                value=number_of(item.get("value")),
+                bound=number_of(item.get("bound")),
                 words=_text(item, "message", 300),
             )
 
@@ -148,7 +148,7 @@ def _text(item: Mapping[str, Any], key: str, most: int = MOST_NAME) -> str:
 def _number_at(value: Any, path: str) -> float | None:
     """Return the number at a path of names with dots between; names of columns have dots as well."""
     if not path:
-        return _number(value)
+        return number_of(value)
     if not isinstance(value, dict):
         return None
     parts = path.split(".")
@@ -157,12 +157,3 @@ def _number_at(value: Any, path: str) -> float | None:
         if name in value and (found := _number_at(value[name], rest)) is not None:
             return found
     return None
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        return float(value) if math.isfinite(value) else None
-    except OverflowError:
-        return None

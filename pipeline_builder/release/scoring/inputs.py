@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pipeline_builder.definition.steps.data import files_of
@@ -50,14 +50,13 @@ def _problems(composed: Composed, store: ObjectStore, values: Mapping[str, str],
                 hint = "has it come yet? '--date' takes another day; 'local.s3' maps addresses to folders here"
                 yield Problem(id=MISSING, message=message, place=_place(step, template), hint=hint)
             elif not _has_bytes(store, found):
-                many = f"all {len(found):,} objects" if len(found) > 1 else "the object"
-                message = f"{many} at '{uri}' are empty" if len(found) > 1 else f"{many} at '{found[0]}' is empty"
-                yield Problem(
-                    id="PB979",
-                    message=message,
-                    place=_place(step, template),
-                    hint="there is nothing to be scored in it",
-                )
+                yield _empty(step, template, uri, found)
+
+
+def _empty(step: Step, template: str, uri: str, found: Sequence[str]) -> Problem:
+    what = f"all {len(found):,} objects at '{uri}' are" if len(found) > 1 else f"the object at '{found[0]}' is"
+    hint = "there is nothing to be scored in it"
+    return Problem(id="PB979", message=f"{what} empty", place=_place(step, template), hint=hint)
 
 
 def _has_bytes(store: ObjectStore, uris: Iterable[str]) -> bool:

@@ -157,7 +157,7 @@ def write_day(target: Target, day: LedgerDay, *, force: bool = False) -> LedgerD
             return day.model_copy(update={"publication": known.publication})
         return day
 
-    return replace_object(target, uri, wanted, LedgerDay) or day
+    return replace_object(target, uri, wanted, LedgerDay)
 
 
 def _same(known: LedgerDay, day: LedgerDay) -> bool:
@@ -165,9 +165,7 @@ def _same(known: LedgerDay, day: LedgerDay) -> bool:
     return known.model_copy(update=kept) == day.model_copy(update=kept)
 
 
-def replace_object(
-    target: Target, uri: str, wanted: Callable[[bytes], Noted | None], kind: type[Noted]
-) -> Noted | None:
+def replace_object(target: Target, uri: str, wanted: Callable[[bytes], Noted | None], kind: type[Noted]) -> Noted:
     """Write what is `wanted`, given what is there, by a conditional write; return what is there then.
 
     Raises:
