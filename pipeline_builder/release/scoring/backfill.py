@@ -187,7 +187,8 @@ def work_off(
     except BaseException:
         backfill.stop()
         for thread in threads if backfill.target.name == "local" else ():
-            thread.join()
+            if thread.is_alive():  # one that hasn't begun yet finds that it is to begin nothing
+                thread.join()
         raise
     return tuple(found[date] for date in dates)
 
