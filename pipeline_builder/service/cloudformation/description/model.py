@@ -17,6 +17,7 @@ from pipeline_builder.manifest.quotas import AFTER_RUN, AFTER_WAIT, LONGEST_BUIL
 from pipeline_builder.manifest.service import ServiceSection
 from pipeline_builder.regions.hosts import codecommit_url
 from pipeline_builder.regions.partitions import partition_of
+from pipeline_builder.service.cloudformation.access.projects import STAGES
 from pipeline_builder.service.cloudformation.access.roles import Role
 from pipeline_builder.service.cloudformation.access.waiting import machine_name, run_stage
 from pipeline_builder.service.cloudformation.description.availability import find_regional
@@ -245,7 +246,7 @@ class ServiceModel:
     @property
     def projects(self) -> tuple[str, ...]:
         """The builds that run this repository's buildspec, in the order of the pipeline."""
-        return ("build", "score", "publish") if self.kind == "inference" else ("build", "train", "promote", "worker")
+        return (*STAGES[self.kind], *(("worker",) if self.kind == "training" else ()))
 
 
 def build_model(manifest: Manifest, place: Place) -> tuple[ServiceModel, tuple[Problem, ...]]:
