@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -219,4 +219,4 @@ def with_this(days: Sequence[Day], this: Sequence[Day]) -> list[Day]:
     """Return the ledger's days with those of the report's own run in their place, which the ledger may not have yet."""
     own = {(day.model, day.date): day for day in this}
     kept = [own.pop((day.model, day.date), day) for day in days]
-    return [replace(day) for day in (*kept, *own.values())]
+    return [*kept, *own.values()]
