@@ -51,7 +51,7 @@ def day_of(noted: LedgerDay) -> Day:
         version=noted.package.version,
         status=noted.status,
         rows=noted.rows.input,
-        drift=worst_drift(monitor.drift, {}) if monitor else None,
+        drift=worst_drift(monitor.drift) if monitor else None,
         violations=monitor.violations if monitor else 0,
         actions=monitor.actions if monitor else (),
         published=noted.publication.pointer if noted.publication and noted.status == "published" else "",

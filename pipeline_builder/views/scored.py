@@ -147,7 +147,7 @@ def days_of(record: RunRecord) -> list[Day]:
             version=score.package_version,
             status=score.status,
             rows=score.rows_in,
-            drift=worst_drift(mapping(score.monitor).get("drift"), mapping(score.monitor).get("bounds")),
+            drift=worst_drift(mapping(score.monitor).get("drift")),
             violations=len(mapping(score.monitor).get("violations") or ()),
             actions=score.actions,
             execution=record.execution.rsplit("/", 1)[-1],
