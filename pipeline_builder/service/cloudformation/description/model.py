@@ -23,7 +23,7 @@ from pipeline_builder.service.cloudformation.access.waiting import machine_name,
 from pipeline_builder.service.cloudformation.description.availability import find_regional
 from pipeline_builder.service.cloudformation.description.hosts import find_provider
 from pipeline_builder.service.cloudformation.description.lasting import lasting_problems
-from pipeline_builder.service.cloudformation.description.lateness import late_after
+from pipeline_builder.service.cloudformation.description.lateness import MOST_HOURS, late_after
 from pipeline_builder.service.cloudformation.description.schedules import Timing, build_schedules
 from pipeline_builder.service.cloudformation.description.starting import (
     Gathered,
@@ -159,6 +159,11 @@ class ServiceModel:
     def listens(self) -> bool:
         """New objects in the artifact bucket start something."""
         return self.artifact_bucket in landing_buckets(self.pipelines)
+
+    @property
+    def rings_late(self) -> bool:
+        """An alarm can look back as far as a late publication."""
+        return self.late_after is not None and self.late_after <= MOST_HOURS
 
     @property
     def caches(self) -> str:
