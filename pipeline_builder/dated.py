@@ -17,7 +17,7 @@ from pipeline_builder.release.machines import machine_prices
 from pipeline_builder.release.outcome import with_stages
 from pipeline_builder.release.parameters import check_given
 from pipeline_builder.release.record import RunRecord, write_record
-from pipeline_builder.release.starting import Starting, read_date
+from pipeline_builder.release.starting import Starting, find_misdated
 from pipeline_builder.several import Several
 from pipeline_builder.views import lines
 from pipeline_builder.views.reported import days_before, write_report
@@ -46,13 +46,12 @@ class Dated(Several):
     def find_misgiven(self) -> tuple[Problem, ...]:
         """Return what is wrong with the date and the parameters that were given, before anything is done with them."""
         definition = self.composed.definition
+        misdated = find_misdated(definition, self.date)
         try:
-            if definition.kind == "inference":
-                read_date(definition, self.date)
             check_given(self.given, definition.own_parameters, lambda: self.composed.policed)
         except InputProblems as error:
-            return error.problems
-        return ()
+            return (*misdated, *error.problems)
+        return misdated
 
     def holding(self, date: str = "") -> AbstractContextManager[None]:
         """Hold the logical date of an inference run, so that nobody else works on it; PB975 where somebody does."""

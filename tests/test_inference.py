@@ -24,6 +24,8 @@ def definition(scoring: Scoring) -> bytes:
 def without_an_approved_version_nothing_runs(scoring: Scoring) -> None:
     done = score(scoring)
     assert (done.code, "PB963 there is no model package group 'churn'" in done.err) == (1, True), done.err
+    both = scoring.run("plan", "--pipeline", "scoring", "--date", "2026-02-30").err  # both that are wrong at once
+    assert ("PB891 '2026-02-30'" in both, "PB963 " in both) == (True, True), both
     assert scoring.run("up", "--pipeline", "training").code in (0, 3)
     done = score(scoring)
     assert (done.code, "PB964 the model package group 'churn' has no approved version; waiting for" in done.err) == (

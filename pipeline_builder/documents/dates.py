@@ -87,6 +87,11 @@ def fill_parameters(text: str, values: Mapping[str, str]) -> str:
     return _FILLED.sub(lambda match: values.get(match[1], match[0]), text)
 
 
+def as_written(text: str) -> str:
+    """Return such a text as people write it: with the date's placeholders, and `$params.<name>` of other parameters."""
+    return _FILLED.sub(lambda one: f"${{{PARAMETERS[one[1]]}}}" if one[1] in PARAMETERS else f"$params.{one[1]}", text)
+
+
 def _text_of(value: JSON, named: Callable[[str], str | None]) -> str | None:
     if isinstance(value, str):
         return value

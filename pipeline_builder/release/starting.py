@@ -85,7 +85,10 @@ class Starting:
             return {}
         from pipeline_builder.release.resolving import resolve_models
 
-        return resolve_models(definition, self.target, self.held)
+        try:
+            return resolve_models(definition, self.target, self.held)
+        except InputProblems as error:
+            raise InputProblems(*find_misdated(definition, self.date), *error.problems) from error
 
     def find_unusable(self) -> tuple[Problem, ...]:
         """Return why the models that a run would use can't be; a warning where they may only have to be made first."""
@@ -163,3 +166,13 @@ def read_date(definition: Definition, text: str) -> str:
     from pipeline_builder.release.scoring.dates import logical_date
 
     return logical_date(text, hourly="hour" in definition.dates.values(), now=datetime.now(timezone.utc))
+
+
+def find_misdated(definition: Definition, text: str) -> tuple[Problem, ...]:
+    """Return what is wrong with the logical date that an inference run was asked for."""
+    try:
+        if definition.kind == "inference":
+            read_date(definition, text)
+    except InputProblems as error:
+        return error.problems
+    return ()

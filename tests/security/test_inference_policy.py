@@ -119,6 +119,8 @@ def test_the_whole_of_what_is_read_is_no_place_to_publish_to(tmp_path: Path) -> 
     assert found == [
         "PB944 'churn' would publish into 's3://local/landing/scores/', and what lies there is read: 's3://local/landing/'"
     ]
+    (dated,) = said(tmp_path / "dated", publish("s3://local/landing/"))
+    assert dated.endswith("read: 's3://local/landing/dt=${date}/'")  # as the conf has it
 
 
 def test_what_the_stages_of_any_pipeline_hand_on_is_no_place_to_publish_to(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pipeline_builder.conf.predicting import predicting
 from pipeline_builder.definition.policy.groups import identity, plain_group
 from pipeline_builder.definition.policy.known import DATE
 from pipeline_builder.definition.policy.territory import Territory, climbs, is_inside
-from pipeline_builder.documents.dates import may_meet, names_whole_date, plain_dates
+from pipeline_builder.documents.dates import as_written, may_meet, names_whole_date, plain_dates
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.errors import Place
 from pipeline_builder.manifest.patterns import covers_any, fits_any
@@ -103,7 +103,8 @@ def _check_inputs(to: str, policed: Policed, unit: Unit, place: Place) -> Iterat
     target, definition = day_folder_of(to), policed.definition
     for uri in sorted({*definition.labels.values(), *(uri for uris in definition.data.values() for uri in uris)}):
         if may_meet(target, uri) or may_meet(target, f"{uri}/"):
-            message = f"'{unit.name}' would publish into {describe(to)}, and what lies there is read: {describe(uri)}"
+            read = describe(as_written(uri))
+            message = f"'{unit.name}' would publish into {describe(to)}, and what lies there is read: {read}"
             yield Refused(id="PB944", message=message, place=place, hint="publish to a prefix that no job reads")
             return
 
