@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from pipeline_builder.dag.outline import flat_steps
-from pipeline_builder.documents.dates import as_written, template_of
+from pipeline_builder.documents.dates import template_of, with_placeholders
 from pipeline_builder.gitops.due import Known
 from pipeline_builder.manifest.pipelines import PipelineEntry
 
@@ -27,7 +27,7 @@ def known_of(entry: PipelineEntry, composed: Composed) -> Known:
         groups=tuple(sorted({group for group, _ in uses})),
         uses=tuple(sorted(uses)),
         inputs=tuple(sorted(inputs)),
-        labels=tuple(sorted(map(as_written, definition.labels.values()))),
+        labels=tuple(sorted(map(with_placeholders, definition.labels.values()))),
     )
 
 
