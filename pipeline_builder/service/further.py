@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pipeline_builder.conf.files import NO_FILES
 from pipeline_builder.documents.values import build_settings
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.manifest.manifest import Manifest
@@ -21,6 +20,8 @@ from pipeline_builder.service.cloudformation.description.starting import gathere
 
 if TYPE_CHECKING:
     from pipeline_builder.definition.composed import Composed
+
+NOT_THERE = "PB957"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,7 @@ def compose_further(opened: Opened) -> tuple[Further, ...]:
     for entry in opened.manifest.pipelines[1:]:
         one, faults = _tried(opened, entry)
         found += [one] if one else []
-        if all(problem.id == NO_FILES for problem in faults):
+        if all(problem.id == NOT_THERE for problem in faults):
             for problem in faults:
                 opened.warn(replace(problem, warning=True))
         else:
