@@ -46,16 +46,18 @@ def may_meet(folder: str, other: str) -> bool:
     What a parameter that isn't the date would be, nobody knows before: it may be anything.
     """
     return any(
-        re.match(_pattern(one), fill_dates(_plain(two), _SOME)) for one, two in ((folder, other), (other, folder))
+        re.match(_pattern(one), fill_dates(with_placeholders(two), _SOME))
+        for one, two in ((folder, other), (other, folder))
     )
 
 
-def _plain(text: str) -> str:
+def with_placeholders(text: str) -> str:
+    """Return a text with the placeholders of the logical date as people write them."""
     return _FILLED.sub(lambda m: f"${{{PARAMETERS[m[1]]}}}" if m[1] in PARAMETERS else m[0], text)
 
 
 def _pattern(text: str) -> str:
-    pieces = re.split(r"(\$\{[^{}]*\})", _plain(text))
+    pieces = re.split(r"(\$\{[^{}]*\})", with_placeholders(text))
     return "".join(_FORMS.get(p[2:-1], ".*") if n % 2 else re.escape(p) for n, p in enumerate(pieces))
 
 

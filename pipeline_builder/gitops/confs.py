@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from pipeline_builder.dag.outline import flat_steps
-from pipeline_builder.documents.dates import PARAMETERS, template_of
+from pipeline_builder.documents.dates import template_of, with_placeholders
 from pipeline_builder.gitops.due import Known
 from pipeline_builder.manifest.pipelines import PipelineEntry
 
 if TYPE_CHECKING:
     from pipeline_builder.definition.composed import Composed
     from pipeline_builder.descriptions import JSON
-
-_PARAMETER = re.compile(r"\$\{Parameters\.([A-Za-z]+)\}")
 
 
 def known_of(entry: PipelineEntry, composed: Composed) -> Known:
@@ -30,13 +27,8 @@ def known_of(entry: PipelineEntry, composed: Composed) -> Known:
         groups=tuple(sorted({group for group, _ in uses})),
         uses=tuple(sorted(uses)),
         inputs=tuple(sorted(inputs)),
-        labels=tuple(sorted(map(_dated, definition.labels.values()))),
+        labels=tuple(sorted(map(with_placeholders, definition.labels.values()))),
     )
-
-
-def _dated(text: str) -> str:
-    """Return an address with the date's placeholders as people write them."""
-    return _PARAMETER.sub(lambda match: f"${{{PARAMETERS[match[1]]}}}" if match[1] in PARAMETERS else match[0], text)
 
 
 def _inputs(content: bytes) -> Iterator[str]:

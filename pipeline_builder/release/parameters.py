@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from pipeline_builder.dag.caching import PARAMETER, with_generation
+from pipeline_builder.dag.requests import values_of
 from pipeline_builder.definition.composed import Definition
 from pipeline_builder.definition.parameters import MANIFEST_PARAMETER, UNKNOWN_COMMIT
 from pipeline_builder.descriptions import Execution, ExecutionStatus
@@ -75,8 +76,7 @@ def data_addresses(definition: Definition, values: Mapping[str, str]) -> Mapping
     """
     if not any("${" in uri for uris in definition.data.values() for uri in uris):
         return definition.data
-    declared = json.loads(definition.content)["Parameters"]
-    known = {item["Name"]: str(item["DefaultValue"]) for item in declared if "DefaultValue" in item} | dict(values)
+    known = values_of(json.loads(definition.content), values)
     return {name: tuple(fill_parameters(uri, known) for uri in uris) for name, uris in definition.data.items()}
 
 

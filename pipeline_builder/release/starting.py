@@ -56,7 +56,7 @@ class Starting:
         """Those of the data."""
         return data_fingerprints(self.composed.definition, self.target.store, {**self._dates, **self.given})
 
-    @property
+    @cached_property
     def _labels(self) -> Mapping[str, str]:
         """Where a Monitor step finds labels that come later."""
         if self.composed.definition.kind != "inference":

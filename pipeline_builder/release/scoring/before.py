@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pipeline_builder.canonical import canonical
 from pipeline_builder.dag.caching import PARAMETER
 from pipeline_builder.dag.outline import decisive_parameters
+from pipeline_builder.dag.requests import values_of
 from pipeline_builder.definition.steps.freshness import data_parameters
 from pipeline_builder.release.scoring.ledger import LedgerDay, read_day
 from pipeline_builder.release.scoring.publishing import POINTER, day_folder, read_pointer
@@ -42,8 +43,7 @@ def decisive_digest(definition: bytes, models: Iterable[str], parameters: Mappin
     """Return what changes with the values that decide about what a run comes to: of its data and labels, its date, the
     packages (`models` are their parameters), and those that were given.
     """
-    declared = json.loads(definition).get("Parameters") or ()
-    values = {item["Name"]: str(item["DefaultValue"]) for item in declared if "DefaultValue" in item} | dict(parameters)
+    values = values_of(json.loads(definition), parameters)
     names = ({*decisive_parameters(definition)} | {*models}) - {PARAMETER}
     return hashlib.sha256(canonical({name: values.get(name) for name in sorted(names)})).hexdigest()
 

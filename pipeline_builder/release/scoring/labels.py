@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from pipeline_builder.dag.requests import values_of
 from pipeline_builder.definition.steps.labels import nothing
 from pipeline_builder.documents.dates import fill_parameters
 
@@ -19,8 +20,7 @@ def find_labels(definition: Definition, target: Target, values: Mapping[str, str
     if not (templates := definition.labels):
         return {}
     none, _ = nothing(target.base(definition.pipeline))
-    declared = json.loads(definition.content)["Parameters"]
-    known = {item["Name"]: str(item["DefaultValue"]) for item in declared if "DefaultValue" in item} | dict(values)
+    known = values_of(json.loads(definition.content), values)
     found = {name: fill_parameters(text, known) for name, text in templates.items()}
     return {name: uri if _has_objects(target, uri) else none for name, uri in found.items()}
 
