@@ -102,9 +102,11 @@ class Several(Opened):
         found: dict[str, str] = {}
         for entry in self.manifest.pipelines:
             build = self.workspace.narrowed(self.manifest.narrowed(entry.name).narrowed_to).build
-            if saved := load_record(build / RUN):
+            if name := self.confs_names.get(entry.name):
+                found[entry.name] = name
+            elif saved := load_record(build / RUN):
                 found[entry.name] = saved.pipeline
-        return found | dict(self.confs_names)
+        return found
 
     @cached_property
     def confs_names(self) -> Mapping[str, str]:

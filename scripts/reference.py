@@ -224,7 +224,7 @@ def option(parameter: click.Parameter) -> str:
     if isinstance(parameter, click.Option):
         value = "" if parameter.is_flag else f" {parameter.make_metavar(click.Context(click.Command('x')))}"
         return cell(f"`{parameter.opts[0]}{value}` {lowered(parameter.help or '')}".strip())
-    return f"`{(parameter.metavar or str(parameter.name).upper()).strip('[]')}`"
+    return f"`{re.sub(r'[][]', '', parameter.metavar or str(parameter.name).upper())}`"
 
 
 def lowered(sentence: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline_builder.cli.boundary import show_failure
 from pipeline_builder.cli.output import problems_json, say, show, show_line
+from pipeline_builder.cli.pipelines import declared_by
 from pipeline_builder.errors import ExitCode, InputProblems, PipelineBuilderError, Problem, render_problem
 from pipeline_builder.machine.collector import collect_all
 from pipeline_builder.machine.deadline import TimeIsUpError
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from pipeline_builder.gitops.surroundings import Around, Loaded, Ran
     from pipeline_builder.session import Session
     from pipeline_builder.target import Target
-
-_NO_DAY = "PB974"
 
 
 class Done(NamedTuple):
@@ -119,10 +117,8 @@ def _sessions(
 
 def _own(given: Mapping[str, str], session: Session) -> Mapping[str, str]:
     """Return the values of parameters that a pipeline has; another of the manifest may have the others."""
-    if not given:
-        return {}
-    declared = json.loads(session.composed.definition.content)["Parameters"]
-    return {name: value for name, value in given.items() if any(one["Name"] == name for one in declared)}
+    names = declared_by(session) if given else ()
+    return {name: value for name, value in given.items() if name in names}
 
 
 def scored_with(session: Session, date: str) -> Mapping[str, int]:
@@ -138,7 +134,9 @@ def _one(opened: Callable[[], Session], job: Job) -> Done:
     try:
         return job(opened())
     except InputProblems as error:
-        if any(problem.id != _NO_DAY for problem in error.problems):
+        from pipeline_builder.release.scoring.inputs import MISSING
+
+        if any(problem.id != MISSING for problem in error.problems):
             return Done(show_failure(error, wants_json=False), problems_json(error.problems), "")
         words = "; ".join(problem.message for problem in error.problems)
         say(f"{'watch':<9} left out: {words}")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from pipeline_builder.cli.options import time_is_up
 from pipeline_builder.cli.output import problems_json, say, show, show_problems
-from pipeline_builder.descriptions import ExecutionStatus
 from pipeline_builder.errors import InputProblems, PipelineBuilderError, Problem, RunFailed, render_problem
 from pipeline_builder.machine.deadline import TimeIsUpError
 
@@ -45,6 +44,7 @@ class Answer:
             say(render_problem(problem))
 
 
+Value = TypeVar("Value")
 Do = Callable[["Session"], Answer]
 Chosen = Callable[[tuple["Session", ...]], tuple["Session", ...]]
 
@@ -87,6 +87,7 @@ def failed_of(session: Session, name: str) -> Execution:
     Raises:
         InputProblems: PB450 where that of more than one has; those of `Runs.failed`.
     """
+    from pipeline_builder.descriptions import ExecutionStatus
     from pipeline_builder.release.executions import ambiguous
 
     newest = [found[0] for one in session.each if (found := one.runs.listed())] if session.several and not name else []
@@ -224,16 +225,14 @@ def _share_parameters(session: Session, sessions: Sequence[Session]) -> bool:
     """Give each pipeline the values of its own parameters; one that none has is the first one's problem, and that of
     the command: return whether there is none such.
     """
-    own = [_parameters(one) for one in sessions] if session.given else []
-    known = frozenset[str]().union(*own)
-    for index, (one, names) in enumerate(zip(sessions, own, strict=False)):
-        one.given = {
-            name: value for name, value in session.given.items() if name in names or (name not in known and not index)
-        }
-    return not own or session.given.keys() <= known
+    own = [declared_by(one) for one in sessions] if session.given else []
+    for one, given in zip(sessions, shares(session.given, own), strict=False):
+        one.given = given
+    return not own or session.given.keys() <= frozenset().union(*own)
 
 
-def _parameters(one: Session) -> frozenset[str]:
+def declared_by(one: Session) -> frozenset[str]:
+    """Return the names of a pipeline's parameters."""
     declared = json.loads(one.composed.definition.content)["Parameters"]
     return frozenset(str(parameter["Name"]) for parameter in declared)
 
@@ -242,8 +241,13 @@ def _share_stubs(session: Session, sessions: Sequence[Session]) -> bool:
     """Give each pipeline the stubs of its own steps, in the same way."""
     stubs = session.workspace.stubs
     own = [one.composed.definition.owners.keys() for one in sessions] if stubs else []
-    known = frozenset[str]().union(*own)
-    for index, (one, names) in enumerate(zip(sessions, own, strict=False)):
-        mine = {name: file for name, file in stubs.items() if name in names or (name not in known and not index)}
+    for one, mine in zip(sessions, shares(stubs, own), strict=False):
         one.workspace = replace(one.workspace, stubs=mine)
-    return not own or stubs.keys() <= known
+    return not own or stubs.keys() <= frozenset().union(*own)
+
+
+def shares(given: Mapping[str, Value], own: Sequence[Collection[str]]) -> Iterator[Mapping[str, Value]]:
+    """Yield for each pipeline what was given for its `own` names, for the first also what none has."""
+    known = frozenset[str]().union(*own)
+    for index, names in enumerate(own):
+        yield {name: value for name, value in given.items() if name in names or (name not in known and not index)}

@@ -74,10 +74,8 @@ def deploy(session: Session, *, as_json: bool, dry_run: bool, yes: bool, force: 
 
 def _landing(manifest: Manifest, own: str) -> dict[str, Place | None]:
     """Return the buckets whose data is to start a pipeline, but for the service's own, which its template tells."""
-    found: dict[str, Place | None] = {}
-    for entry in manifest.pipelines:
-        found |= dict.fromkeys((address.split("/")[2] for address in entry.trigger.data), entry.at("trigger"))
-    return {bucket: place for bucket, place in found.items() if bucket != own}
+    landing = (item for entry in manifest.pipelines for item in entry.landing.items())
+    return {bucket: place for bucket, place in landing if bucket != own}
 
 
 @main.command()

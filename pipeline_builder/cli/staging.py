@@ -156,14 +156,13 @@ def _count(session: Session, setting: Setting, staged: Staged) -> None:
 
 def _look_at_landing(session: Session) -> None:
     """Warn of buckets whose data is to start this pipeline, and that tell nobody of it."""
-    trigger = session.manifest.entry.trigger
-    if session.workspace.target != "aws" or not trigger.data:
+    landing = session.manifest.entry.landing
+    if session.workspace.target != "aws" or not landing:
         return
     from pipeline_builder.aws.client import Aws
     from pipeline_builder.aws.landing import find_silent
 
-    buckets = dict.fromkeys((address.split("/")[2] for address in trigger.data), session.manifest.entry.at("trigger"))
-    session.warn_of(find_silent(Aws(session.workspace.region), buckets))
+    session.warn_of(find_silent(Aws(session.workspace.region), landing))
 
 
 def _note_polled(session: Session) -> None:

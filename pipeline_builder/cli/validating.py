@@ -12,7 +12,7 @@ from pipeline_builder.cli.group import main
 from pipeline_builder.cli.known import Found, Known
 from pipeline_builder.cli.options import Asked, located, open_session, stubs_option, target_is_given
 from pipeline_builder.cli.output import problems_json, say, show
-from pipeline_builder.cli.pipelines import begins, is_left_out, left_out_json, left_out_line
+from pipeline_builder.cli.pipelines import begins, is_left_out, left_out_json, left_out_line, shares
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.machine.collector import without_collector
 
@@ -138,24 +138,19 @@ def _on_aws(session: Session, seen: list[Problem]) -> tuple[Problem, ...]:
 
 def _stubs(several: Sequence[Opened]) -> Callable[[Opened], Mapping[str, Path]]:
     """Return what gives the stubs of each pipeline: those of its own steps, the first one also those of no step."""
-    first, given = several[0], several[0].workspace.stubs
+    given = several[0].workspace.stubs
     if len(several) == 1 or not given:
         return lambda _: given
-    names = {one.workspace.pipeline: own for one in several if (own := _steps(one)) is not None}
-    known = frozenset[str]().union(*names.values())
-
-    def stubs(one: Opened) -> Mapping[str, Path]:
-        own = names.get(one.workspace.pipeline, frozenset())
-        return {n: file for n, file in given.items() if n in own or (n not in known and one is first)}
-
-    return stubs
+    names = (one.workspace.pipeline for one in several)
+    own = dict(zip(names, shares(given, [_steps(one) for one in several]), strict=True))
+    return lambda one: own[one.workspace.pipeline]
 
 
-def _steps(one: Opened) -> frozenset[str] | None:
+def _steps(one: Opened) -> frozenset[str]:
     try:
         return frozenset(one.composed.definition.owners)
     except InputProblems:
-        return None
+        return frozenset()
 
 
 def _not_here(opened: Opened, stubs: Mapping[str, Path]) -> tuple[Problem, ...]:

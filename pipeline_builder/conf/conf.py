@@ -29,14 +29,13 @@ from pipeline_builder.documents.source import Document, load_yaml
 from pipeline_builder.documents.values import substitute
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.manifest.paths import RelativePath
+from pipeline_builder.manifest.pipelines import Kind
 from pipeline_builder.manifest.policy import Rules
 
 if TYPE_CHECKING:
     from pipeline_builder.conf.inference import UsedModelSection
     from pipeline_builder.conf.publishing import PublishSection
 
-Kind = Literal["training", "inference"]
-"""What a pipeline is for: its confs make models, or use them."""
 IDS = {"unknown": "PB202", "missing": "PB203", "value": "PB204", "later": "PB205"}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pipeline_builder.conf.conf import Kind, ModelConf, read_conf
+from pipeline_builder.conf.conf import ModelConf, read_conf
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.lock import Lock
@@ -35,7 +35,7 @@ def read_confs(
             label = f"{repo.name}@{commits.get(repo.name, '')[:7]}:{path.relative_to(folder).as_posix()}"
             rules = manifest.policy.rules(repo.name, values)
             conf, found = read_conf(
-                path, label=label, repo=repo.name, folder=folder, values=values, rules=rules, kind=kind_of(manifest)
+                path, label=label, repo=repo.name, folder=folder, values=values, rules=rules, kind=manifest.entry.kind
             )
             confs.append(conf)
             problems.extend(found)
@@ -43,11 +43,6 @@ def read_confs(
         confs.append(None)
         problems.append(no_files(manifest, values))
     return tuple(confs), problems
-
-
-def kind_of(manifest: Manifest) -> Kind:
-    """Return what the pipeline is for that the manifest is narrowed to."""
-    return manifest.entry.kind
 
 
 def no_files(manifest: Manifest, values: Mapping[str, str]) -> Problem:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline_builder.conf.belonging import check_kind
 from pipeline_builder.conf.branching import place_branches
-from pipeline_builder.conf.conf import Kind, ModelConf
+from pipeline_builder.conf.conf import ModelConf
 from pipeline_builder.conf.containers import check_containers
 from pipeline_builder.conf.edges import (
     check_chains,
@@ -27,6 +27,7 @@ from pipeline_builder.conf.parameters import ParameterSection, check_parameters
 from pipeline_builder.conf.sdk import MadeSteps
 from pipeline_builder.conf.units import Step, Unit, build_steps, build_units, collect_models, find_pipeline
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.manifest.pipelines import Kind
 
 __all__ = ["Graph", "Step", "Unit", "build_graph"]
 

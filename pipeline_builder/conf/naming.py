@@ -14,6 +14,7 @@ from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.manifest.pipelines import PipelineEntry
 
 _AT = ("conf", "sagemakerPipeline", "pipelineName")
+_Files = Mapping[str, tuple[tuple[Path, str], ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,22 +27,18 @@ class Named:
 
 def read_names(manifest: Manifest, *, root: Path, values: Mapping[str, str]) -> Mapping[str, Named]:
     """Return the name of each pipeline whose files have one, by its handle; what is wrong in them others say."""
-    found: dict[str, Named] = {}
-    for entry in manifest.pipelines:
-        for path, label in _files(manifest.narrowed(entry.name), root, values):
-            if named := _read_name(path, label, values):
-                found.setdefault(entry.name, named)
-    return found
+    return _names(_files_of_each(manifest, root, values), values)
 
 
 def clashes(manifest: Manifest, *, root: Path, values: Mapping[str, str]) -> Iterator[Problem]:
     """Yield what the manifest's pipelines may not have both: files, and else names."""
     if len(manifest.pipelines) == 1:
         return
-    shared = [*_shared_files(manifest, root, values)]
+    files = _files_of_each(manifest, root, values)
+    shared = [*_shared_files(manifest, files)]
     yield from shared
     first: dict[str, tuple[str, Named]] = {}
-    for handle, named in read_names(manifest, root=root, values=values).items() if not shared else ():
+    for handle, named in _names(files, values).items() if not shared else ():
         other, before = first.setdefault(named.name, (handle, named))
         if other != handle:
             yield Problem(
@@ -53,11 +50,11 @@ def clashes(manifest: Manifest, *, root: Path, values: Mapping[str, str]) -> Ite
             )
 
 
-def _shared_files(manifest: Manifest, root: Path, values: Mapping[str, str]) -> Iterator[Problem]:
+def _shared_files(manifest: Manifest, files: _Files) -> Iterator[Problem]:
     first: dict[Path, PipelineEntry] = {}
     told: set[tuple[str, str]] = set()
     for entry in manifest.pipelines:
-        for path, label in _files(manifest.narrowed(entry.name), root, values):
+        for path, label in files[entry.name]:
             other = first.setdefault(path, entry)
             if other == entry or (other.name, entry.name) in told:
                 continue
@@ -71,11 +68,21 @@ def _shared_files(manifest: Manifest, root: Path, values: Mapping[str, str]) -> 
             )
 
 
+def _files_of_each(manifest: Manifest, root: Path, values: Mapping[str, str]) -> _Files:
+    """Return path and label of each pipeline's files, by its handle."""
+    return {entry.name: (*_files(manifest.narrowed(entry.name), root, values),) for entry in manifest.pipelines}
+
+
 def _files(manifest: Manifest, root: Path, values: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
     base = root / manifest.training_dir
     for repo, paths in find_files(manifest, manifest.repos, root=root, values=values).items():
         for path in paths:
             yield path, f"{repo}:{path.relative_to(base / repo).as_posix()}"
+
+
+def _names(files: _Files, values: Mapping[str, str]) -> Mapping[str, Named]:
+    read = {handle: (_read_name(*one, values) for one in own) for handle, own in files.items()}
+    return {handle: named for handle, names in read.items() if (named := next(filter(None, names), None))}
 
 
 def _read_name(path: Path, label: str, values: Mapping[str, str]) -> Named | None:

@@ -6,7 +6,6 @@ import functools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from pipeline_builder.descriptions import JSON
 
@@ -113,12 +112,6 @@ def flat_steps(items: JSON) -> dict[str, JSON]:
 
 # What is under these members says where a model came from; it decides nothing about the outcome.
 _PROVENANCE = ("MetadataProperties", "CustomerMetadataProperties", "Tags")
-
-
-def values_of(document: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
-    """Return the values of a definition's parameters in an execution that was given these; others have defaults."""
-    declared = document.get("Parameters") or ()
-    return {str(p["Name"]): str(p["DefaultValue"]) for p in declared if "DefaultValue" in p} | dict(given)
 
 
 def decisive_parameters(content: bytes) -> frozenset[str]:

@@ -6,8 +6,9 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from pipeline_builder.dag.outline import flat_steps, values_of
+from pipeline_builder.dag.outline import flat_steps
 from pipeline_builder.descriptions import JSON
 
 _PART = re.compile(r"\.?([A-Za-z0-9_-]+)|\[(\d+)\]|\['([^']*)'\]")
@@ -28,6 +29,12 @@ def read_ran(definition: bytes, parameters: Mapping[str, str], arn: str) -> Ran:
     document = json.loads(definition)
     variables = {"PipelineExecutionId": arn.rsplit("/", 1)[-1], "PipelineExecutionArn": arn}
     return Ran(steps=flat_steps(document.get("Steps")), parameters=values_of(document, parameters), variables=variables)
+
+
+def values_of(definition: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
+    """Return the values of a definition's parameters: those that were given, and defaults of the others."""
+    declared = definition.get("Parameters") or ()
+    return {str(item["Name"]): str(item["DefaultValue"]) for item in declared if "DefaultValue" in item} | dict(given)
 
 
 RanOf = Callable[[str], Ran]

@@ -55,6 +55,7 @@ _IMPORT = re.compile(
     r"^[ \t]*(?:import[ \t]+([^\n#]+)|from[ \t]+(\S+)[ \t]+import[ \t]+(\([^)]*\)|[^\n#]+))", re.MULTILINE
 )
 ARCHIVE = "sourcedir.tar.gz"
+_NAMED = re.compile(rb"/([0-9a-f]{64})/")
 # Bytes up to which a file's content is kept while bundles are made.
 _SMALL = 100_000
 # Bytes of an import or a command that is noticed in larger ones, wherever it is in them.
@@ -257,16 +258,16 @@ def write_bundles(folder: Path, bundles: Iterable[Bundle], *, needed: Iterable[b
 
     Definitions that name a bundle by its hash, too, are `needed`.
     """
-    others = tuple(needed)
+    others = {sha256.decode() for one in needed for sha256 in _NAMED.findall(one)}
     wanted = {bundle.sha256: bundle for bundle in bundles}
     written = 0
     for sha256, bundle in wanted.items():
-        path = folder / sha256 / "sourcedir.tar.gz"
+        path = folder / sha256 / ARCHIVE
         if not path.is_file():
             with replacing(path) as file:
                 bundle.write(file)
             written += 1
     for old in folder.iterdir() if folder.is_dir() else ():
-        if old.name not in wanted and not any(old.name.encode() in one for one in others):
+        if old.name not in wanted and old.name not in others:
             sweep_folder(old)
     return written

@@ -15,10 +15,10 @@ from pipeline_builder.definition.uses import ModelUse
 from pipeline_builder.errors import Problem
 
 if TYPE_CHECKING:  # who is told what was composed before needs none of what composes
-    from pipeline_builder.conf.conf import Kind
     from pipeline_builder.conf.graph import Graph
     from pipeline_builder.definition.policy.groups import Claim
     from pipeline_builder.definition.policy.policy import Held, Policed
+    from pipeline_builder.manifest.pipelines import Kind
 
 
 class Part(NamedTuple):

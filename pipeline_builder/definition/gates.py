@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pipeline_builder.conf.graph import Graph, Step, Unit
-from pipeline_builder.conf.inference import InferenceModel
 from pipeline_builder.conf.monitoring import LABELS, MonitorSection
 from pipeline_builder.definition.steps.context import output_channels
 from pipeline_builder.documents.schema import describe, did_you_mean
@@ -25,12 +24,12 @@ def find_unjudged_gates(graph: Graph) -> Iterator[Problem]:
     """Yield a warning for each bound on what the steps of a model don't find out."""
     for name, steps in graph.by_unit.items():
         unit = graph.units[name]
-        if isinstance(unit.section, InferenceModel):
-            yield from _unjudged(unit, unit.section, steps)
+        if unit.infers:
+            yield from _unjudged(unit, steps)
 
 
-def _unjudged(unit: Unit, section: InferenceModel, steps: Sequence[Step]) -> Iterator[Problem]:
-    for index, gate in enumerate(section.gate):
+def _unjudged(unit: Unit, steps: Sequence[Step]) -> Iterator[Problem]:
+    for index, gate in enumerate(unit.section.gate):
         if fault := _fault(gate.metric, steps):
             why, hint = fault
             message = f"the gate on {describe(gate.metric)} of the scores of '{unit.name}' can't be judged: {why}"

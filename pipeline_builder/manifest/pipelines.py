@@ -102,6 +102,11 @@ class PipelineEntry(Section):
     def is_inference(self) -> bool:
         return self.kind == INFERENCE
 
+    @property
+    def landing(self) -> Mapping[str, Place | None]:
+        """The buckets whose new data starts it, and where that is said."""
+        return dict.fromkeys((address.split("/")[2] for address in self.trigger.data), self.at("trigger"))
+
     def at(self, key: str) -> Place | None:
         """Return where a key of it stands, or would."""
         return self.places.get(key, self.place)

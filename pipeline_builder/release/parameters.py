@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from pipeline_builder.dag.caching import PARAMETER, with_generation
-from pipeline_builder.dag.outline import values_of
+from pipeline_builder.dag.requests import values_of
 from pipeline_builder.definition.composed import Definition
 from pipeline_builder.definition.parameters import MANIFEST_PARAMETER, UNKNOWN_COMMIT
 from pipeline_builder.descriptions import Execution, ExecutionStatus

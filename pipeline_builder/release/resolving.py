@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from pipeline_builder.dag.packages import STATISTICS
 from pipeline_builder.definition.policy.groups import identity
 from pipeline_builder.definition.uses import ModelUse
 from pipeline_builder.descriptions import ApprovalStatus, ModelPackage
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 NOT_READY = frozenset(("PB963", "PB964", "PB966"))
 """What is said of a model that may only have to be trained, or approved, first."""
-_STATISTICS = "ModelDataQuality.Statistics"
 _MOST_SHOWN = 5
 
 
@@ -232,7 +232,7 @@ def _used(use: ModelUse, package: ModelPackage) -> Used | Problem:
             return _unmountable(use, package, len(artifacts))
         value = artifacts[0]
     if use.what == "baseline":
-        statistics = package.baselines.get(_STATISTICS, "")
+        statistics = package.baselines.get(STATISTICS, "")
         if not statistics:
             return _without_baseline(use, package)
         value = f"{statistics.rpartition('/')[0]}/"

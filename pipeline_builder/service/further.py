@@ -105,10 +105,11 @@ def with_further(opened: Opened, model: ServiceModel, facts: Facts) -> tuple[Ser
         InputProblems: whatever is wrong with these.
     """
     composed = compose_further(opened)
-    trained = (facts.definition, *(_trained(one) for one in composed if not one.entry.is_inference))
+    own = [_own_facts(one, model) for one in composed]
+    trained = (facts.definition, *(its.definition for its in own if its.kind == "training"))
     pairs = []
-    for one in composed:
-        its = further_facts(one, model, trained)
+    for one, of_itself in zip(composed, own, strict=True):
+        its = further_facts(one, of_itself, trained)
         for problem in (*its.definition.warnings, *untold_models(one, its)):
             opened.warn(problem)
         its_model = build_further(model, one.opened.manifest, one.place, its.used)
@@ -145,28 +146,26 @@ def _asking(model: ServiceModel, facts: Facts, used: set[str]) -> ServiceModel:
     return replace(model, asking=tuple(asking))
 
 
-def _trained(one: Further) -> DefinitionFacts:
+def _own_facts(one: Further, model: ServiceModel) -> Facts:
     return service_facts(
-        one.opened.manifest, one.composed.definition, build_settings(one.opened.workspace.values)
-    ).definition
-
-
-def further_facts(one: Further, model: ServiceModel, trained: Iterable[DefinitionFacts]) -> Facts:
-    """Return what decides about a pipeline's access; `trained` are the definitions that register models."""
-    manifest, definition = one.opened.manifest, one.composed.definition
-    facts = service_facts(
-        manifest,
-        definition,
+        one.opened.manifest,
+        one.composed.definition,
         build_settings(one.opened.workspace.values),
         connections=[trigger.connection for trigger in model.triggers.connections],
         clones=model.source.clone,
     )
+
+
+def further_facts(one: Further, facts: Facts, trained: Iterable[DefinitionFacts]) -> Facts:
+    """Return what decides about a pipeline's access, its own facts and those of the models that it uses; `trained` are
+    the definitions that register models.
+    """
     if facts.kind != "inference":
         return facts
     groups = {group for names in one.used.values() for group in names}
     makers = tuple(made for made in trained if groups & set(made.groups))
     published = tuple(place_of_address(address) for address in one.published)
-    own = model.place.bucket
+    own = one.place.bucket
     return replace(
         facts,
         definition=with_models(facts.definition, one.used, makers),

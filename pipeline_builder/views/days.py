@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -51,7 +51,7 @@ def day_of(noted: LedgerDay) -> Day:
         version=noted.package.version,
         status=noted.status,
         rows=noted.rows.input,
-        drift=worst_drift(monitor.drift, {}) if monitor else None,
+        drift=worst_drift(monitor.drift) if monitor else None,
         violations=monitor.violations if monitor else 0,
         actions=monitor.actions if monitor else (),
         published=noted.publication.pointer if noted.publication and noted.status == "published" else "",
@@ -219,4 +219,4 @@ def with_this(days: Sequence[Day], this: Sequence[Day]) -> list[Day]:
     """Return the ledger's days with those of the report's own run in their place, which the ledger may not have yet."""
     own = {(day.model, day.date): day for day in this}
     kept = [own.pop((day.model, day.date), day) for day in days]
-    return [replace(day) for day in (*kept, *own.values())]
+    return [*kept, *own.values()]

@@ -149,12 +149,10 @@ def number(value: Any) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def worst_drift(drift: Any, bounds: Any) -> float | None:
-    """Return the worst column's value of the statistic that has a bound, PSI before others; else of the first there."""
-    found, limits = mapping(drift), mapping(bounds)
-    known = [name for name in STATISTICS if number(found.get(f"max_{name}")) is not None]
-    chosen = next((name for name in known if number(limits.get(name)) is not None), next(iter(known), ""))
-    return number(found.get(f"max_{chosen}"))
+def worst_drift(drift: Any) -> float | None:
+    """Return the worst column's PSI, or the first statistic there is: days are compared, whatever had a bound then."""
+    values = (number(mapping(drift).get(f"max_{name}")) for name in STATISTICS)
+    return next((value for value in values if value is not None), None)
 
 
 def text(value: Any) -> str:

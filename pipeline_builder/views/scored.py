@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline_builder.release.record import RunRecord, ScoreRecord
+from pipeline_builder.release.record import ObjectRecord, RunRecord, ScoreRecord
 from pipeline_builder.views.days import Day
 from pipeline_builder.views.drift import Column, Violation, Watched, mapping, number, read_watched, worst_drift
 
@@ -36,8 +36,9 @@ class ScoreView:
     columns_folded: tuple[Column, ...]
     shapes: tuple[Column, ...]
     commits: tuple[tuple[str, str], ...]
-    size: int
+    objects: tuple[ObjectRecord, ...]
     objects_left: int
+    size: int
 
 
 def score_views(record: RunRecord) -> list[ScoreView]:
@@ -65,8 +66,9 @@ def _view(score: ScoreRecord) -> ScoreView:
         columns_folded=columns[cut:],
         shapes=tuple(drawable[: min(max(beyond, _LEAST_SHAPES), _MOST_SHAPES)]),
         commits=_commits(score),
-        size=sum(found.size for found in score.objects),
+        objects=score.objects[:_MOST_OBJECTS],
         objects_left=max(len(score.objects) - _MOST_OBJECTS, 0),
+        size=sum(found.size for found in score.objects),
     )
 
 
@@ -145,7 +147,7 @@ def days_of(record: RunRecord) -> list[Day]:
             version=score.package_version,
             status=score.status,
             rows=score.rows_in,
-            drift=worst_drift(mapping(score.monitor).get("drift"), mapping(score.monitor).get("bounds")),
+            drift=worst_drift(mapping(score.monitor).get("drift")),
             violations=len(mapping(score.monitor).get("violations") or ()),
             actions=score.actions,
             execution=record.execution.rsplit("/", 1)[-1],

@@ -23,3 +23,4 @@ def test_validate_imports_nothing_heavy(tmp_path: Path) -> None:
     imported = {line.rpartition("|")[2].strip() for line in lines}
     assert "pipeline_builder.engine.execution.ability" in imported
     assert not imported & HEAVY
+    assert "pipeline_builder.conf.inference" not in imported  # the manifest has no pipeline that scores

@@ -71,13 +71,9 @@ def test_the_setting_of_a_scheduled_day_and_of_a_retraining() -> None:
 
 
 def record_of(date: str, *statuses: str) -> RunRecord:
-    scores = [{"model": f"m{number}", "status": status} for number, status in enumerate(statuses)]
-    given: Any = {"date": date, "scores": tuple(ScoreRecord.model_construct(**one) for one in map(_any, scores))}
+    scores: list[Any] = [{"model": f"m{number}", "status": status} for number, status in enumerate(statuses)]
+    given: Any = {"date": date, "scores": tuple(ScoreRecord.model_construct(**one) for one in scores)}
     return RunRecord.model_construct(**given)
-
-
-def _any(value: Any) -> Any:
-    return value
 
 
 @pytest.mark.parametrize(

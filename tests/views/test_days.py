@@ -65,6 +65,13 @@ def test_the_report_shows_the_days_before_beside_its_own() -> None:
     assert "Day by day" not in render_report(record)
 
 
+def test_a_day_is_compared_by_the_statistic_of_the_days_before() -> None:
+    watched = monitor({"age": column(0.4)}, bounds={"ks": 0.15}, drift={"max_psi": 0.4, "max_ks": 0.1})
+    assert "2026-11-29: published, version 7, 100 rows, worst drift 0.400" in render_report(
+        scored(score(watched)), [day("2026-11-28")]
+    )
+
+
 def test_the_table_of_the_terminal() -> None:
     days = [
         day("2026-11-02", published="s3://b/scores/dt=2026-11-02/"),

@@ -29,6 +29,7 @@ _AGE = 60.0
 """Seconds after which a view of the machine is made anew: what has been installed or mounted since is seen then."""
 _PATIENCE = 10.0
 """Seconds until a supervisor has to stand; where it doesn't, the job gets one of its own."""
+_MOMENT = 0.5
 _PEER = struct.Struct("3i")  # ucred of unix(7)
 Key = tuple[object, ...]
 
@@ -89,6 +90,14 @@ class ForkServer:
     def is_fit(self) -> bool:
         """Whether it can be used by this process, and still."""
         return self.owner == os.getpid() and time.monotonic() < self._until and self._process.poll() is None
+
+    def was_killed(self) -> bool:
+        """Tell whether it has served and ended since; bubblewrap ends a moment after what it waits for."""
+        if self.has_served and self.owner == os.getpid():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_MOMENT)
+            return self._process.returncode is not None
+        return False
 
     def fork(self, mounts: list[str], most: int, log: int) -> Forked:
         """Return the supervisor of a job, which stands in the job's view and waits for what to run."""
@@ -160,8 +169,10 @@ class _Servers:
         try:
             return server.fork(mounts, fork.most, log)
         except NotForkedError:
+            if server.was_killed():
+                return self._server(key, fork).fork(mounts, fork.most, log)
             with self._lock:
-                if server.is_fit or not server.has_served:  # it was not killed: another one would do no better
+                if server.is_fit or not server.has_served:  # another one would do no better
                     self._unfit.add(key)
             raise
 

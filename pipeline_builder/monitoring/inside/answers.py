@@ -7,8 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from .columns import NUMERICAL, Column, category
-from .distribution import Distribution, of_column
+from .columns import Column, category
 from .failure import UnusableError
 from .header import NAMES
 from .reading import Table
@@ -75,15 +74,6 @@ class Answers:
         """The keys as a whole; None where there is none for each row."""
         found = pd.concat(self.keys, ignore_index=True) if self.keys else None
         return found if found is not None and len(found) == self.rows else None
-
-    def distribution(self) -> Distribution:
-        """Return the column's distribution."""
-        return of_column(self.column)
-
-    @property
-    def is_numerical(self) -> bool:
-        """Whether the values are numbers."""
-        return self.column.type == NUMERICAL
 
 
 class Keys:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import stats
+
+from .drift import chi_square
 
 # Values that a column has at least, here and in the baseline, for anything to be said.
 MIN_ROWS = 20
@@ -50,6 +51,5 @@ def _over_bins(before: Any, now: Any) -> float | None:
     if len(pooled) > 1 and sum(pooled[-1]) * share < _LEAST_EXPECTED:
         rest = pooled.pop()
         pooled[-1] = [pooled[-1][0] + rest[0], pooled[-1][1] + rest[1]]
-    if len(pooled) < 2:
-        return None
-    return float(stats.chi2_contingency(np.array(pooled).T, correction=False)[1])
+    found = chi_square(*np.array(pooled).T)
+    return found[1] if found else None

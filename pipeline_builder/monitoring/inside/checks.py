@@ -79,7 +79,7 @@ def _missing(baseline: Distribution, current: Distribution, bounds: dict[str, fl
 def _types(baseline: Distribution, current: Distribution, bounds: dict[str, float]) -> Iterator[dict[str, Any]]:
     if baseline.type != NUMERICAL:
         return
-    value, bound = current.texts / current.present, baseline.mistyped_share + bounds["type"]
+    value, bound = current.mistyped_share, baseline.mistyped_share + bounds["type"]
     if value > bound:
         message = f"'{baseline.name}': {_percent(value)} of its values are no numbers, as they are in the baseline"
         yield violation("type", message, column=baseline.name, statistic="type", value=value, bound=bound)

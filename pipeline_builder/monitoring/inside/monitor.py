@@ -118,19 +118,17 @@ class Monitoring:
             }
         return found
 
-    def _compared(self, answers: Answers) -> dict[str, Any] | None:
+    def _compared(self, answers: Answers) -> dict[str, Any]:
         """Return how the predictions compare with those that the baseline was made of, as of a column."""
-        now = answers.distribution()
         before = _baseline_of_predictions()
+        now = of_column(answers.column, before.type if before else "")
         if before is None:
-            before = now
-            about = compare(now, now)
-            about = {key: about[key] for key in ("current",) if key in about}
+            found = compare(now, now)
+            about = {"current": found["current"]} if found else {}
         else:
-            now = of_column(answers.column, before.type)
             about = self._judged(PREDICTION, compare(before, now))
             self.violations += drifted(PREDICTION, about, self.bounds.of(PREDICTION)) if "judged" not in about else ()
-        return {"type": before.type, "missing": now.missing_share, **about}
+        return {"type": now.type, "missing": now.missing_share, **about}
 
     def _judged(self, name: str, about: dict[str, Any]) -> dict[str, Any]:
         """Say it of a column's statistics where they may be chance."""

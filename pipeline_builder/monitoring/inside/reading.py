@@ -79,8 +79,6 @@ class Table:
             raise UnusableError(f"'{name}' is not {self.encoding.replace('-sig', '')}: {_short(error)}") from None
         except (ValueError, OSError, EOFError, OverflowError, RecursionError) as error:
             raise UnusableError(f"'{name}' can't be read as {self._kind(path)}: {_short(error)}") from None
-        except pd.errors.ParserError as error:
-            raise UnusableError(f"'{name}' can't be read as {self._kind(path)}: {_short(error)}") from None
 
     def _kind_by_name(self, path: str) -> str:
         plain = path.lower()

@@ -15,7 +15,6 @@ class Profile:
 
     def __init__(self, types: dict[str, str], left_out: frozenset[str] = frozenset()) -> None:
         self.rows = 0
-        self.files = 0
         self.columns: dict[str, Column] = {}
         self.unread: list[str] = []
         self._types = types
@@ -51,7 +50,6 @@ def read_profile(
                 profile.add(part)
                 if see:
                     see(part)
-            profile.files += 1
         except UnusableError as error:
             if strict:
                 raise

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from pipeline_builder.canonical import canonical
 from pipeline_builder.dag.caching import PARAMETER
-from pipeline_builder.dag.outline import decisive_parameters, values_of
+from pipeline_builder.dag.outline import decisive_parameters
+from pipeline_builder.dag.requests import values_of
 from pipeline_builder.definition.steps.freshness import data_parameters
 from pipeline_builder.release.record import ObjectRecord
 from pipeline_builder.release.scoring.ledger import LedgerDay, Publication, read_day

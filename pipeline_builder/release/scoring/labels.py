@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pipeline_builder.dag.outline import values_of
+from pipeline_builder.dag.requests import values_of
 from pipeline_builder.definition.steps.labels import nothing
 from pipeline_builder.documents.dates import fill_parameters
 

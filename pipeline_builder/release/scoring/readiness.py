@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pipeline_builder.conf.files import NO_FILES
 from pipeline_builder.errors import Problem
 from pipeline_builder.release.resolving import NOT_READY
 from pipeline_builder.release.scoring.inputs import MISSING
 
-_NO_FILES = "PB957"
-
 
 def is_early(problems: Iterable[Problem]) -> bool:
     """Tell whether nothing is wrong with what keeps a pipeline from scoring, but that it is too early for it."""
-    return all(problem.id in {*NOT_READY, _NO_FILES, MISSING} for problem in problems)
+    return all(problem.id in {*NOT_READY, NO_FILES, MISSING} for problem in problems)
 
 
 def lacking_words(problems: Iterable[Problem]) -> str:

@@ -177,6 +177,15 @@ def test_a_job_ends_with_its_server_and_the_next_has_another(folder: Path) -> No
     assert not wait_until_gone(f"{NAP}.8", 2)
     assert do(make_job(folder / "b", "true")).exit_code == 0
     assert server_of(folder) != server
+    # Also where its bubblewrap hasn't seen yet that it is gone.
+    bubblewrap = parent_of(server := server_of(folder))
+    os.kill(bubblewrap, signal.SIGSTOP)
+    os.kill(server, signal.SIGKILL)
+    seeing = threading.Timer(0.1, os.kill, (bubblewrap, signal.SIGCONT))
+    seeing.start()
+    assert do(make_job(folder / "c", "true")).exit_code == 0
+    seeing.join()
+    assert server_of(folder) != server
 
 
 @pytest.mark.parametrize("of", ["server", "bubblewrap"])

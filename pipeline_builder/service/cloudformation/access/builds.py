@@ -60,20 +60,8 @@ def _build(facts: Facts) -> Role:
 
 
 def _train(facts: Facts) -> Role:
-    # A retried Judge is told from the first one by what has run before.
-    asks = ("GetPipelineExecution", *(("ListActionExecutions",) * facts.waits_without_build))
     statements = (
-        *project_use(facts, "train"),
-        *artifacts(facts),
-        *calls.object_key(facts),
-        calls.ask_pipeline(facts, *asks),
-        *start_wait(facts),
-        *calls.read_pipeline(facts),
-        *calls.run_pipeline(facts),
-        calls.read_executions(facts),
-        *calls.read_evidence(facts),
-        calls.use_evidence(facts),
-        *calls.read_digests(facts),
+        *_run(facts, "train"),
         *calls.use_packages(facts, "DescribeModelPackage", *(("UpdateModelPackage",) * facts.definition.approves)),
         *calls.list_data(facts),
         *_retraining(facts),
@@ -82,14 +70,12 @@ def _train(facts: Facts) -> Role:
     return _role("train", statements, "Train: runs the SageMaker pipeline and judges the run")
 
 
-def _retraining(facts: Facts) -> tuple[Statement, ...]:
-    return scoring.note_retraining(facts, (facts.definition,)) if facts.retrains else ()
-
-
-def _score(facts: Facts) -> Role:
+def _run(facts: Facts, stage: str) -> tuple[Statement, ...]:
+    """Return what running the SageMaker pipeline takes, and reading what has come of it."""
+    # A retried Judge is told from the first one by what has run before.
     asks = ("GetPipelineExecution", *(("ListActionExecutions",) * facts.waits_without_build))
-    statements = (
-        *project_use(facts, "score"),
+    return (
+        *project_use(facts, stage),
         *artifacts(facts),
         *calls.object_key(facts),
         calls.ask_pipeline(facts, *asks),
@@ -100,6 +86,30 @@ def _score(facts: Facts) -> Role:
         *calls.read_evidence(facts),
         calls.use_evidence(facts),
         *calls.read_digests(facts),
+    )
+
+
+def _look_again(facts: Facts, stage: str) -> tuple[Statement, ...]:
+    """Return what reading takes what the stage before has judged."""
+    return (
+        *project_use(facts, stage),
+        *artifacts(facts),
+        *calls.object_key(facts),
+        calls.data_names(facts),
+        calls.read_executions(facts),
+        *calls.read_evidence(facts),
+        calls.use_evidence(facts),
+        *calls.read_digests(facts),
+    )
+
+
+def _retraining(facts: Facts) -> tuple[Statement, ...]:
+    return scoring.note_retraining(facts, (facts.definition,)) if facts.retrains else ()
+
+
+def _score(facts: Facts) -> Role:
+    statements = (
+        *_run(facts, "score"),
         *scoring.find_packages(facts),
         *scoring.read_inputs(facts),
         *scoring.ask_retraining(facts),
@@ -114,14 +124,7 @@ def _score(facts: Facts) -> Role:
 def _publish(facts: Facts) -> Role:
     """Return the role of what puts predictions in place: it reads what was judged, and approves no model."""
     statements = (
-        *project_use(facts, "publish"),
-        *artifacts(facts),
-        *calls.object_key(facts),
-        calls.data_names(facts),
-        calls.read_executions(facts),
-        *calls.read_evidence(facts),
-        calls.use_evidence(facts),
-        *calls.read_digests(facts),
+        *_look_again(facts, "publish"),
         *scoring.read_packages(facts),
         *scoring.read_proof(facts),
         scoring.use_days(facts),
@@ -136,14 +139,7 @@ def _publish(facts: Facts) -> Role:
 
 def _promote(facts: Facts) -> Role:
     statements = (
-        *project_use(facts, "promote"),
-        *artifacts(facts),
-        *calls.object_key(facts),
-        calls.data_names(facts),
-        calls.read_executions(facts),
-        *calls.read_evidence(facts),
-        calls.use_evidence(facts),
-        *calls.read_digests(facts),
+        *_look_again(facts, "promote"),
         *calls.use_packages(facts, "DescribeModelPackage", "UpdateModelPackage"),
         *calls.list_data(facts),
         calls.use_records(facts, "PutObject"),

@@ -16,6 +16,9 @@ from pipeline_builder.service.cloudformation.access.statements import BUCKET, St
 from pipeline_builder.service.cloudformation.access.surroundings import index_use, variables_use
 from pipeline_builder.service.cloudformation.access.touched import read_image
 
+STAGES = {"training": ("build", "train", "promote"), "inference": ("build", "score", "publish")}
+"""The builds that are stages of a pipeline, by its kind."""
+
 # What CodeBuild needs of a connection to clone a repository by it.
 CLONE = ("GetConnection", "GetConnectionToken", "UseConnection")
 

@@ -13,7 +13,7 @@ from pipeline_builder.service.cloudformation.access.gathering import gather_role
 from pipeline_builder.service.cloudformation.access.limits import find_beyond
 from pipeline_builder.service.cloudformation.access.looks import look_role
 from pipeline_builder.service.cloudformation.access.packing import pack
-from pipeline_builder.service.cloudformation.access.projects import source_connection, start
+from pipeline_builder.service.cloudformation.access.projects import STAGES, source_connection, start
 from pipeline_builder.service.cloudformation.access.resources import (
     artifact_keys,
     connection_use,
@@ -35,8 +35,6 @@ __all__ = [
     "further_access",
     "service_facts",
 ]
-
-STAGES = {"training": ("build", "train", "promote"), "inference": ("build", "score", "publish")}
 
 
 def build_access(facts: Facts) -> tuple[Role, ...]:

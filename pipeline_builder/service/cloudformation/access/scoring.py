@@ -28,12 +28,11 @@ def read_packages(facts: Facts) -> tuple[Statement, ...]:
     if not facts.used:
         return ()
     groups = tuple(text for group in facts.used for text in _named("model-package-group", group))
-    packages = tuple(text for group in facts.used for text in _named("model-package", group, "/*"))
     actions = (
         "sagemaker:DescribeModelPackage", "sagemaker:DescribeModelPackageGroup", "sagemaker:ListModelPackages",
         "sagemaker:ListTags",
     )  # fmt: skip
-    return (Statement(sid="UsedPackages", actions=actions, resources=(*packages, *groups)),)
+    return (Statement(sid="UsedPackages", actions=actions, resources=(*_packages(facts), *groups)),)
 
 
 def find_packages(facts: Facts) -> tuple[Statement, ...]:
@@ -51,9 +50,14 @@ def make_of_packages(facts: Facts) -> tuple[Statement, ...]:
     """Return what making a model of a package takes, for the role that makes it."""
     if not facts.used:
         return ()
-    packages = tuple(text for group in facts.used for text in _named("model-package", group, "/*"))
     why = "models are made of them"
-    return (Statement(sid="OfPackages", actions=("sagemaker:DescribeModelPackage",), resources=packages, why=why),)
+    return (
+        Statement(sid="OfPackages", actions=("sagemaker:DescribeModelPackage",), resources=_packages(facts), why=why),
+    )
+
+
+def _packages(facts: Facts) -> tuple[str, ...]:
+    return tuple(text for group in facts.used for text in _named("model-package", group, "/*"))
 
 
 def _named(kind: str, group: str, suffix: str = "") -> tuple[str, ...]:

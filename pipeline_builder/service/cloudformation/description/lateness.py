@@ -41,7 +41,7 @@ def late_after(timings: Iterable[Timing], run_minutes: int) -> int | None:
 def late_problems(model: ServiceModel, manifest: Manifest) -> Iterator[Problem]:
     """Yield PB982 for schedules that start so seldom that no alarm can look back so far."""
     for one in model.further:
-        if one.late_after is not None and one.late_after > MOST_HOURS:
+        if one.late_after is not None and not one.rings_late:
             schedules = [schedule for schedule in manifest.schedules if schedule.pipeline == one.handle]
             message = (
                 f"a day of the pipeline '{one.handle}' is late after {one.late_after} hours, and an alarm of "

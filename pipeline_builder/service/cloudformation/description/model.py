@@ -17,12 +17,13 @@ from pipeline_builder.manifest.quotas import AFTER_RUN, AFTER_WAIT, LONGEST_BUIL
 from pipeline_builder.manifest.service import ServiceSection
 from pipeline_builder.regions.hosts import codecommit_url
 from pipeline_builder.regions.partitions import partition_of
+from pipeline_builder.service.cloudformation.access.projects import STAGES
 from pipeline_builder.service.cloudformation.access.roles import Role
 from pipeline_builder.service.cloudformation.access.waiting import machine_name, run_stage
 from pipeline_builder.service.cloudformation.description.availability import find_regional
 from pipeline_builder.service.cloudformation.description.hosts import find_provider
 from pipeline_builder.service.cloudformation.description.lasting import lasting_problems
-from pipeline_builder.service.cloudformation.description.lateness import late_after
+from pipeline_builder.service.cloudformation.description.lateness import MOST_HOURS, late_after
 from pipeline_builder.service.cloudformation.description.schedules import Timing, build_schedules
 from pipeline_builder.service.cloudformation.description.starting import (
     Gathered,
@@ -160,6 +161,11 @@ class ServiceModel:
         return self.artifact_bucket in landing_buckets(self.pipelines)
 
     @property
+    def rings_late(self) -> bool:
+        """An alarm can look back as far as a late publication."""
+        return self.late_after is not None and self.late_after <= MOST_HOURS
+
+    @property
     def caches(self) -> str:
         """What the names of its builds' caches begin with."""
         return f"{self.handle}/" if self.handle else ""
@@ -245,7 +251,7 @@ class ServiceModel:
     @property
     def projects(self) -> tuple[str, ...]:
         """The builds that run this repository's buildspec, in the order of the pipeline."""
-        return ("build", "score", "publish") if self.kind == "inference" else ("build", "train", "promote", "worker")
+        return (*STAGES[self.kind], *(("worker",) if self.kind == "training" else ()))
 
 
 def build_model(manifest: Manifest, place: Place) -> tuple[ServiceModel, tuple[Problem, ...]]:
