@@ -204,6 +204,25 @@ def test_half_an_environment_is_made_anew(with_uv: Machine) -> None:
     assert (code, with_uv.works()) == (0, True), said
 
 
+@pytest.mark.parametrize("written", [None, "", "home = ", "version_info = 3.11.7\n"])
+@pytest.mark.parametrize("active", [False, True], ids=["", "active"])
+def test_an_environment_that_was_killed_before_it_knew_what_made_it(
+    with_uv: Machine, written: str | None, active: bool
+) -> None:
+    """uv makes the links first and then `pyvenv.cfg`: in between, the Python takes itself for the one that made it."""
+    machine = with_uv.unset("PYTHON").program("python3", f"#!/bin/sh\nexec '{PYTHON}' \"$@\"\n")
+    binaries = machine.checkout / ".venv" / "bin"
+    binaries.mkdir(parents=True)
+    for name in ("python", "python3"):
+        (binaries / name).symlink_to(PYTHON)
+    if written is not None:
+        (binaries.parent / "pyvenv.cfg").write_text(written)
+    if active:
+        machine = machine.set(PATH=f"{binaries}:{machine.environment['PATH']}")
+    code, said = machine.set_up()
+    assert (code, machine.works()) == (0, True), said
+
+
 def test_two_at_once(with_uv: Machine) -> None:
     both = [with_uv.start(), with_uv.start()]
     said = [process.communicate(timeout=60)[0] for process in both]
