@@ -83,6 +83,7 @@ def _as_evidence(package: PackageRecord, evidence: PackageEvidence) -> PackageRe
         "champion_metrics": metrics_of(champion.report) if champion else None,
         "champion_note": describe_source(champion),
         "champion_lost": bool(champion and champion.lost),
+        "bounds": evidence.bounds,
     }
     return package.model_copy(update=facts)
 

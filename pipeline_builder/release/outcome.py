@@ -13,6 +13,7 @@ from pipeline_builder.dag.outline import Node, flat_steps, outline
 from pipeline_builder.descriptions import ApprovalStatus, Execution, ModelPackage, StepState
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem
 from pipeline_builder.manifest.lock import Lock
+from pipeline_builder.release.blocked import find_blocked
 from pipeline_builder.release.machines import machine_of
 from pipeline_builder.release.metrics import parse_metrics
 from pipeline_builder.release.record import PackageRecord, RepoRecord, RunRecord, StageTime, StepRecord, SubmoduleRecord
@@ -56,6 +57,7 @@ def collect(
         repos=_repos(lock),
         steps=steps,
         packages=tuple(_packages(states, steps, target)),
+        blocked=find_blocked(states, content, execution, target, {step.name: step.model for step in steps}),
     )
 
 
