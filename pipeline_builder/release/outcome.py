@@ -55,7 +55,7 @@ def collect(
         definition_sha256=hashlib.sha256(content).hexdigest(),
         fingerprint=execution.fingerprint,
         parameters=dict(execution.parameters),
-        repos=_repos(lock),
+        repos=repo_records(lock),
         steps=steps,
         packages=tuple(_packages(states, steps, target)),
         blocked=find_blocked(states, content, execution, target, {step.name: step.model for step in steps}),
@@ -132,7 +132,8 @@ def _machines(content: bytes) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _repos(lock: Lock | None) -> tuple[RepoRecord, ...]:
+def repo_records(lock: Lock | None) -> tuple[RepoRecord, ...]:
+    """Return the repositories as a lock has them."""
     return tuple(
         RepoRecord(
             name=repo.name,
