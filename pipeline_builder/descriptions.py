@@ -318,6 +318,24 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenApproval:
+    """A question that CodePipeline asks a person: of which pipeline's execution, stage and action, and since when.
+
+    `token` is the one request's that can be answered. `run` is the ARN of SageMaker's execution that it is about, and
+    `approval` the digest of what that run's models were judged by, both empty where the service hasn't said so.
+    """
+
+    pipeline: str
+    execution: str
+    stage: str
+    action: str
+    token: str = field(repr=False)
+    since: datetime | None = None
+    run: str = ""
+    approval: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """The steps that an execution is limited to; results of others are those of the execution `source` (its ARN)."""
 
