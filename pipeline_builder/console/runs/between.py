@@ -1,4 +1,4 @@
-"""What is otherwise in a run than in another one before it: parameters, commits, steps, and how long they took. Pure."""
+"""What is otherwise in a run than in one before it: parameters, commits, steps, and how long they took. Pure."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline_builder.console.look import FRESH, Look
 from pipeline_builder.dag.outline import flat_steps, outline
 from pipeline_builder.descriptions import JSON, Execution, StepState
-from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.errors import InputProblems, PipelineBuilderError, Problem
 from pipeline_builder.release.outcome import collect
 from pipeline_builder.release.record import RunRecord, StepRecord
 
@@ -112,15 +113,12 @@ def _with_tail(look: Look, execution: Execution, step: StepRecord) -> StepRecord
 
 def _nodes(look: Look, execution: Execution) -> tuple[Node, ...]:
     """Return the steps as the confs name them, where what runs is what the checkouts compose; they only add words."""
-    from pipeline_builder.errors import PipelineBuilderError
     from pipeline_builder.release.overview import nodes_of
 
     for session in look.sessions.values():
-        try:
+        with contextlib.suppress(PipelineBuilderError):  # the page of the plan says it; this one is about what ran
             if session.composed.definition.sha256 == execution.definition_sha256:
                 return tuple(nodes_of(session.composed))
-        except PipelineBuilderError:  # the page of the plan says so; this one is about what ran
-            continue
     return ()
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pipeline_builder.console.look import Look
 from pipeline_builder.console.pages import Query
 from pipeline_builder.console.runs.between import Between, compare_runs
 from pipeline_builder.console.runs.listing import state_of
-from pipeline_builder.console.runs.reading import Run, kept_record, read_run, read_steps
+from pipeline_builder.console.runs.reading import Run, find_execution, kept_record, read_run, read_steps
 from pipeline_builder.console.runs.step import StepView, step_view
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.release.promote import waiting
 from pipeline_builder.views.reported import days_before
 from pipeline_builder.views.run_view import RunView, run_view
@@ -18,6 +21,7 @@ from pipeline_builder.views.run_view import RunView, run_view
 if TYPE_CHECKING:
     from pipeline_builder.release.past.summary import RunSummary
 
+_UNKNOWN: Mapping[str, JSON] = MappingProxyType({})
 _NEAR = 200
 """Runs of a pipeline that are looked through for those before and after one."""
 
@@ -114,13 +118,9 @@ def _between(look: Look, run: Run, before: RunSummary) -> Between | None:
         return None
     if record.definition_sha256 == run.record.definition_sha256:
         return compare_runs(record, run.record, {}, {})
-    other = Run(record=record, execution=look.attempt(lambda: _execution(look, before), None), kept=True)
-    old = look.attempt(lambda: read_steps(look, other).written, {})
-    new = look.attempt(lambda: read_steps(look, run).written, {})
+    other = Run(
+        record=record, execution=look.attempt(lambda: find_execution(look, before.pipeline, before.id), None), kept=True
+    )
+    old = look.attempt(lambda: read_steps(look, other).written, _UNKNOWN)
+    new = look.attempt(lambda: read_steps(look, run).written, _UNKNOWN)
     return compare_runs(record, run.record, old, new)
-
-
-def _execution(look: Look, before: RunSummary):  # type: ignore[no-untyped-def] # see reading.find_execution
-    from pipeline_builder.console.runs.reading import find_execution
-
-    return find_execution(look, before.pipeline, before.id)
