@@ -117,7 +117,7 @@ class PackageRecord(_Frozen):
     `champion_note` says where the champion's metrics are from, if not from its evidence as it stands; `champion_lost`
     that this evidence can't be read.
     `metrics_fault` says why there is a report that can't be used, `metrics_absent` what was looked for where there is
-    none, `artifact_gone` where an artifact was that is gone.
+    none, `artifact_gone` where an artifact was that is gone. `gated` are the names of the metrics that have a bound.
     """
 
     arn: str
@@ -140,6 +140,7 @@ class PackageRecord(_Frozen):
     champion_note: str = ""
     champion_lost: bool = False
     verdict: VerdictRecord | None = None
+    gated: tuple[str, ...] = ()
 
     def decided(self, status: str, description: str, metadata: Mapping[str, str]) -> PackageRecord:
         """Return the package as a decision has left it."""

@@ -87,6 +87,10 @@ class RunIndex:
         found = self._by_id.get(execution.rsplit("/", 1)[-1])
         return found if found and found.pipeline == pipeline else None
 
+    def groups(self) -> tuple[str, ...]:
+        """Return every group that one of the runs has registered in, sorted."""
+        return tuple(sorted(self._models))
+
     def of_model(self, group: str) -> tuple[tuple[RunSummary, ModelSummary], ...]:
         """Return the versions of a group that are known, each with its run, the oldest first."""
         return self._models.get(group, ())

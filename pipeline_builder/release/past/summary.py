@@ -22,7 +22,8 @@ _MOST_STEPS = 20
 class ModelSummary:
     """A model that a run has registered; `status` is that of when its record was written last.
 
-    `passed` is None where nobody has judged it, `waits` where a person has to decide.
+    `passed` is None where nobody has judged it, `waits` says that a person has to decide. `gated` are the metrics that
+    have a bound.
     """
 
     model: str
@@ -34,6 +35,7 @@ class ModelSummary:
     metrics: Mapping[str, float] = field(default_factory=dict)
     champion_version: int = 0
     arn: str = ""
+    gated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +121,7 @@ def _model(record: RunRecord, package: PackageRecord) -> ModelSummary:
         metrics={metric.path: metric.value for metric in metrics},
         champion_version=package.champion_version,
         arn=package.arn,
+        gated=package.gated[:MOST_METRICS],
     )
 
 
@@ -154,7 +157,7 @@ _PLAIN = (
 def _dump_model(model: ModelSummary) -> list[Any]:
     return [
         model.model, model.group, model.version, model.status, model.passed, model.waits, model.metrics,
-        model.champion_version, model.arn,
+        model.champion_version, model.arn, model.gated,
     ]  # fmt: skip
 
 
@@ -172,8 +175,8 @@ def load_summary(found: Mapping[str, Any]) -> RunSummary:
 
 
 def _load_model(found: list[Any]) -> ModelSummary:
-    model, group, version, status, passed, waits, metrics, champion, arn = found
+    model, group, version, status, passed, waits, metrics, champion, arn, gated = found
     return ModelSummary(
         model=model, group=group, version=version, status=status, passed=passed, waits=waits, metrics=metrics,
-        champion_version=champion, arn=arn,
+        champion_version=champion, arn=arn, gated=tuple(gated),
     )  # fmt: skip
