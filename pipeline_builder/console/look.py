@@ -188,7 +188,9 @@ class Looks:
         except PipelineBuilderError as error:
             remarks.extend(error.problems)
         session.target = self._target(session, manifest)
-        return Look(
+        from pipeline_builder.release.past.index import RunIndex
+
+        look = Look(
             session=session,
             target=session.target,
             now=self.now,
@@ -196,6 +198,7 @@ class Looks:
             answers=Answers(clock=self.now),
             remarks=remarks,
         )
+        return replace(look, index=RunIndex(session.target, lambda: tuple(look.names.values())))
 
     def _target(self, session: Session, manifest: Manifest | None) -> Target:
         workspace = session.workspace
