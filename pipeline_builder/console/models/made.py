@@ -149,17 +149,17 @@ def _filled(value: Any, ran: Ran) -> str | None:
             f"Execution.{k}": v for k, v in ran.variables.items()
         }.get(path)
     join = value.get("Std:Join")
-    parts = [_filled(part, ran) for part in join.get("Values") or ()] if isinstance(join, dict) else [None]
-    return None if None in parts else str(join.get("On", "")).join(str(part) for part in parts)
+    if not isinstance(join, dict):
+        return None
+    parts = [_filled(part, ran) for part in join.get("Values") or ()]
+    return None if None in parts else str(join.get("On", "")).join(map(str, parts))
 
 
 def _hyperparameters(request: Any) -> dict[str, str]:
     found: dict[str, str] = {}
     for key, item in request.items() if isinstance(request, dict) else ():
         if key in _HYPERPARAMETERS and isinstance(item, dict):
-            found |= {
-                str(name): unquoted(str(value)) for name, value in item.items() if not str(name).startswith(_OWN)
-            }
+            found |= {str(name): unquoted(str(value)) for name, value in item.items() if not str(name).startswith(_OWN)}
         elif isinstance(item, dict):
             found |= _hyperparameters(item)
         elif isinstance(item, list):
