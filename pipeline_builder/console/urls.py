@@ -40,7 +40,7 @@ def exported_url(pages: Sequence[Page], at: str) -> Url:
     return url
 
 
-def file_of(page: Page, parts: Mapping[str, object] = {}) -> str:  # noqa: B006 - it is only read
+def file_of(page: Page, parts: Mapping[str, object] = {}) -> str:
     """Return the file of a page in a static site; names are escaped where they aren't those of files."""
     return "index.html" if page.path == "/" else f"{_path(page, parts).removeprefix('/')}.html"
 
