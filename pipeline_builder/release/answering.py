@@ -117,9 +117,8 @@ def summarize(record: RunRecord, chosen: Sequence[PackageRecord], decision: Deci
     short = [text for text in _summaries(record, arns, "x", limited="x") if _meant(text, record, decision) == arns]
     room = max((MOST_SUMMARY - len(text) + 1 for text in short), default=0)
     message = f"CodePipeline takes {MOST_SUMMARY} characters with an answer, which this would not fit into"
-    hint = (
-        f"a comment of at most {room} characters fits" if room > 0 else "answer for all models, or decide in the registry"
-    )
+    fits = f"a comment of at most {room} characters fits"
+    hint = fits if room > 0 else "answer for all models, or decide in the registry"
     raise InputProblems(Problem(id="PB022", message=message, hint=f"{hint}; nothing was answered"))
 
 
