@@ -150,6 +150,50 @@ class StepState:
         return (self.ended - self.started).total_seconds() if self.started and self.ended else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDescription:
+    """What a step asked a service for, and what that tells of it, as its Describe does.
+
+    `kind` is that of the step's metadata ("ProcessingJob", "Model", …). In `request` every reference is resolved;
+    `result` is what is known beyond it. `execution` is the ARN of the one that did the work: another than that which
+    was asked for, where the cache answered. `missed` is why the cache didn't. `used` is what it took of this machine:
+    seconds of `cpu`, and bytes of `memory` of its largest process; empty where nobody knows.
+    """
+
+    kind: str
+    name: str
+    arn: str
+    execution: str
+    status: str
+    reason: str = ""
+    request: Mapping[str, JSON] = field(default_factory=dict)
+    result: Mapping[str, JSON] = field(default_factory=dict)
+    started: datetime | None = None
+    ended: datetime | None = None
+    missed: str = ""
+    used: Mapping[str, float] = field(default_factory=dict)
+
+
+HEAD = "head"
+"""The mark of a log's beginning."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogPart:
+    """A part of a job's log, without what a terminal would obey.
+
+    `mark` is where the next part begins, a text in one line; `more` says that it is there already, `before` how many
+    bytes are before this part, None where nobody has counted. `anew` says that it is another job's log than that which
+    the mark was of: the step is tried again.
+    """
+
+    text: str
+    mark: str
+    more: bool = False
+    before: int | None = None
+    anew: bool = False
+
+
 _FIRST_SAYS_IT = re.compile(r"(?:ClientError: )?(?:PB\d{3} |AlgorithmError: exit code )")
 
 
