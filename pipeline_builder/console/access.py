@@ -1,4 +1,4 @@
-"""Who may look, and who may decide: a token as Jupyter has it, a session for each browser, and where requests come from.
+"""Who may look, and who may decide: a token as Jupyter has it, a session for each browser, where requests come from.
 
 A page of another site, another program's page on this machine, and another user of it must see nothing and change
 nothing. Every request but those for stylesheets has to bring the token, or the cookie that a browser got for it. What

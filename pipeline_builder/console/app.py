@@ -32,8 +32,8 @@ _STATIC = {
     "compare.js": ("console/static/compare.js", "text/javascript; charset=utf-8"),
     "icon.svg": ("console/static/icon.svg", "image/svg+xml"),
 }
-NOT_FOUND = frozenset(["PB037", "PB038", "PB040", "PB041", "PB440", "PB441", "PB442", "PB480"])
-"""Problems that say that what an address names isn't there."""
+_NOT_FOUND = frozenset(["PB440", "PB441", "PB442", "PB480"])
+"""Problems that say that what an address names isn't there; pages have more of their own."""
 
 
 def make_app(looks: Looks, access: Access, *, live: Live, report: Callable[[str], None]) -> Flask:
@@ -83,7 +83,7 @@ class _Console:
 
     def let_in(self) -> Response | None:
         """Refuse a request, or send who brings the token on to the page without it."""
-        self.access.check_source(request.method, request.headers)
+        self.access.check_source(request.method, dict(request.headers))
         if request.endpoint in ("static", "login"):
             return None
         given = request.args.get("token", "")
@@ -171,7 +171,7 @@ class _Console:
     # --- what is wrong
 
     def answer_error(self, error: Exception) -> Response:
-        """Answer with a page that says what is wrong; what nobody expected is reported, and only that it was is said."""
+        """Answer with a page that says what is wrong; a bug is reported, and only that it is one is said."""
         match error:
             case RefusedError(status=401):
                 return self._said(401, error.why, login=True)
@@ -180,15 +180,20 @@ class _Console:
             case HTTPException():
                 return self._said(error.code or 500, _WORDS.get(error.code or 500, error.description or ""))
             case PipelineBuilderError():
-                return self._said(_status(error), "", problems=error.problems)
+                return self._said(self._status(error), "", problems=error.problems)
             case OSError() if is_of_this_machine(error):
                 return self._said(503, "", problems=refusal(error).problems)
         self.report("".join(traceback.format_exception(error)))
         return self._said(500, "This is a bug of the console. What it says is where the console was started.")
 
-    def _said(
-        self, status: int, why: str, *, login: bool = False, problems: tuple[Problem, ...] = ()
-    ) -> Response:
+    def _status(self, error: PipelineBuilderError) -> int:
+        """Return which kind of wrong it is: not there, not now, or out of reach."""
+        absent = _NOT_FOUND.union(*(page.absent for page in self.pages))
+        if any(problem.id in absent for problem in error.problems):
+            return 404
+        return 409 if isinstance(error, InputProblems | PlanRefused | RunFailed) else 503
+
+    def _said(self, status: int, why: str, *, login: bool = False, problems: tuple[Problem, ...] = ()) -> Response:
         if request.path.endswith(".json"):
             value = {"error": why or problems[0].message, "problems": [page_json(one) for one in problems]}
             return Response(inert_json(value) + "\n", status=status, mimetype="application/json")
@@ -210,13 +215,6 @@ _WORDS = {
     413: "The form is too large.",
     414: "The address is too long.",
 }
-
-
-def _status(error: PipelineBuilderError) -> int:
-    """Return which kind of wrong it is: not there, not now, or out of reach."""
-    if any(problem.id in NOT_FOUND for problem in error.problems):
-        return 404
-    return 409 if isinstance(error, InputProblems | PlanRefused | RunFailed) else 503
 
 
 def _query() -> Query:

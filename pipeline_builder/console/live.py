@@ -1,4 +1,4 @@
-"""What changes while somebody looks: one thread looks for all, and tells each browser's page what it might show anew."""
+"""What changes while somebody looks: one thread looks for all, and tells the pages what they might show anew."""
 
 from __future__ import annotations
 

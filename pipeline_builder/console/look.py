@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pipeline_builder.errors import PipelineBuilderError, Problem
 from pipeline_builder.workspace import open_target
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pipeline_builder.target import Target
 
 Value = TypeVar("Value")
+Default = TypeVar("Default")
 STATE = "state.db"
 _MOST_KNOWN = 1000
 FRESH = 10.0
@@ -103,7 +104,7 @@ class Look:
             return {}
         return self.attempt(lambda: self.session.names, {})
 
-    def attempt(self, make: Callable[[], Value], default: Value) -> Value:
+    def attempt(self, make: Callable[[], Value], default: Default) -> Value | Default:
         """Return what can be read, or the default, with a line on the page that says why."""
         try:
             return make()
@@ -119,8 +120,7 @@ class Look:
         if found := self.answers.find(key, seconds):
             if seconds is not None:
                 self.ages.append(found[0])
-            value: Value = found[1]
-            return value
+            return cast("Value", found[1])
         try:
             value = make()
         except PipelineBuilderError as error:
@@ -128,8 +128,7 @@ class Look:
                 raise
             self.remarks.extend(problem for problem in error.problems if problem not in self.remarks)
             self.ages.append(last[0])
-            value = last[1]
-            return value
+            return cast("Value", last[1])
         when = self.answers.keep(key, value)
         if seconds is not None:
             self.ages.append(when)
@@ -182,12 +181,21 @@ class Looks:
 
     def _open(self) -> Look:
         session = self.open_session()
-        look = Look(
-            session=session, target=None, now=self.now, may_decide=self.may_decide, answers=Answers(clock=self.now)  # type: ignore[arg-type] # it comes in the next lines
-        )
-        manifest = look.attempt(lambda: session.manifest, None)
+        remarks: list[Problem] = []
+        manifest = None
+        try:
+            manifest = session.manifest
+        except PipelineBuilderError as error:
+            remarks.extend(error.problems)
         session.target = self._target(session, manifest)
-        return replace(look, target=session.target)
+        return Look(
+            session=session,
+            target=session.target,
+            now=self.now,
+            may_decide=self.may_decide,
+            answers=Answers(clock=self.now),
+            remarks=remarks,
+        )
 
     def _target(self, session: Session, manifest: Manifest | None) -> Target:
         workspace = session.workspace
