@@ -28,10 +28,14 @@ class MadeOf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """What a version is made of beside its champion; `unknown` says why that can't be told."""
+    """What a version is made of beside its champion; `unknown` says why that can't be told, `untold` what isn't."""
 
     parts: tuple[MadeOf, ...] = ()
+    untold: tuple[str, ...] = ()
     unknown: str = ""
+
+
+_NO_DATA = "its data: the conf names none that results depend on, so the evidence tells nothing of it"
 
 
 def compare_champion(evidence: Evidence, package: PackageEvidence, target: Target) -> Compared:
@@ -50,8 +54,9 @@ def compare_champion(evidence: Evidence, package: PackageEvidence, target: Targe
         )
     theirs = before.package(champion.arn)
     containers = theirs.containers if theirs else ()
+    data = () if evidence.data or before.data else (_NO_DATA,)
     parts = (*_data(before.data, evidence.data), *_images(containers, package.containers), *_code(theirs, package))
-    return Compared(parts=parts)
+    return Compared(parts=parts, untold=data)
 
 
 def _data(before: Sequence[DataEvidence], after: Sequence[DataEvidence]) -> Iterator[MadeOf]:

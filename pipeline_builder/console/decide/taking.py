@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pipeline_builder.release.record import RunRecord
     from pipeline_builder.session import Session
 
-_ONE = threading.Lock()
+ONE = threading.Lock()
 """One decision at a time writes the record of a run and its report."""
 
 
@@ -45,7 +45,7 @@ def decide_act(look: Look, form: Mapping[str, str], pipeline: str, id: str) -> D
         InputProblems: PB024, PB441.
     """
     given = read_form(form)
-    with _ONE:
+    with ONE:
         said: list[str] = []
         session = fresh_session(look, said).owner(pipeline)
         execution = session.runs.find(id)
