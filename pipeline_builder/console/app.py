@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from flask import Flask, Response, redirect, request
 from werkzeug.exceptions import HTTPException, NotFound
@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 from pipeline_builder.console.access import HEADERS, Access, RefusedError
 from pipeline_builder.console.live import Live
 from pipeline_builder.console.look import Looks
-from pipeline_builder.console.pages import MOST_QUERY, Page, Query, Raw, all_pages, page_json
+from pipeline_builder.console.pages import Page, Query, Raw, all_pages, page_json
 from pipeline_builder.console.rendering import make_shell, render_alone, render_page
 from pipeline_builder.console.urls import Url, live_url
 from pipeline_builder.errors import InputProblems, PipelineBuilderError, PlanRefused, Problem, RunFailed
@@ -42,8 +42,7 @@ def make_app(looks: Looks, access: Access, *, live: Live, report: Callable[[str]
     app = Flask("pipeline_builder.console", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = MOST_BODY
     app.config["MAX_FORM_PARTS"] = 1000
-    app.url_map.merge_slashes = app.url_map.strict_slashes = False
-    app.url_map.redirect_defaults = False
+    app.url_map.merge_slashes = app.url_map.redirect_defaults = False
     console = _Console(looks=looks, access=access, live=live, report=report, pages=all_pages())
     app.before_request(console.let_in)
     app.after_request(console.dress)
@@ -89,7 +88,8 @@ class _Console:
             return None
         given = request.args.get("token", "")
         if given and request.method == "GET" and self.access.has_token(given):
-            return self._logged_in(request.path)
+            rest = urlencode([(name, one) for name, one in request.args.items(multi=True) if name != "token"])
+            return self._logged_in(f"{request.path}?{rest}" if rest else request.path)
         bearer = request.headers.get("Authorization", "").partition("Bearer ")[2].strip()
         if not (self.access.knows(self._session) or (request.method == "GET" and self.access.has_token(bearer))):
             raise RefusedError(401, "This browser isn't logged in, or the console was started anew.")
@@ -133,13 +133,15 @@ class _Console:
             if request.method == "POST" and page.act:
                 if not look.may_decide:
                     raise RefusedError(403, "This console is read-only: start it with --decide.")
-                return _away(page.act(look, request.form, **parts).to)
+                done = page.act(look, request.form, **parts)
+                self.access.note(self._session, done.said)
+                return _away(done.to)
             view = page.view(look, _query(), **parts)
             if isinstance(view, Raw):
                 return _raw(view)
             shell = make_shell(
                 page, look, self.url, self.pages,
-                json=_json_address(page), said=request.args.get("said", "")[:MOST_QUERY],
+                json=_json_address(page), said=self.access.noted(self._session),
                 form=self.access.form_token(self._session) if look.may_decide and self._session else "",
             )  # fmt: skip
             return _html(render_page(page, view, shell, self.url))
@@ -160,7 +162,7 @@ class _Console:
 
     def events(self) -> Response:
         """Answer with a stream of what changes."""
-        body = self.live.listen()
+        body = "" if request.method == "HEAD" else self.live.listen()
         return Response(body, mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
     def static(self, name: str) -> Response:
