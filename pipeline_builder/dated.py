@@ -130,6 +130,17 @@ class Dated(Several):
             owner=lambda pipeline: self.owner(pipeline).decisions,
         )
 
+    def make_decision(
+        self, answer: str, comment: str, *, by: str, again: bool = False, stubs: bool = False
+    ) -> Decision:
+        """Return an answer, `approve` or `reject`, as that of a person."""
+        from pipeline_builder.descriptions import ApprovalStatus
+        from pipeline_builder.release.promote import Decision
+
+        status = ApprovalStatus.APPROVED if answer == "approve" else ApprovalStatus.REJECTED
+        names = tuple(dict.fromkeys((by, *(self.names_of_caller() if answer == "approve" else ()))))
+        return Decision(status=status, by=by, names=names, comment=comment, again=again, stubs=stubs)
+
     def answer(
         self, record: RunRecord, decision: Decision, models: Sequence[str] = (), *, named: bool = True
     ) -> Answered | None:
