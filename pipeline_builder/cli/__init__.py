@@ -7,6 +7,7 @@ from pipeline_builder.cli import (  # noqa: F401 - they add their commands
     importing,
     keeping,
     locking,
+    logs,
     looking,
     rehearsing,
     rendering,

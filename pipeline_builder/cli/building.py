@@ -19,6 +19,7 @@ from pipeline_builder.cli.options import (
 )
 from pipeline_builder.cli.output import coloured, show
 from pipeline_builder.cli.pipelines import Answer, Answers, answer_each, prepare
+from pipeline_builder.cli.selecting import Shown, select_options
 from pipeline_builder.errors import ExitCode, InputProblems
 
 if TYPE_CHECKING:
@@ -83,35 +84,39 @@ def policy(session: Session, *, as_json: bool, suggest: bool) -> None:
 @click.option(
     "--format", "form", type=click.Choice(["text", "mermaid", "dot", "svg", "json"]), default="text", show_default=True
 )
-def graph(session: Session, *, as_json: bool, form: str) -> None:
+@select_options("Draw")
+def graph(session: Session, *, as_json: bool, form: str, names: tuple[str, ...], exclude: tuple[str, ...]) -> None:
     """Draw the graph of steps; as text with the pipeline's parameters, and what values they take.
+
+    With --select or --exclude some of it only, by the same expressions as those of 'run': so one sees what they mean.
 
     \b
     Example: pipeline-builder graph --format mermaid
     """
     from dataclasses import asdict
 
-    from pipeline_builder.release.overview import nodes_of, parameters_of
+    from pipeline_builder.release.overview import parameters_of
     from pipeline_builder.views import drawing, drawings
     from pipeline_builder.views.parameters import render_parameters
     from pipeline_builder.views.uses import render_uses
 
+    shown = Shown(session, names, exclude)
     draw = {"mermaid": drawing.render_mermaid, "dot": drawing.render_dot, "svg": drawing.render_image}
     if session.several and form in draw and not as_json:
         draw_all = {"mermaid": drawings.render_mermaid, "dot": drawings.render_dot, "svg": drawings.render_image}
-        graphs = {title(one): nodes_of(one.composed) for one in prepare(session, Answers(as_json=False))}
+        graphs = {title(one): shown.of(one) for one in shown.keep(prepare(session, Answers(as_json=False)))}
         show(None, as_json=False, text=draw_all[form](graphs))
         return
 
     def drawn(one: Session) -> Answer:
-        nodes = nodes_of(one.composed)
+        nodes = shown.of(one)
         text = draw[form](nodes) if form in draw else drawing.render_text(nodes)
         definition = one.composed.definition
         listed = render_uses(definition) + render_parameters(parameters_of(one.composed)) if form == "text" else ""
         head = f"{title(one)}\n" if session.several else ""
         return Answer(result=[asdict(node) for node in nodes], text=f"{head}{text}{listed}")
 
-    answer_each(session, drawn, as_json=as_json or form == "json")
+    answer_each(session, drawn, as_json=as_json or form == "json", chosen=shown.keep)
 
 
 def title(one: Session) -> str:

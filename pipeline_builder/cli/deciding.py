@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline_builder.cli.completion import models_of_the_last_run
+from pipeline_builder.cli.completion import executions_of_the_state, models_of_the_last_run
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import accept_stubs_option, common, stubs_accepted
 from pipeline_builder.cli.output import login_name, say, show, terminal
@@ -41,7 +41,13 @@ class _Stage(click.ParamType[str]):
 
 
 again_option = click.option("--again", is_flag=True, help="Take back how a model was decided; needs --comment.")
-run_option = click.option("--run", metavar="EXECUTION", default="", help="The run that is meant: its id, or its ARN.")
+run_option = click.option(
+    "--run",
+    metavar="EXECUTION",
+    default="",
+    shell_complete=executions_of_the_state,
+    help="The run that is meant: its id, or its ARN.",
+)
 
 
 @main.command()

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline_builder.cli.completion import executions_of_the_state, models_of_the_last_run
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import common
-from pipeline_builder.cli.output import say, show, show_line
+from pipeline_builder.cli.output import show, show_line
 from pipeline_builder.cli.pipelines import Answer, look_at_each, owner_of
-from pipeline_builder.errors import Problem
 
 if TYPE_CHECKING:
-    from pipeline_builder.descriptions import Execution
     from pipeline_builder.release.record import RunRecord
     from pipeline_builder.release.scoring.requests import Request
     from pipeline_builder.session import Session
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 @main.command()
 @common
-@click.argument("execution", required=False, default="")
+@click.argument("execution", required=False, default="", shell_complete=executions_of_the_state)
 def report(session: Session, *, as_json: bool, execution: str) -> None:
     """Write the HTML report of a run.
 
@@ -53,7 +52,7 @@ def _judged(session: Session, record: RunRecord) -> RunRecord:
 
 @main.command()
 @common
-@click.argument("execution", required=False, default="")
+@click.argument("execution", required=False, default="", shell_complete=executions_of_the_state)
 def status(session: Session, *, as_json: bool, execution: str) -> None:
     """Show the steps of an execution.
 
@@ -71,41 +70,6 @@ def status(session: Session, *, as_json: bool, execution: str) -> None:
         seen(session).show(as_json=as_json)
         return
     look_at_each(session, seen, as_json=as_json)
-
-
-@main.command()
-@common
-@click.argument("step")
-@click.argument("execution", required=False, default="")
-def logs(session: Session, *, as_json: bool, step: str, execution: str) -> None:
-    """Print the log of a step.
-
-    \b
-    Example: pipeline-builder logs purchase-intent-Train
-    """
-    from pipeline_builder.documents.schema import did_you_mean
-    from pipeline_builder.errors import InputProblems
-
-    found = session.runs.find(execution) if execution else _newest_with(session, step)
-    names = [state.name for state in session.target.pipelines.list_steps(found.arn)]
-    if step not in names:
-        message = f"the execution {found.id} has no step '{step}'"
-        raise InputProblems(Problem(id="PB442", message=message, hint=did_you_mean(step, names)))
-    if not execution:
-        say(f"of execution {found.id}, the last")
-    text = session.target.pipelines.read_log(found.arn, step, whole=True)
-    show({"execution": found.arn, "step": step, "log": text}, as_json=as_json, text=text)
-
-
-def _newest_with(session: Session, step: str) -> Execution:
-    """Return the newest execution, of several pipelines the newest of one that has the step."""
-    newest = session.runs.find()
-    if not session.several:
-        return newest
-    seen = sorted((found[0] for one in session.each if (found := one.runs.listed())), key=lambda e: e.started)
-    service = session.target.pipelines
-    having = (e for e in reversed(seen) if any(state.name == step for state in service.list_steps(e.arn)))
-    return next(having, newest)
 
 
 @main.command()
@@ -183,7 +147,7 @@ def _days(session: Session) -> dict[str, tuple[Day, ...]]:
 
 @main.command()
 @common
-@click.argument("model")
+@click.argument("model", shell_complete=models_of_the_last_run)
 @click.argument("version", required=False, type=click.IntRange(1))
 def verify(session: Session, *, as_json: bool, model: str, version: int | None) -> None:
     """Check that a model is what was approved: its bytes, its evidence and its approval agree.
