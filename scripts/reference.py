@@ -81,6 +81,7 @@ def main(arguments: list[str]) -> int:
         reference / "problems.md": problems_page(load_explanations().values()),
         reference / "rules.md": rules_page(),
         reference / "serve.md": serve_page(),
+        DOCS / "pictures" / "rooms.svg": rooms.diagram(),
         **schemas(),
     }
     for path in (DOCS / "architecture.md", *sorted((DOCS / "reference").glob("*.md"))):
@@ -111,7 +112,7 @@ def generated(kind: str, name: str) -> str:
         case "keys":
             return keys_table(section(name))
         case "rooms":
-            return rooms.diagram()
+            return "![The rooms of the package by floor, and which use which](pictures/rooms.svg)"
         case "members":
             return members_table(name)
         case "points":
