@@ -275,10 +275,10 @@ class Opened:
         jobs = self.workspace.parallel or 8
         return compare_lock(self.manifest, lock, git, lambda repo: remote_of(repo, keys), jobs=jobs)
 
-    def look_behind(self) -> tuple[Behind, ...]:
+    def look_behind(self, *, elsewhere: bool) -> tuple[Behind, ...]:
         """Return what the checkouts lack of what their repositories have now; a look, in which nothing is fetched.
 
-        Of very many repositories only those of this machine are looked at: the others are many connections.
+        That is those on this machine, and `elsewhere` those of other hosts too, unless these are very many.
         """
         from pipeline_builder.checkout.behind import SOON, look_behind
         from pipeline_builder.checkout.git import Git
@@ -287,9 +287,9 @@ class Opened:
 
         keys = open_keys(self.workspace)
         git = Git(environment=self.workspace.environment, timeout=SOON, pauses=())
-        elsewhere = [repo for repo in self.manifest.repos if not is_local(repo.url)]
-        few = len(elsewhere) <= _MOST_LOOKS
-        repos = [repo for repo in self.manifest.repos if few or is_local(repo.url)]
+        remote = [repo for repo in self.manifest.repos if not is_local(repo.url)]
+        elsewhere = elsewhere and len(remote) <= _MOST_LOOKS
+        repos = [repo for repo in self.manifest.repos if elsewhere or is_local(repo.url)]
         return look_behind(repos, self.lock, git, lambda repo: remote_of(repo, keys))
 
     @cached_property

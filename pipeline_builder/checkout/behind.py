@@ -73,7 +73,9 @@ def look_behind(
 
 def _is_asked(repo: Repo, entry: LockedRepo | None) -> bool:
     """Leave out what is at a fixed commit, and what the lock has otherwise, which other commands say."""
-    return entry is not None and not is_commit(repo.revision) and (entry.url, entry.revision) == (repo.url, repo.revision)
+    return (
+        entry is not None and not is_commit(repo.revision) and (entry.url, entry.revision) == (repo.url, repo.revision)
+    )
 
 
 def _behind(

@@ -9,6 +9,7 @@ from pipeline_builder.cli import (  # noqa: F401 - they add their commands
     locking,
     logs,
     looking,
+    planning,
     rehearsing,
     rendering,
     running,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,20 +9,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline_builder.cli.dates import date_option
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import (
     FILE,
     common,
-    parameters_option,
 )
-from pipeline_builder.cli.output import coloured, show
+from pipeline_builder.cli.output import show
 from pipeline_builder.cli.pipelines import Answer, Answers, answer_each, prepare
 from pipeline_builder.cli.selecting import Shown, select_options
-from pipeline_builder.errors import ExitCode, InputProblems
+from pipeline_builder.errors import InputProblems
 
 if TYPE_CHECKING:
-    from pipeline_builder.descriptions import JSON
     from pipeline_builder.release.plan import Plan
     from pipeline_builder.session import Session
 
@@ -141,46 +137,6 @@ def build(session: Session, *, as_json: bool) -> None:
         return Answer(result=result, text=f"{definition.sha256}  {os.path.relpath(path)}")
 
     answer_each(session, built, as_json=as_json)
-
-
-@main.command()
-@common
-@date_option
-@click.option("--out", type=click.Path(path_type=Path), help="Also write the plan as JSON, for 'apply PLAN'.")
-@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 where there are changes.")
-@click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
-@parameters_option
-def plan(
-    session: Session,
-    *,
-    as_json: bool,
-    out: Path | None,
-    detailed_exitcode: bool,
-    form: str,
-    given: Mapping[str, str],
-) -> None:
-    """Show what would change and what would run.
-
-    \b
-    Example: pipeline-builder plan --out plan.json --detailed-exitcode
-    """
-    from pipeline_builder.machine.streams import write_file
-    from pipeline_builder.release.plan import plan_json, render_markdown, render_plan
-
-    session.given = given
-    as_json = as_json or form == "json"
-    plans: dict[str, JSON] = {}
-
-    def planned(one: Session) -> Answer:
-        plan = one.plan(whole=as_json or out is not None)
-        found = plans[one.manifest.entry.name] = plan_json(plan)
-        if out:
-            whole = {"pipelines": plans} if session.several else found
-            write_file(out.absolute(), (json.dumps(whole, indent=2) + "\n").encode())
-        text = render_markdown(plan) if form == "markdown" else coloured(render_plan(plan))
-        return Answer(result=found, text=text, code=ExitCode.USAGE if detailed_exitcode and plan.changed else 0)
-
-    answer_each(session, planned, as_json=as_json)
 
 
 @main.command()

@@ -125,7 +125,8 @@ def _answers(context: click.Context, method: str) -> dict[str, str]:
         "state": lambda: STATES,
     }
     if not method:
-        return {**_names(context), **dict.fromkeys((f"{name}:" for name in METHODS), "a way to select")}
+        names = _names(context)
+        return {**names, **(dict.fromkeys((f"{name}:" for name in METHODS), "a way to select") if names else {})}
     return dict.fromkeys(answers[method](), method) if method in answers else {}
 
 

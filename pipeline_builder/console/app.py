@@ -186,9 +186,7 @@ class _Console:
         self.report("".join(traceback.format_exception(error)))
         return self._said(500, "This is a bug of the console. What it says is where the console was started.")
 
-    def _said(
-        self, status: int, why: str, *, login: bool = False, problems: tuple[Problem, ...] = ()
-    ) -> Response:
+    def _said(self, status: int, why: str, *, login: bool = False, problems: tuple[Problem, ...] = ()) -> Response:
         if request.path.endswith(".json"):
             value = {"error": why or problems[0].message, "problems": [page_json(one) for one in problems]}
             return Response(inert_json(value) + "\n", status=status, mimetype="application/json")

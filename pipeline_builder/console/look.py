@@ -183,7 +183,11 @@ class Looks:
     def _open(self) -> Look:
         session = self.open_session()
         look = Look(
-            session=session, target=None, now=self.now, may_decide=self.may_decide, answers=Answers(clock=self.now)  # type: ignore[arg-type] # it comes in the next lines
+            session=session,
+            target=None,
+            now=self.now,
+            may_decide=self.may_decide,
+            answers=Answers(clock=self.now),  # type: ignore[arg-type] # it comes in the next lines
         )
         manifest = look.attempt(lambda: session.manifest, None)
         session.target = self._target(session, manifest)

@@ -60,7 +60,7 @@ def trio(tmp_path_factory: pytest.TempPathFactory) -> Trio:
         (("logs", "ch"), ["churn", "churn-Train", "churn-Register"]),
         (("run", "--select", "price-R"), ["price-Register"]),
         (("graph", "--select", "churn+,2+seg"), [f"churn+,2+{name}" for name in ("segments", "segments-Train", "segments-Register")]),
-        (("plan", "--exclude", "churn+ @price-T"), ["churn+ @price-Train"]),
+        (("plan", "--exclude", '"churn+ @price-T'), ["churn+ @price-Train"]),
         (("run", "--group", "n"), ["nightly"]),
         (("promote", "churn", ""), ["price", "segments"]),
         (("plan", "--pipeline", "t"), ["training"]),
