@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
+from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Problem
 from pipeline_builder.manifest.history import load_histories
 from pipeline_builder.opened import callers_names
 from pipeline_builder.release.machines import machine_prices
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pipeline_builder.release.answering import Answered
     from pipeline_builder.release.decisions import Decisions
     from pipeline_builder.release.promote import Decision
+
+_NOT_KEPT = "the console shows it again when the command is repeated and the place can be written"
 
 
 class Dated(Several):
@@ -158,11 +160,36 @@ class Dated(Several):
         return callers_names(self.workspace) if self.manifest.four_eyes else ()
 
     def write_record(self, record: RunRecord) -> None:
-        """Write `run.json`, which the next stage reads, and the JUnit file, which CI systems show."""
+        """Write `run.json`, which the next stage reads, and the JUnit file, which CI systems show; keep it for its run.
+
+        A run that can't be kept is none that fails: it is said, and its record is where it always is.
+        """
         from pipeline_builder.release.junit import write_junit
+        from pipeline_builder.release.past.keeping import keep_run
 
         write_record(self.workspace.build / RUN, record)
         write_junit(self.workspace.build / JUNIT, record)
+        try:
+            keep_run(record, self.target, self.kept)
+        except (PipelineBuilderError, OSError) as error:
+            why = error.problems[0].message if isinstance(error, PipelineBuilderError) else str(error)
+            message = f"the record of the run is in '{os.path.relpath(self.workspace.build / RUN)}' only: {why}"
+            self.warn(Problem(id="PB010", message=message, hint=_NOT_KEPT, warning=True))
+
+    def with_commits(self, record: RunRecord) -> RunRecord:
+        """Return the record of a run with the commits that it was made of, and what came since the champion."""
+        from pipeline_builder.release.past.hosts import host_kind
+        from pipeline_builder.release.past.since import Checkout, with_commits
+
+        definition, workspace = self.composed.definition, self.workspace
+        here = Checkout(
+            parameters=definition.commit_parameters,
+            definition_sha256=definition.sha256,
+            cache=workspace.state / "git",
+            environment=workspace.environment,
+            kinds={repo.name: host_kind(repo) for repo in self.manifest.repos},
+        )
+        return with_commits(record, self.target, here)
 
     def report(self, record: RunRecord) -> Path:
         """Write the report for people, unless it is there already."""

@@ -303,7 +303,7 @@ class Session(Dated):
         with self.stage("gate") as words:
             record = judge_execution(
                 execution, self.target, self.composed, self.lock,
-                planned=planned, reused=reused, kept=self.kept, date=self.starting.asked_date,
+                planned=planned, reused=reused, kept=self.kept, date=self.starting.asked_date, noted=self.with_commits,
             )  # fmt: skip
             record, unsigned = settle_unsigned(with_stages(record, self.seconds), self.target)
             words.append(lines.gate_line(record))

@@ -15,6 +15,7 @@ from pipeline_builder.errors import InputProblems, PlanRefused, Problem
 from pipeline_builder.manifest.lock import Lock
 from pipeline_builder.release.machines import machine_of
 from pipeline_builder.release.metrics import parse_metrics
+from pipeline_builder.release.past.hosts import kind_of
 from pipeline_builder.release.record import PackageRecord, RepoRecord, RunRecord, StageTime, StepRecord, SubmoduleRecord
 from pipeline_builder.release.trials import read_trials
 from pipeline_builder.target import Target
@@ -62,14 +63,20 @@ def collect(
 def recall(saved: RunRecord | None, execution: Execution, target: Target) -> RunRecord:
     """Return the record of an execution with its packages as they are now; `saved` is that of the last run.
 
-    What the run recorded stays; only the registry may have moved on since.
+    What the run recorded stays; only the registry may have moved on since. One that isn't the last has its record among
+    those that are kept of all runs; where there is none, as of older versions, it is made again as far as can be told.
 
     Raises:
         PlanRefused: PB463 where the record names a package that the execution didn't register.
     """
+    from pipeline_builder.release.past.keeping import read_kept  # which need the judging, and that needs this module
+    from pipeline_builder.release.past.remaking import remake
+
     fresh = collect(execution, target)
     if saved is None or saved.execution != execution.arn:
-        return fresh
+        saved = read_kept(target, fresh.pipeline, execution.arn)
+        if saved is None or saved.status != fresh.status:  # it goes on again
+            return remake(fresh, target)
     now = {package.arn: package for package in fresh.packages}
     if unknown := [package.arn for package in saved.packages if package.arn not in now]:
         registered = ", ".join(f"'{arn}'" for arn in now) or "none"
@@ -132,6 +139,7 @@ def _repos(lock: Lock | None) -> tuple[RepoRecord, ...]:
             commit=repo.commit,
             tree=repo.tree,
             committed=datetime.fromisoformat(repo.committed.replace("Z", "+00:00")),
+            kind=kind_of(repo.url),
             subject=repo.subject,
             author=repo.author,
             path=repo.path,

@@ -24,19 +24,42 @@ class SubmoduleRecord(_Frozen):
     commit: str
 
 
+class CommitRecord(_Frozen):
+    """A commit, with who has written it, and `paths` that it changes, of many the first ones."""
+
+    sha: str
+    subject: str = ""
+    author: str = ""
+    when: datetime | None = None
+    paths: tuple[str, ...] = ()
+
+
 class RepoRecord(_Frozen):
-    """A model repository at the commit that was checked out. `url` never has credentials in it."""
+    """A model repository at the commit that the run was made of. `url` never has credentials in it.
+
+    `committed` is None where nobody knows it any more. `before` is the commit that the champion was made of, `since`
+    what came after it, the newest first, `more` how many there are besides; `since_unknown` says in words why nobody
+    can tell, or can't tell all. `head` is what is checked out by now, where that is another commit, `head_words` what
+    is known of the difference. `kind` is what the git host is, where the manifest or its name tell.
+    """
 
     name: str
     url: str
     revision: str
     commit: str
     tree: str
-    committed: datetime
+    committed: datetime | None
     subject: str = ""
     author: str = ""
     path: str = ""
     submodules: tuple[SubmoduleRecord, ...] = ()
+    before: str = ""
+    since: tuple[CommitRecord, ...] = ()
+    more: int = 0
+    since_unknown: str = ""
+    head: str = ""
+    head_words: str = ""
+    kind: str = ""
 
 
 class TrialRecord(_Frozen):
@@ -94,7 +117,7 @@ class PackageRecord(_Frozen):
     `champion_note` says where the champion's metrics are from, if not from its evidence as it stands; `champion_lost`
     that this evidence can't be read.
     `metrics_fault` says why there is a report that can't be used, `metrics_absent` what was looked for where there is
-    none, `artifact_gone` where an artifact was that is gone.
+    none, `artifact_gone` where an artifact was that is gone. `gated` are the names of the metrics that have a bound.
     """
 
     arn: str
@@ -117,6 +140,7 @@ class PackageRecord(_Frozen):
     champion_note: str = ""
     champion_lost: bool = False
     verdict: VerdictRecord | None = None
+    gated: tuple[str, ...] = ()
 
     def decided(self, status: str, description: str, metadata: Mapping[str, str]) -> PackageRecord:
         """Return the package as a decision has left it."""
@@ -179,7 +203,8 @@ class RunRecord(_Frozen):
 
     `trigger` says in words what started it, where a service did; `evidence` is the sha256 of what it was judged by. The
     verdict here is for people: where it counts, it is judged again from the evidence. An inference run (`kind`) has the
-    logical date that it is about, and what it made of each model's data.
+    logical date that it is about, and what it made of each model's data. `unknown` says in words what nobody can tell
+    any more of a run that no record was kept of.
     """
 
     format: Literal[1] = 1
@@ -206,6 +231,7 @@ class RunRecord(_Frozen):
     kind: Literal["training", "inference"] = "training"
     date: str = ""
     scores: tuple[ScoreRecord, ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
 def load_record(path: Path) -> RunRecord | None:
