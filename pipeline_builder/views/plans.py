@@ -72,7 +72,7 @@ def _fates(plan: Plan) -> Iterator[str]:
     for model, predictions in models.items():
         name = inert_line(model) or "(of no model)"
         if model in plan.spared:
-            yield f"  {name}: 'up' leaves it out, as it has not changed since it was registered; 'run' registers it anew"
+            yield f"  {name}: left out by 'up', as it hasn't changed since it was registered; 'run' registers it anew"
             continue
         yield f"  {name}"
         yield from (_fate_line(prediction, width, "    ") for prediction in predictions)
