@@ -24,7 +24,7 @@ from pipeline_builder.manifest.history import load_histories, write_histories
 from pipeline_builder.release.deployed import find_deployed, note_applied
 from pipeline_builder.release.executions import stop
 from pipeline_builder.release.outcome import with_stages
-from pipeline_builder.release.overview import nodes_of
+from pipeline_builder.release.overview import models_of, nodes_of
 from pipeline_builder.release.ownership import owns_all
 from pipeline_builder.release.parameters import find_moved
 from pipeline_builder.release.planning import find_done, make_plan, plan_alone
@@ -208,7 +208,7 @@ class Session(Dated):
             return None
         if plan.unchanged_since or find_open(pipelines, plan.pipeline, definition.content, self.parameters):
             return None
-        nodes = nodes_of(self.composed)
+        nodes = models_of(self.composed.definition)
         left = leave_whole(pipelines, plan.pipeline, definition.content, nodes, plan.predictions)
         if left:
             self.say(f"select    {left.words}")
