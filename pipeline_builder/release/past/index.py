@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from pipeline_builder.descriptions import Execution
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.release.past.keeping import RECORD, parse_record, runs_folder
+from pipeline_builder.release.past.keeping import RECORD, parse_record, record_uri, runs_folder
 from pipeline_builder.release.past.query import RunQuery
 from pipeline_builder.release.past.remembered import Entry, Remembered
 from pipeline_builder.release.past.summary import (
@@ -45,6 +46,7 @@ class RunIndex:
         self._generation = 0
         self._loaded = False
         self._looked = float("-inf")
+        self._held = False
         self.reads = 0
         self.unreadable: tuple[str, ...] = ()
 
@@ -61,7 +63,7 @@ class RunIndex:
             OutsideFailure, InputProblems: the target can't be asked; what was known before still is.
         """
         with self._lock:
-            if time.monotonic() - self._looked < within:
+            if self._held or time.monotonic() - self._looked < within:
                 return self._generation
             if not self._loaded:
                 self._entries, self._loaded = self._remembered.load() if self._remembered else {}, True
@@ -73,6 +75,20 @@ class RunIndex:
                 self._show(runs)
             self._looked = time.monotonic()
             return self._generation
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let everything until the end of the block see the same runs."""
+        self.refresh()
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+
+    def stamp(self, run: RunSummary) -> str:
+        """Return what changes when the record of a run does; empty of one that none was kept of."""
+        return self._entries.get(record_uri(self._target, run.pipeline, run.id), ("", None))[0]
 
     def runs(self, query: RunQuery, *, offset: int = 0, limit: int = 100) -> tuple[tuple[RunSummary, ...], int]:
         """Return some of the runs that a query means, the newest first, and how many there are in all."""
