@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 MOST = 200
 """Runs whose pages are written where nobody says how many."""
 _MOST_PAGES = 100
+_WHEN = "1970-01-01 00:00 UTC"
+"""Stands for the time in a page until it is known that it is another than the one that is there."""
 _PAGED = frozenset(["runs", "models", "model"])
 """Pages that show a part of a long list, by `?page=`."""
 
@@ -73,6 +75,7 @@ class _Export:
             page for page in all_pages() if page.exported and page.template and (names is None or page.name in names)
         )
         self.by_name = {page.name: page for page in self.pages}
+        self.when = f"{look.now():%Y-%m-%d %H:%M} UTC"
         self.version = f"{fingerprint_code()} {_templates()}"
         self.written = self.same = 0
         self.failed: list[str] = []
@@ -157,7 +160,9 @@ class _Export:
             self.files[one.file] = one.made_of
             self.same += 1
             return
-        self._put(one.file, self._drawn(one).encode("utf-8", "replace"), one.made_of)
+        drawn = self._drawn(one)
+        made_of = one.made_of or hashlib.sha256(drawn.encode("utf-8", "replace")).hexdigest()
+        self._put(one.file, drawn.replace(_WHEN, self.when).encode("utf-8", "replace"), made_of)
 
     def _drawn(self, one: _One) -> str:
         look = replace(self.look, remarks=list(self.look.remarks), ages=[])
@@ -169,7 +174,7 @@ class _Export:
             self.failed.append(f"{one.file}: {error.problems[0].message}")
             return render_alone("console/problem.html.j2", status=409, why="", problems=error.problems, bare=True)
         static = f"{posixpath.relpath('static', posixpath.dirname(one.file) or '.')}/"
-        shell = make_shell(page, look, url, self.pages, json="", static=static)
+        shell = make_shell(page, look, url, self.pages, json="", static=static, written=_WHEN)
         return render_page(page, view, shell, url)
 
     def _url(self, at: str) -> Url:

@@ -1,4 +1,4 @@
-"""Where a static site is written to: a folder of this machine, or a prefix of a bucket; each file whole or not at all."""
+"""Where a static site is written to, each file whole or not at all: a folder of this machine, or below a prefix."""
 
 from __future__ import annotations
 
