@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import hashlib
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from pipeline_builder.errors import PipelineBuilderError, Problem
 from pipeline_builder.machine.temporary import temporary_folder
@@ -17,8 +20,9 @@ from pipeline_builder.release.past.index import RunIndex
 if TYPE_CHECKING:
     from pipeline_builder.console.export import Written
     from pipeline_builder.console.look import Look
+    from pipeline_builder.release.record import RunRecord
     from pipeline_builder.session import Session
-    from pipeline_builder.target import Target
+    from pipeline_builder.target import ModelRegistry, PipelineService, Target
 
 MOST = 200
 """Runs whose pages are written, the newest."""
@@ -36,36 +40,69 @@ def index_uri(target: Target, pipeline: str) -> str:
     return f"{target.base(pipeline)}/evidence/runs.index"
 
 
-def write_site(session: Session, pipeline: str) -> Written | None:
+def write_site(session: Session, record: RunRecord) -> Written | None:
     """Write the pages that have changed. Where that can't be done, it is said, and the run is what it was."""
     from pipeline_builder.console.export import export_site
     from pipeline_builder.console.site import Below
 
+    pipeline = record.pipeline
     try:
         with temporary_folder() as folder:
             path = folder / "runs.index"
             before = _fetched(index_uri(session.target, pipeline), path, session.target)
             site = Below(session.target.store, site_prefix(session.target, pipeline))
-            done = export_site(_look(session, pipeline, path), site, most=MOST, names=PAGES)
+            done = export_site(_look(session, record, path), site, most=MOST, names=PAGES)
             if path.is_file() and _digest(path) != before:
                 session.target.store.put(index_uri(session.target, pipeline), path)
-    except (PipelineBuilderError, OSError) as error:
-        why = error.problems[0].message if isinstance(error, PipelineBuilderError) else str(error)
-        session.warn(Problem(id="PB012", message=f"the site was not written: {why}", hint=_HINT, warning=True))
-        return None
-    index = f"{site_prefix(session.target, pipeline)}index.html"
-    session.say(f"{'site':<9} {index}: {done.written} files written, {done.same} as they were")
-    return done
+    except PipelineBuilderError as error:
+        why = error.problems[0].message
+    except Exception as error:  # noqa: BLE001 - a fault of what is only shown must not end a run that has succeeded
+        why = "".join(traceback.format_exception(error))
+    else:
+        index = f"{site_prefix(session.target, pipeline)}index.html"
+        session.say(f"{'site':<9} {index}: {done.written} files written, {done.same} as they were")
+        return done
+    session.warn(Problem(id="PB012", message=f"the site was not written: {why}", hint=_HINT, warning=True))
+    return None
 
 
 _HINT = "the run, its record and its report are what they were; the next run writes the site"
 
 
-def _look(session: Session, pipeline: str, path: Path) -> Look:
-    from pipeline_builder.console.look import Look
+def _look(session: Session, record: RunRecord, path: Path) -> Look:
+    """Return a look at one pipeline, with the permissions that the stages have for what they do."""
+    from pipeline_builder.console.aged import aged
+    from pipeline_builder.console.look import Answers, Look
 
-    index = RunIndex(session.target, lambda: (pipeline,), path)
-    return Look(session=session, target=session.target, index=index, prices=machine_prices(session.workspace.values))
+    answers = Answers()
+    one = type(session)(session.workspace, say=lambda _: None, warn=lambda _: None, manifest=session.manifest)
+    one.named = True
+    one.target = target = aged(_told(session.target, record), answers)
+    index = RunIndex(target, lambda: (record.pipeline,), path)
+    prices = machine_prices(session.workspace.values)
+    return Look(session=one, target=target, index=index, prices=prices, answers=answers)
+
+
+def _told(target: Target, record: RunRecord) -> Target:
+    """Return the target without what a stage has no reason to ask: of runs there are those that were kept."""
+    execution = target.pipelines.describe_execution(record.execution)
+    listed = (execution,) if execution else ()
+    unowned = _Without(target.registry, group_owner=lambda *_: None, list_approvals=lambda: ())
+    return replace(
+        target,
+        pipelines=cast("PipelineService", _Without(target.pipelines, list_executions=lambda *_: listed)),
+        registry=cast("ModelRegistry", unowned),
+    )
+
+
+class _Without:
+    """Something with other answers to some questions."""
+
+    def __init__(self, service: object, **answers: Callable[..., object]) -> None:
+        self._service, self._answers = service, answers
+
+    def __getattr__(self, name: str) -> Any:
+        return self._answers.get(name) or getattr(self._service, name)
 
 
 def _fetched(uri: str, path: Path, target: Target) -> str:

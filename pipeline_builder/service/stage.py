@@ -112,7 +112,7 @@ def _keep(session: Session, setting: Setting, record: RunRecord) -> str:
         session.target.store.put(f"s3://{setting.artifacts}/{prefix}/{name}", session.workspace.build / name, media)
     uri = f"{run_folder(session.target, record.pipeline, record.execution)}{REPORT}"
     session.target.store.put(uri, session.workspace.build / REPORT, Media.HTML)
-    write_site(session, record.pipeline)
+    write_site(session, record)
     if session.workspace.target == "local":
         return (session.workspace.store / setting.artifacts / prefix / REPORT).resolve().as_uri()
     return console_link(setting.artifacts, f"{prefix}/{REPORT}", session.workspace.region)
