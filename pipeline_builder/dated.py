@@ -5,12 +5,13 @@ and what decisions about it are made with.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.manifest.history import load_histories
 from pipeline_builder.opened import callers_names
 from pipeline_builder.release.machines import machine_prices
@@ -25,7 +26,9 @@ from pipeline_builder.workspace import AUTHORS, JUNIT, REPORT, RUN
 
 if TYPE_CHECKING:
     from pipeline_builder.descriptions import DeployedPipeline, Execution
+    from pipeline_builder.release.answering import Answered
     from pipeline_builder.release.decisions import Decisions
+    from pipeline_builder.release.promote import Decision
 
 
 class Dated(Several):
@@ -123,6 +126,32 @@ class Dated(Several):
             each=lambda: tuple(one.decisions for one in self.each),
             owner=lambda pipeline: self.owner(pipeline).decisions,
         )
+
+    def answer(
+        self, record: RunRecord, decision: Decision, models: Sequence[str] = (), *, named: bool = True
+    ) -> Answered | None:
+        """Answer the service's question about a run; None where it asks none, and the registry is to be written.
+
+        Whether it does may be nobody's to know who uses models only: then that is said.
+        """
+        from pipeline_builder.release.answering import find_question
+        from pipeline_builder.workspace import open_questions
+
+        if not (questions := open_questions(self.workspace, self.manifest)):
+            return None
+        try:
+            question = find_question(record, questions)
+        except OutsideFailure as error:
+            if any(problem.id != "PB704" for problem in error.problems):
+                raise
+            self.say(f"          whether a service waits for an answer can't be told: {error.problems[0].message}")
+            return None
+        if question is None:
+            return None
+        with self.stage("answer") as words:
+            answered = self.decisions.answer(record, decision, models, (question, questions), named=named)
+            words.append(answered.words)
+        return answered
 
     def names_of_caller(self) -> tuple[str, ...]:
         """Return all that is known of who runs this, where an approver has to be somebody else than the authors."""

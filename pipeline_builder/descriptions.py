@@ -150,6 +150,50 @@ class StepState:
         return (self.ended - self.started).total_seconds() if self.started and self.ended else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDescription:
+    """What a step asked a service for, and what that tells of it, as its Describe does.
+
+    `kind` is that of the step's metadata ("ProcessingJob", "Model", …). In `request` every reference is resolved;
+    `result` is what is known beyond it. `execution` is the ARN of the one that did the work: another than that which
+    was asked for, where the cache answered. `missed` is why the cache didn't. `used` is what it took of this machine:
+    seconds of `cpu`, and bytes of `memory` of its largest process; empty where nobody knows.
+    """
+
+    kind: str
+    name: str
+    arn: str
+    execution: str
+    status: str
+    reason: str = ""
+    request: Mapping[str, JSON] = field(default_factory=dict)
+    result: Mapping[str, JSON] = field(default_factory=dict)
+    started: datetime | None = None
+    ended: datetime | None = None
+    missed: str = ""
+    used: Mapping[str, float] = field(default_factory=dict)
+
+
+HEAD = "head"
+"""The mark of a log's beginning."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogPart:
+    """A part of a job's log, without what a terminal would obey.
+
+    `mark` is where the next part begins, a text in one line; `more` says that it is there already, `before` how many
+    bytes are before this part, None where nobody has counted. `anew` says that it is another job's log than that which
+    the mark was of: the step is tried again.
+    """
+
+    text: str
+    mark: str
+    more: bool = False
+    before: int | None = None
+    anew: bool = False
+
+
 _FIRST_SAYS_IT = re.compile(r"(?:ClientError: )?(?:PB\d{3} |AlgorithmError: exit code )")
 
 
@@ -271,6 +315,24 @@ class Approval:
     approved: bool
     by: str
     comment: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenApproval:
+    """A question that CodePipeline asks a person: of which pipeline's execution, stage and action, and since when.
+
+    `token` is the one request's that can be answered. `run` is the ARN of SageMaker's execution that it is about, and
+    `approval` the digest of what that run's models were judged by, both empty where the service hasn't said so.
+    """
+
+    pipeline: str
+    execution: str
+    stage: str
+    action: str
+    token: str = field(repr=False)
+    since: datetime | None = None
+    run: str = ""
+    approval: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

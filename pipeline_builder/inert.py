@@ -7,10 +7,23 @@ approvals and summaries. What is there stays visible, as the escape that it is.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 MOST_LINE = 4096
 """Characters of one line that are shown; names have no reason to be longer."""
+
+_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def log_text(text: str) -> str:
+    """Return a log as a terminal would have left it: without what that obeys, and of a line that was drawn over again,
+    such as a progress bar, the last.
+    """
+    text = _SEQUENCE.sub("", text)
+    shown = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")) if "\r" in text else None
+    return _CONTROL.sub("", text if shown is None else "\n".join(shown))
 
 
 def inert_line(text: str, most: int = MOST_LINE) -> str:

@@ -18,6 +18,8 @@ from pipeline_builder.descriptions import (
     CachePrediction,
     DeployedPipeline,
     Execution,
+    JobDescription,
+    LogPart,
     ModelPackage,
     Selection,
     StepState,
@@ -96,6 +98,9 @@ def take_all(step_type: str, request: Mapping[str, Any]) -> str:
     del step_type, request
     return ""
 
+
+LOG_PART = 65_536
+"""Bytes of a log that are looked at together."""
 
 Observer = Callable[[StepState], None]
 """Called on each change of a step, possibly from another thread; must be quick and not raise."""
@@ -191,6 +196,21 @@ class PipelineService(Protocol):
         """Return the end of the log of a step's job, where people look first; empty where it has none.
 
         `whole` is as much of it as a person would read; what is left out before it is said in its first line.
+        """
+        ...
+
+    def read_log_part(self, arn: str, step: str, *, mark: str = "", most: int = LOG_PART) -> LogPart:
+        """Return what the log of a step's job has from a mark on, whole lines of about `most` bytes together.
+
+        Without a mark that is its end. What isn't a whole line yet comes with the next part, once the step has ended
+        at the latest. Any text is taken as a mark: one that is none of this log is as if there was none.
+        """
+        ...
+
+    def describe_job(self, arn: str, step: str) -> JobDescription | None:
+        """Return what a step last asked a service for; of one that the cache answered, what was asked for then.
+
+        None where it has asked for nothing (yet), or nobody knows any more.
         """
         ...
 

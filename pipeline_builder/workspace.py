@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pipeline_builder.checkout.keys import Keys
     from pipeline_builder.engine.settings import LocalSettings
     from pipeline_builder.manifest.lock import Lock
+    from pipeline_builder.release.answering import Questions
     from pipeline_builder.release.scoring.retraining import Announcer
     from pipeline_builder.target import SecretReader, Target
 
@@ -219,6 +220,17 @@ def open_announcer(workspace: Workspace) -> Announcer | None:
 
     aws = Aws(workspace.region)
     return lambda detail: put_retraining(aws, detail)
+
+
+def open_questions(workspace: Workspace, manifest: Manifest) -> Questions | None:
+    """Return what knows the questions that the service's pipelines ask people; None on this machine."""
+    if workspace.target != "aws":
+        return None
+    from pipeline_builder.aws.approvals import CodePipelineApprovals
+    from pipeline_builder.aws.client import Aws
+
+    names = [manifest.narrowed(entry.name).service_name for entry in manifest.pipelines if not entry.is_inference]
+    return CodePipelineApprovals(Aws(workspace.region), names)
 
 
 def say_aside(text: str) -> None:

@@ -239,14 +239,15 @@ def _make_what_is_made_once() -> None:
     from pipeline_builder.definition.shapes.services import load_service
     from pipeline_builder.documents.schema import Section
     from pipeline_builder.machine.code import fingerprint_code
-    from pipeline_builder.views import report
+    from pipeline_builder.views.pages import pages
 
     sections: list[type[Section]] = [Section]
     for section in sections:  # it grows
         sections += section.__subclasses__()
         section.model_rebuild()
     load_service("sagemaker")
-    report._template()
+    for name in pages().list_templates(filter_func=lambda name: name.startswith(("run/", "report."))):
+        pages().get_template(name)
     fingerprint_code()
 
 

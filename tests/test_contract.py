@@ -25,7 +25,15 @@ from pipeline_builder.aws.polling import Clock
 from pipeline_builder.aws.store import S3Store
 from pipeline_builder.canonical import canonical
 from pipeline_builder.dag.caching import FIRST, PARAMETER, VARIABLE
-from pipeline_builder.descriptions import ApprovalStatus, Execution, ExecutionStatus, Selection, StepState, StepStatus
+from pipeline_builder.descriptions import (
+    HEAD,
+    ApprovalStatus,
+    Execution,
+    ExecutionStatus,
+    Selection,
+    StepState,
+    StepStatus,
+)
 from pipeline_builder.errors import InputProblems, OutsideFailure, PlanRefused
 from pipeline_builder.release.outcome import collect
 from pipeline_builder.release.parameters import cached_parameters
@@ -284,6 +292,54 @@ def test_a_cached_step_names_its_source_and_has_its_log(target: Target) -> None:
     assert steps["A"].cache_hit == first.arn
     assert steps["B"].cache_hit == ""
     assert "hello\n" in target.pipelines.read_log(second.arn, "A")
+
+
+def test_a_step_tells_what_it_asked_for_and_why_it_ran(target: Target) -> None:
+    first, _ = run(target, content(script("A", WRITE, **CACHED), script("Later", "true", DependsOn=["A"])))
+    made = target.pipelines.describe_job(first.arn, "A")
+    assert made is not None
+    assert (made.kind, made.status, made.execution) == ("ProcessingJob", "Completed", first.arn)
+    assert made.request["AppSpecification"] == script("A", WRITE)["Arguments"]["AppSpecification"]
+    assert made.missed in ("has not run before", "it has not run before")
+    assert not made.result.keys() & {"ResponseMetadata", "ProcessingJobArn"}
+    assert made.started
+    assert made.ended
+    assert made.started <= made.ended
+    later = target.pipelines.describe_job(first.arn, "Later")
+    assert later is not None
+    assert later.missed == "the cache is off for this step"
+    assert target.pipelines.describe_job(first.arn, "None") is None
+    if target.name == "local":
+        assert made.used["cpu"] > 0
+        assert 1 << 20 < made.used["memory"] < 1 << 30
+    second, steps = run(target, content(script("A", WRITE, **CACHED), script("B", "true")))
+    assert steps["A"].cache_hit == first.arn
+    again = target.pipelines.describe_job(second.arn, "A")
+    assert again is not None
+    assert (again.execution, again.name) == (first.arn, made.name)
+    third, _ = run(target, content(script("A", f"{WRITE}; echo more", **CACHED)))
+    changed = target.pipelines.describe_job(third.arn, "A")
+    assert changed is not None
+    assert changed.missed.startswith("changed: ")
+
+
+def test_a_package_tells_what_was_registered(target: Target) -> None:
+    ended, _ = run(target, content(REGISTER))
+    package = target.pipelines.describe_job(ended.arn, "Register")
+    assert package is not None
+    assert (package.kind, package.name) == ("ModelPackage", "g/1")
+    assert package.request["CustomerMetadataProperties"] == {"rows": "5"}
+
+
+def test_a_log_is_followed_from_a_mark_on(target: Target) -> None:
+    ended, _ = run(target, content(script("A", "for n in 1 2 3; do echo line $n; done")))
+    end = target.pipelines.read_log_part(ended.arn, "A")
+    assert end.text.endswith("line 1\nline 2\nline 3\n")
+    assert "\n" not in end.mark
+    assert target.pipelines.read_log_part(ended.arn, "A", mark=end.mark).text == ""
+    assert "line 1\n" in target.pipelines.read_log_part(ended.arn, "A", mark=HEAD).text
+    assert target.pipelines.read_log_part(ended.arn, "A", mark="no mark").text == end.text
+    assert target.pipelines.read_log_part(ended.arn, "None").text == ""
 
 
 def test_the_cache_is_foretold(target: Target) -> None:

@@ -35,10 +35,14 @@ _LIMITS = ("ResourceLimitExceeded", "ServiceQuotaExceededException", "LimitExcee
 _ABSENT = (
     "ResourceNotFound", "ResourceNotFoundException", "NoSuchKey", "NoSuchBucket", "NotFound", "404", "NoSuchEntity",
     "NotFoundException", "ImageNotFoundException", "RepositoryNotFoundException", "ChangeSetNotFound",
-    "NoSuchTagSet", "PipelineNotFoundException", "PipelineExecutionNotFoundException",
+    "NoSuchTagSet", "PipelineNotFoundException", "PipelineExecutionNotFoundException", "StageNotFoundException",
+    "ActionNotFoundException",
     "StateMachineDoesNotExist",
 )  # fmt: skip
-_CHANGED = ("PreconditionFailed", "ConditionalRequestConflict", "ExecutionAlreadyExists")
+_CHANGED = (
+    "PreconditionFailed", "ConditionalRequestConflict", "ExecutionAlreadyExists", "InvalidApprovalTokenException",
+    "ApprovalAlreadyCompletedException",
+)  # fmt: skip
 _MOVED = (
     "AlreadyExistsException",
     "InvalidChangeSetStatus",

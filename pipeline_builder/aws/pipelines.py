@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from pipeline_builder.aws import logs, prediction
+from pipeline_builder.aws import jobs, logs, prediction
 from pipeline_builder.aws.client import Aws, NotFoundError
 from pipeline_builder.aws.executions import read_execution, read_summary
 from pipeline_builder.aws.facts import Facts, read_facts, token
@@ -23,13 +24,15 @@ from pipeline_builder.descriptions import (
     DeployedPipeline,
     Execution,
     ExecutionStatus,
+    JobDescription,
+    LogPart,
     Selection,
     StepState,
     StepStatus,
     WaitingStep,
 )
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
-from pipeline_builder.target import Media, Observer
+from pipeline_builder.target import LOG_PART, Media, Observer
 
 INLINE = 1_048_576
 """Characters of a definition that the service takes in a request; a longer one goes by S3."""
@@ -147,16 +150,20 @@ class SageMakerPipelines:
 
         One that succeeded goes before others, whose steps that did not are left out.
         """
-        listed, generation = self.list_executions(pipeline), parameters.get(PARAMETER)
+        earlier = self._earlier(self.list_executions(pipeline), parameters.get(PARAMETER))
+        return prediction.predict(definition, parameters, earlier)
+
+    def _earlier(self, listed: Sequence[Execution], generation: str | None) -> prediction.Earlier | None:
+        """Return the one of the executions, newest first, whose results the cache would be asked for."""
         succeeded = [e for e in listed if e.status is ExecutionStatus.SUCCEEDED]
         alike = [e for e in (*succeeded, *listed) if e.parameters.get(PARAMETER) == generation]
         newest = next(iter((*alike, *succeeded)), None)
         if newest is None:
-            return prediction.predict(definition, parameters, None)
+            return None
         content, values = self.definition_of(newest.arn), self._parameters(newest.arn)
         states = self.list_steps(newest.arn) if newest.status is not ExecutionStatus.SUCCEEDED else ()
         undone = frozenset(state.name for state in states if state.status is not StepStatus.SUCCEEDED)
-        return prediction.predict(definition, parameters, prediction.Earlier(newest, content, values, undone))
+        return prediction.Earlier(newest, content, values, undone)
 
     # --- executions
 
@@ -313,5 +320,34 @@ class SageMakerPipelines:
 
     def read_log(self, arn: str, step: str, *, whole: bool = False) -> str:
         """Return the end of the CloudWatch log of a step's job, all of its streams; `whole` says if there is more."""
-        state = next((state for state in self.list_steps(arn) if state.name == step), None)
+        state = self._step(arn, step)
         return logs.read(self._aws, state.log, mark=whole) if state and state.log else ""
+
+    def read_log_part(self, arn: str, step: str, *, mark: str = "", most: int = LOG_PART) -> LogPart:
+        """Return a part of the CloudWatch log of a step's job, all of its streams."""
+        state = self._step(arn, step)
+        if state is None or not state.log:
+            return LogPart(text="", mark=mark)
+        return logs.read_part(self._aws, state.log, mark=mark, most=most)
+
+    def describe_job(self, arn: str, step: str) -> JobDescription | None:
+        """Return what the service tells of a step's job, model or model package."""
+        state = self._step(arn, step)
+        found = jobs.describe(self._aws, state, arn) if state else None
+        if found is None or found.execution != arn:
+            return found
+        return replace(found, missed=self._missed(arn, step))
+
+    def _step(self, arn: str, name: str) -> StepState | None:
+        return next((state for state in self.list_steps(arn) if state.name == name), None)
+
+    def _missed(self, arn: str, step: str) -> str:
+        """Say why the step cache didn't answer, by the comparison that a plan makes, with the execution before."""
+        own = self.describe_execution(arn)
+        if own is None:
+            return ""
+        before = [e for e in self.list_executions(own.pipeline) if e.started < own.started]
+        earlier = self._earlier(before, own.parameters.get(PARAMETER))
+        told = prediction.predict(self.definition_of(arn), own.parameters, earlier, now=own.started)
+        found = next((each for each in told if each.step == step), None)
+        return found.reason if found and not found.hit else ""

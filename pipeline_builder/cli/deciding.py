@@ -16,11 +16,12 @@ from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import accept_stubs_option, common, stubs_accepted
 from pipeline_builder.cli.output import login_name, say, show, terminal
 from pipeline_builder.cli.pipelines import Answer
-from pipeline_builder.errors import PipelineBuilderError
+from pipeline_builder.errors import PipelineBuilderError, Problem
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pipeline_builder.release.decisions import ToDecide
     from pipeline_builder.release.promote import Decided, Decision
     from pipeline_builder.release.record import PackageRecord, RunRecord
     from pipeline_builder.session import Session
@@ -70,6 +71,9 @@ def promote(
     with --again only. A model that the gate blocks can't be approved (exit code 5). The ARN or the id of an execution
     in the place of a model means that run.
 
+    On AWS, where the service waits for a word about that run, the command answers its question, and the service's stage
+    approves in the name of who runs the command.
+
     With --stage production they take the place of the version that is in that stage of SageMaker's ModelLifeCycle,
     which an inference conf asks for by 'stage: production'. 'churn/3' names a version, so that an older one can come
     back.
@@ -117,6 +121,8 @@ def _decide(
     failure: PipelineBuilderError | None = None
     for one in session.decisions.to_decide(models, run, again=decision.again):
         owner = session.owner(one.record.pipeline)
+        if _answer(owner, one, decision, further=bool(stage or role), as_json=as_json):
+            continue
         decided = owner.decide(one.record, decision, one.models)
         failure = failure or decided.failure
         if stage:
@@ -126,6 +132,22 @@ def _decide(
         show_decided(owner, decided.record, as_json=as_json)
     if failure:
         raise failure
+
+
+def _answer(session: Session, about: ToDecide, decision: Decision, *, further: bool, as_json: bool) -> bool:
+    """Answer the service where it waits for a word about the run, and tell whether it does: its stage decides then.
+
+    What is taken back is decided already, so no question is open about it.
+    """
+    if decision.again or not (answered := session.answer(about.record, decision, about.models)):
+        return False
+    question = answered.question
+    if further:
+        message = "--stage and --to-account are for models that are approved, which the service's stage does first"
+        session.warn(Problem(id="PB023", message=message, hint="repeat the command when it has", warning=True))
+    result = {"answered": question.pipeline, "execution": question.execution, "summary": answered.summary}
+    show(result, as_json=as_json, text=f"{answered.words}: execution {question.execution}")
+    return True
 
 
 def _put_in_stage(session: Session, record: RunRecord, models: tuple[str, ...], stage: str, decision: Decision) -> None:

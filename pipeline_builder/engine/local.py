@@ -18,12 +18,15 @@ from pipeline_builder.descriptions import (
     DeployedPipeline,
     Execution,
     ExecutionStatus,
+    JobDescription,
+    LogPart,
     Selection,
     StepState,
     WaitingStep,
 )
 from pipeline_builder.engine.document.document import load_definition
 from pipeline_builder.engine.document.parameters import parameter_values
+from pipeline_builder.engine.execution import described
 from pipeline_builder.engine.execution.engine import Engine
 from pipeline_builder.engine.execution.execution import (
     build_scope,
@@ -55,7 +58,7 @@ from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.state import CAUSE, State, now
 from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.errors import OutsideFailure, Problem
-from pipeline_builder.target import Observer, Target
+from pipeline_builder.target import LOG_PART, Observer, Target
 
 _LOG_LINES, _WHOLE_LINES = 100_000, 1_000_000
 _HOW_TO_ISOLATE = "docs/local-engine.md says what it needs; without --require-isolation jobs run with your rights"
@@ -294,6 +297,14 @@ class LocalPipelines:
         if whole and (left := left_before(Path(known.log))):
             lines = (f"the first {left:,} bytes are left out here, the whole log is '{known.log}'", *lines)
         return "\n".join(lines) + ("\n" if lines else "")
+
+    def read_log_part(self, arn: str, step: str, *, mark: str = "", most: int = LOG_PART) -> LogPart:
+        """Return a part of the log of the step's job."""
+        return described.read_log_part(self._state, arn, step, mark=mark, most=most)
+
+    def describe_job(self, arn: str, step: str) -> JobDescription | None:
+        """Return what the step last asked for."""
+        return described.describe_job(self._state, arn, step)
 
 
 def _selective(selection: Selection) -> dict[str, Any]:

@@ -7,14 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline_builder.definition.composed import Composed
-from pipeline_builder.descriptions import ApprovalStatus, DeployedPipeline, Execution, ModelPackage
+from pipeline_builder.descriptions import ApprovalStatus, DeployedPipeline, Execution, ModelPackage, OpenApproval
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.manifest.history import Histories
+from pipeline_builder.release.answering import Answered, Questions, answer_question
 from pipeline_builder.release.choosing import pick
 from pipeline_builder.release.deciding import find_meant
 from pipeline_builder.release.four_eyes import against_approver
 from pipeline_builder.release.overview import find_group, nodes_of
-from pipeline_builder.release.promote import Decided, Deciding, Decision, decide
+from pipeline_builder.release.promote import Decided, Deciding, Decision, choose, decide
 from pipeline_builder.release.proof import check_record, judged_before, prove, refuse_moved
 from pipeline_builder.release.record import PackageRecord, RunRecord
 from pipeline_builder.release.rollback import rollback
@@ -143,6 +144,32 @@ class Decisions:
         if decision.status is ApprovalStatus.APPROVED:
             record = self._proven(record, models, approval, named=named and bool(models))
         return decide(record, decision, self._deciding, models=models, named=named)
+
+    def answer(
+        self,
+        record: RunRecord,
+        decision: Decision,
+        models: Sequence[str],
+        asked: tuple[OpenApproval, Questions],
+        *,
+        named: bool = True,
+    ) -> Answered:
+        """Answer the service's question about a run, instead of deciding in the registry: its stage does that.
+
+        What would be refused there is refused before, as far as this machine can tell.
+        """
+        question, questions = asked
+        if decision.status is ApprovalStatus.APPROVED:
+            record = self._proven(record, models, "", named=named and bool(models))
+        at = self._deciding
+        if not self.histories():
+            at = Deciding(registry=at.registry, using=at.using)
+        chosen = choose(record, decision, at, models=models, named=named)
+        if chosen.refusal:
+            raise chosen.refusal
+        if not chosen.packages:
+            return Answered(question=question, summary="", words="; ".join(chosen.words))
+        return answer_question(record, chosen.packages, decision, question, questions)
 
     def rollback(self, group: str, decision: Decision) -> tuple[ModelPackage, ModelPackage]:
         """Take the group's champion out of use; return it, and the one that is the champion again."""

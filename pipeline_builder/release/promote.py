@@ -78,6 +78,19 @@ class Deciding:
     now: Callable[[], datetime] = field(default=_utc)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """The packages that a decision would be written about, and how the registry has all of those in question (ARNs).
+
+    `words` are about what is decided already; `refusal` is what can't be done of the decision.
+    """
+
+    packages: tuple[PackageRecord, ...]
+    now: Mapping[str, ModelPackage]
+    words: tuple[str, ...] = ()
+    refusal: PipelineBuilderError | None = None
+
+
 def decide(
     record: RunRecord, decision: Decision, at: Deciding, *, models: Sequence[str] = (), named: bool = True
 ) -> Decided:
@@ -85,6 +98,24 @@ def decide(
 
     What is refused is refused before anything is written, but for what somebody else decides in the same moment. The
     same answer again changes nothing; so a call that was killed is repeated, and does what is left.
+
+    Raises:
+        as `choose` does.
+    """
+    chosen = choose(record, decision, at, models=models, named=named)
+    written, failure = _write(chosen.packages, chosen.now, record, decision, at)
+    packages = tuple(_as_now(p, {**chosen.now, **written}.get(p.arn)) for p in record.packages)
+    return Decided(
+        record=record.model_copy(update={"packages": packages}),
+        words=chosen.words,
+        failure=_merged(tuple(error for error in (failure, chosen.refusal) if error)),
+    )
+
+
+def choose(
+    record: RunRecord, decision: Decision, at: Deciding, *, models: Sequence[str] = (), named: bool = True
+) -> Chosen:
+    """Return what a decision would be written about; nothing is written.
 
     Raises:
         InputProblems: PB430 where the run registered no package, PB480 for a model that it hasn't.
@@ -101,13 +132,8 @@ def decide(
     refusal = _merged(tuple(refused.values()))
     if refusal and ((named and models) or len(refused) == len(chosen)):
         raise refusal
-    written, failure = _write([p for p in chosen if p.arn not in refused], now, record, decision, at)
-    packages = tuple(_as_now(p, {**now, **written}.get(p.arn)) for p in record.packages)
-    return Decided(
-        record=record.model_copy(update={"packages": packages}),
-        words=settled,
-        failure=_merged(tuple(error for error in (failure, refusal) if error)),
-    )
+    left = tuple(package for package in chosen if package.arn not in refused)
+    return Chosen(packages=left, now=now, words=settled, refusal=refusal)
 
 
 def _refusals(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline_builder.views.days import Day
 
 _KIND = "report"
-_TEMPLATES = tuple(TEMPLATES / name for name in ("report.html.j2", "scored.css.j2", "scored.html.j2", "days.html.j2"))
+_TEMPLATES = (TEMPLATES / "report.html.j2", TEMPLATES / "look.css", *sorted((TEMPLATES / "run").glob("*.j2")))
 
 
 def write_report(

@@ -15,7 +15,7 @@ from typing import Any
 from pipeline_builder.descriptions import STUB, Execution, ExecutionStatus, StepState, StepStatus
 from pipeline_builder.engine.document.document import Document, Step
 from pipeline_builder.engine.document.references import Scope, resolve
-from pipeline_builder.engine.execution.cache import CACHED, Key, build_key, find_hit, remember
+from pipeline_builder.engine.execution.cache import CACHED, Key, build_key, find_hit, remember, why_missed
 from pipeline_builder.engine.execution.engine import Engine, reach_of, tools_of
 from pipeline_builder.engine.execution.frontier import Frontier
 from pipeline_builder.engine.execution.priorities import Line, past_seconds
@@ -260,6 +260,7 @@ class Run:
         sweep_folder(folder)
         folder.mkdir(parents=True)
         tools = self._tools(step, folder, state.attempts, lambda note: observe(replace(state, note=note)))
+        tools = replace(tools, missed=self._missed(step, key))
         try:
             with contextlib.ExitStack() as work:
                 with self._engine.state.transaction():  # that it runs, and as which job
@@ -281,6 +282,14 @@ class Run:
                 remember(self._engine.state, pipeline, step, key, execution=arn, outputs=outputs, done=done)
 
         return done, "", keep
+
+    def _missed(self, step: Step, key: Key | None) -> str:
+        """Say why the step does its work, and nothing of the cache stands for it."""
+        if key is None:
+            return "the cache is off for this step" if step.type in CACHED else ""
+        if not self._limits.use_cache:
+            return "the run was to take nothing from the cache"
+        return why_missed(self._engine.state, self._execution.pipeline, step, key)
 
     def _request(self, step: Step, attempt: int) -> dict[str, Any]:
         """Return what a step asks for, without references; that to its job's name leads to the name that it gets."""

@@ -4,8 +4,9 @@ Started by `sandbox.run_job` with `python -I -S`: inside of the job's namespaces
 where there are none. Standard input is the lifeline: first a line with a number of bytes and that many bytes of
 marshalled dictionary (below), then a line `stop <seconds>` where the job is to end, which it then has so long for;
 another such line may leave it less. Its end of file means that the engine is gone.
-Standard error is the job's log. Standard output carries a line `limit <name>` where a limit ended the job, and last
-`exit <code>`, or `setup <what failed>` where the job could not be started.
+Standard error is the job's log. Standard output carries a line `limit <name>` where a limit ended the job, a line
+`used <seconds of CPU> <bytes of its largest process>`, and last `exit <code>`, or `setup <what failed>` where the job
+could not be started.
 
     {"private": bool, "limits": {name: number}, "folders": [path, ...],
      "command": [...], "environment": {...}, "workdir": path, "forward": (port, path of a socket)}
@@ -72,8 +73,17 @@ def main() -> int:
     except OSError as error:
         _say(f"setup {error.strerror or error}: {error.filename or ''}")
         return 1
-    _say(f"exit {_supervise(child, wake, spec, said)}")
+    code = _supervise(child, wake, spec, said)
+    _say(_used())
+    _say(f"exit {code}")
     return 0
+
+
+def _used() -> str:
+    """Return what all processes of the job have taken that have ended, and been waited for."""
+    taken = resource.getrusage(resource.RUSAGE_CHILDREN)
+    largest = taken.ru_maxrss * (1024 if LINUX else 1)  # kilobytes, elsewhere bytes
+    return f"used {taken.ru_utime + taken.ru_stime:.3f} {largest}"
 
 
 def _read_spec() -> tuple[Spec, bytes]:

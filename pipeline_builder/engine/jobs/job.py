@@ -79,10 +79,23 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """What a job took of the machine: seconds of its processors, and the bytes of its largest process at its peak."""
+
+    cpu: float = 0.0
+    memory: int = 0
+
+    def with_more(self, other: Used) -> Used:
+        """Return what both took, one after the other."""
+        return Used(cpu=self.cpu + other.cpu, memory=max(self.memory, other.memory))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobResult:
     """`exit_code` is the command's, 128 + n where signal n ended it; `excess` says which limit ended it, if one did.
 
-    `told` is when it was told to end, where it was; `broken` is why its data could not be given to it any more.
+    `told` is when it was told to end, where it was; `broken` is why its data could not be given to it any more. `used`
+    is None where its supervisor could not say it any more.
     """
 
     end: JobEnd
@@ -90,6 +103,7 @@ class JobResult:
     excess: str = ""
     told: datetime | None = field(default=None, compare=False)
     broken: Exception | None = field(default=None, compare=False)
+    used: Used | None = field(default=None, compare=False)
 
 
 def inside(ml: Path, path: str) -> Path:

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline_builder.descriptions import HEAD, LogPart
 from pipeline_builder.engine.inside.exits import is_signal, render_exit, render_killed
 from pipeline_builder.engine.jobs.standins import explain_absent
+from pipeline_builder.inert import log_text
 from pipeline_builder.machine.tree import Tree, read_beginning
 
 END = 262_144
@@ -21,8 +23,7 @@ WHOLE = 16 << 20
 """Bytes of a log that are read as the whole of it."""
 MESSAGE_LIMIT = 1024
 """Characters of FailureReason and ExitMessage in the service's model."""
-_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_MARK = re.compile(r"([0-9]{1,20})-([0-9]{1,15})")
 
 
 def failure_message(ml: Path, log: Path, exit_code: int) -> str:
@@ -61,6 +62,48 @@ def log_tail(log: Path, lines: int, *, most: int = END) -> tuple[str, ...]:
     return tuple(line.rstrip() for line in text.rstrip().split("\n")[-lines:]) if text.strip() and lines > 0 else ()
 
 
+def log_part(log: Path, *, mark: str, most: int, ended: bool) -> LogPart:
+    """Return what a log has from a mark on, in whole lines where it has any; nothing where it can't be read.
+
+    The last line comes without its end once the job has `ended`. A log of another file than the marked one is that of
+    another try: of that it is the end, as where there is no mark.
+    """
+    try:
+        with _opened(log, os.O_RDONLY) as file:
+            known = os.fstat(file)
+            start, anew = _start(mark, known, most)
+            data = os.pread(file, most, start)
+    except OSError:
+        return LogPart(text="", mark=mark)
+    if start and (not mark or anew):  # the end of a log begins with a whole line
+        cut = data.find(b"\n") + 1
+        start, data = start + cut, data[cut:]
+    data = _whole(data, at_end=ended and start + len(data) >= known.st_size, full=len(data) >= most)
+    after = start + len(data)
+    more = bool(data) and after < known.st_size
+    return LogPart(text=_clean(data), mark=f"{known.st_ino}-{after}", more=more, before=start, anew=anew)
+
+
+def _start(mark: str, known: os.stat_result, most: int) -> tuple[int, bool]:
+    """Return where to read from, and whether that is in another file than the mark's."""
+    if mark == HEAD:
+        return 0, False
+    found = _MARK.fullmatch(mark)
+    if found and int(found[1]) == known.st_ino:
+        return min(int(found[2]), known.st_size), False
+    return max(0, known.st_size - most), found is not None
+
+
+def _whole(data: bytes, *, at_end: bool, full: bool) -> bytes:
+    """Return the whole lines; of one that is longer than what is read together, all but half a character."""
+    if at_end:
+        return data
+    if (end := data.rfind(b"\n") + 1) or not full:
+        return data[:end]
+    tail = next((n for n in range(1, 4) if data[-n] >= 0xC0), 0)  # the first byte of a character of several
+    return data[:-tail] if tail and len(data) > tail else data
+
+
 def append_line(log: Path, text: str) -> None:
     """Add a line of the engine's own to a job's log, which is made; one that can't be written to stays as it is."""
     with contextlib.suppress(OSError), _opened(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as file:
@@ -76,10 +119,7 @@ def left_before(log: Path) -> int:
 
 
 def _clean(data: bytes) -> str:
-    """Decode and take out what a terminal would obey; of a line drawn over again, such as a progress bar, the last."""
-    text = _SEQUENCE.sub("", data.decode("utf-8", "replace"))
-    shown = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
-    return _CONTROL.sub("", "\n".join(shown))
+    return log_text(data.decode("utf-8", "replace"))
 
 
 @contextmanager

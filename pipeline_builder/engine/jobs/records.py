@@ -34,6 +34,8 @@ class JobRecord:
     """A job, or a model, as it was asked for and as it ended; `result` is Describe-shaped: what is known so far.
 
     `kind` is the resource of its ARN, `status` that of the service: InProgress, Stopping, Completed, Failed, Stopped.
+    `missed` is why the step cache didn't stand for it. `used` is what it took of the machine, `cpu` in seconds and
+    `memory` in bytes, empty where nobody knows.
     """
 
     kind: str
@@ -48,6 +50,8 @@ class JobRecord:
     started: datetime
     ended: datetime | None
     log: str
+    missed: str
+    used: Mapping[str, Any]
 
 
 @dataclass(slots=True)
@@ -87,7 +91,8 @@ def recorded(state: State, step: Step, request: Mapping[str, Any], tools: Tools)
     else:
         _begin(state, step, (kind, name, log), request, tools)
     try:
-        yield outcome
+        with _metered(state, (kind, name), tools):
+            yield outcome
     except (StepStoppedError, JobStoppedError):
         outcome.journal.end("Stopped", "Training job stopped")
         _end(state, (kind, name), "Stopped", "", outcome.journal.members)
@@ -102,14 +107,26 @@ def _begin(state: State, step: Step, job: tuple[str, str, str], request: Mapping
     kind, name, log = job
     values = (
         kind, name, f"{ACCOUNT}:{kind}/{name}", tools.execution, step.name, "InProgress", json.dumps(request),
-        now().isoformat(), log,
+        now().isoformat(), log, tools.missed,
     )  # fmt: skip
     with state.transaction() as db:
         db.execute(
-            "INSERT OR REPLACE INTO jobs (kind, name, arn, execution, step, status, request, started, log) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO jobs (kind, name, arn, execution, step, status, request, started, log, missed) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             values,
         )
+
+
+@contextmanager
+def _metered(state: State, job: tuple[str, str], tools: Tools) -> Iterator[None]:
+    """Note what the job took of the machine, however it ends."""
+    try:
+        yield
+    finally:
+        if used := tools.meter.used:
+            taken = json.dumps({"cpu": round(used.cpu, 3), "memory": used.memory})
+            with state.transaction() as db:
+                db.execute("UPDATE jobs SET used = ? WHERE kind = ? AND name = ?", (taken, *job))
 
 
 def _log_of(state: State, job: tuple[str, str], log: str) -> None:
@@ -281,4 +298,6 @@ def _record(row: Row) -> JobRecord:
         started=started,
         ended=row.time_or_none("ended"),
         log=row["log"],
+        missed=row["missed"],
+        used=row.json("used"),
     )

@@ -97,6 +97,7 @@ def _fed(job: Job, data: Brought, tools: Tools) -> JobResult:
     try:
         with flowing(data.streams, broken=stop.set):
             result = run_job(job, stop=stop, private=tools.private, grace=tools.grace)
+            tools.meter.add(result.used)
         data.refuse_changed(tools.store)
     except (InputProblems, OSError) as error:
         if result is None:

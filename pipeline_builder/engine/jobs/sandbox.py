@@ -19,7 +19,7 @@ from pipeline_builder.engine.jobs.calling import PORT, SOCKET, calling_variables
 from pipeline_builder.engine.jobs.cgroups import Group, bound_processes, job_group, numbers_of
 from pipeline_builder.engine.jobs.forkserver import Fork, NotForkedError, forked
 from pipeline_builder.engine.jobs.isolation import find_isolation, launcher, open_filter, scratch_folder
-from pipeline_builder.engine.jobs.job import OPT_ML, Command, Job, JobEnd, JobResult
+from pipeline_builder.engine.jobs.job import OPT_ML, Command, Job, JobEnd, JobResult, Used
 from pipeline_builder.engine.jobs.limits import render_excess
 from pipeline_builder.engine.jobs.logs import log_tail
 from pipeline_builder.engine.jobs.shims import shims_of
@@ -273,27 +273,32 @@ def _follow(supervisor: Supervisor, job: Job | Command, ending: Ending, group: G
     while not poll.poll(_TICK):
         if order := ending.order():
             supervisor.send(order)
-    exit_code, excess = _answer(supervisor, job)
+    exit_code, excess, used = _answer(supervisor, job)
     if ending.end is not JobEnd.EXITED or exit_code != 0:
         excess = excess or group.excess()
-    return JobResult(end=ending.end, exit_code=exit_code, excess=excess, told=ending.told)
+    return JobResult(end=ending.end, exit_code=exit_code, excess=excess, told=ending.told, used=used)
 
 
-def _answer(supervisor: Supervisor, job: Job | Command) -> tuple[int, str]:
-    """Return the exit code, and the limit that ended the job, if one did."""
+def _answer(supervisor: Supervisor, job: Job | Command) -> tuple[int, str, Used | None]:
+    """Return the exit code, the limit that ended the job, if one did, and what it took of the machine."""
     said = supervisor.said().decode("utf-8", "replace")
     answers = dict(line.split(" ", 1) for line in said.splitlines() if " " in line)
     if "exit" in answers:
-        return int(answers["exit"]), answers.get("limit", "")
+        return int(answers["exit"]), answers.get("limit", ""), _used(answers.get("used", ""))
     if "setup" in answers:
         raise _not_started(job, answers["setup"])
     code = supervisor.status()
     if code < 0:  # somebody killed the supervisor, and the job died with it
-        return 128 - code, answers.get("limit", "")
+        return 128 - code, answers.get("limit", ""), None
     if code == 128 + signal.SIGKILL:  # somebody killed it inside; the kernel for want of memory, mostly
-        return code, answers.get("limit", "")
+        return code, answers.get("limit", ""), None
     last = " ".join(log_tail(job.log, 1))
     raise _not_started(job, f"its supervisor ended with status {code}" + (f": {last}" if last else ""))
+
+
+def _used(said: str) -> Used | None:
+    cpu, _, memory = said.partition(" ")
+    return Used(cpu=float(cpu), memory=int(memory)) if memory else None
 
 
 def _not_started(job: Job | Command, why: str) -> OutsideFailure:

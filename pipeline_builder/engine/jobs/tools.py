@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any
 from pipeline_builder.engine.document.document import Step
 from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.handing import no_secrets
+from pipeline_builder.engine.jobs.job import Used
 from pipeline_builder.engine.jobs.journal import Journal
 from pipeline_builder.engine.jobs.limits import JobLimits
 from pipeline_builder.engine.jobs.metrics import Search, search_once
@@ -54,6 +56,20 @@ def _nobody_called(step: Step, request: Mapping[str, Any], tools: Tools) -> Abst
     return nullcontext(Reach())
 
 
+class Meter:
+    """Adds up what the jobs of a step took of the machine; None as long as nobody has said it."""
+
+    def __init__(self) -> None:
+        self.used: Used | None = None
+        self._adding = threading.Lock()
+
+    def add(self, used: Used | None) -> None:
+        """Count a job that has ended."""
+        if used is not None:
+            with self._adding:
+                self.used = used.with_more(self.used or Used())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
     """What a step works with; `folder` is the step's own and empty.
@@ -61,7 +77,8 @@ class Tools:
     `stop` being set ends its job; at its maximum run time a job has `grace` seconds to save what it has. `interrupts`
     are the seconds after which a spot training loses its machine, each time it has one; `reach` is how its job calls
     AWS; `job` is the name of one that is no step's. `slots` are the places for jobs, of which the step has one;
-    `search` looks for metrics in a log, `calling` gives how another job of the step calls AWS.
+    `search` looks for metrics in a log, `calling` gives how another job of the step calls AWS, `meter` adds up what its
+    jobs took, `missed` says why the cache has nothing that stands for them.
     """
 
     execution: str
@@ -86,6 +103,8 @@ class Tools:
     journal: Journal = field(default_factory=Journal)
     slots: Slots = field(default_factory=lambda: Slots(1))
     search: Search = search_once
+    meter: Meter = field(default_factory=Meter)
+    missed: str = ""
     calling: Callable[[Step, Mapping[str, Any], Tools], AbstractContextManager[Reach]] = _nobody_called
 
     @property

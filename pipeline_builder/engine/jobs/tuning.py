@@ -32,6 +32,7 @@ from pipeline_builder.engine.jobs.tools import (
     ACCOUNT,
     Done,
     JobStoppedError,
+    Meter,
     StepFailedError,
     StepStoppedError,
     Tools,
@@ -171,6 +172,7 @@ class _TuningJob:
             observe=_nobody,
             attempt=1,
             interrupts=(),
+            meter=Meter(),
         )
         try:
             with recorded(self._state, step, request, tools) as job:
@@ -183,6 +185,8 @@ class _TuningJob:
         except (StepFailedError, StepStoppedError, PipelineBuilderError, OSError):
             if self._ended_record(trial) is None:
                 raise
+        finally:
+            self._tools.meter.add(tools.meter.used)
         ended = self._ended_record(trial)
         assert ended is not None
         return ended

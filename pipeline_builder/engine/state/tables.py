@@ -111,6 +111,11 @@ CREATE TABLE callbacks (
 );
 CREATE INDEX callbacks_by_step ON callbacks (execution, step)
 """
-_ALL = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
+# Why the cache didn't stand for a job, and what it took of the machine: no Describe has members for that.
+_SIXTH = """
+ALTER TABLE jobs ADD COLUMN missed TEXT NOT NULL DEFAULT '';
+ALTER TABLE jobs ADD COLUMN used TEXT NOT NULL DEFAULT '{}'
+"""
+_ALL = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH)
 MIGRATIONS = tuple(tuple(part for part in text.split(";\n") if part.strip()) for text in _ALL)
 """The statements that lead to each format, from an empty file on; the formats count from 1."""

@@ -1,0 +1,97 @@
+"""What changes while somebody looks: one thread looks for all, and tells each browser's page what it might show anew."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from werkzeug.exceptions import ServiceUnavailable
+
+TOPICS = ("runs", "registry", "scoring", "manifest", "plan", "watch")
+"""What a page can be about: executions and records, packages and decisions, days, the manifest's files, what would
+change, and what a watch has noted.
+"""
+Stamps = Mapping[str, object]
+MOST_CLIENTS = 32
+QUIET = 15.0
+"""Seconds after which a client that heard nothing is told so: whoever has gone is noticed then."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Live:
+    """Tells what has changed. `look` returns what changes with each topic; it is called each `seconds` while somebody
+    listens.
+    """
+
+    look: Callable[[], Stamps]
+    seconds: float = 1.0
+    _clients: list[queue.Queue[Mapping[str, int]]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _generations: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TOPICS, 0))
+    _stamps: dict[str, object] = field(default_factory=dict)
+    _ended: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def listen(self) -> Iterator[str]:
+        """Return the stream of events for one client: what there is, then what changes.
+
+        Raises:
+            ServiceUnavailable: very many listen already.
+        """
+        mine: queue.Queue[Mapping[str, int]] = queue.Queue(maxsize=100)
+        with self._lock:
+            if len(self._clients) >= MOST_CLIENTS:
+                raise ServiceUnavailable("Very many pages listen already.")
+            self._clients.append(mine)
+            mine.put(dict(self._generations))
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._watch, name="console-live", daemon=True)
+                self._thread.start()
+        return self._events(mine)
+
+    def close(self) -> None:
+        """End the thread, and every stream."""
+        self._ended.set()
+        with self._lock:
+            for one in self._clients:
+                with contextlib.suppress(queue.Full):
+                    one.put_nowait({})
+
+    def _events(self, mine: queue.Queue[Mapping[str, int]]) -> Iterator[str]:
+        try:
+            yield "retry: 2000\n\n"
+            while not self._ended.is_set():
+                try:
+                    found = mine.get(timeout=QUIET)
+                except queue.Empty:
+                    yield ": nothing new\n\n"
+                    continue
+                if found:
+                    yield f"event: changed\ndata: {json.dumps(found)}\n\n"
+        finally:
+            with self._lock, contextlib.suppress(ValueError):
+                self._clients.remove(mine)
+
+    def _watch(self) -> None:
+        while not self._ended.wait(self.seconds):
+            with self._lock:
+                if not self._clients:
+                    self._thread = None
+                    return
+            self.check()
+
+    def check(self) -> None:
+        """Look, and tell everybody what is another now."""
+        found = dict(self.look())
+        with self._lock:
+            moved = [topic for topic, stamp in found.items() if self._stamps.get(topic, stamp) != stamp]
+            self._stamps.update(found)
+            for topic in moved:
+                self._generations[topic] = self._generations.get(topic, 0) + 1
+            for one in self._clients if moved else ():
+                with contextlib.suppress(queue.Full):  # who doesn't read learns it at the next connection
+                    one.put_nowait({topic: self._generations[topic] for topic in moved})

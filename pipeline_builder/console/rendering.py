@@ -1,0 +1,81 @@
+"""Draws pages: templates with what all of them share, for the server and the export alike."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from pipeline_builder.console.look import Look, each_of
+from pipeline_builder.console.pages import Page
+from pipeline_builder.console.urls import Url
+from pipeline_builder.views.pages import make_environment
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from pipeline_builder.errors import Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shell:
+    """What stands around every page.
+
+    `here` is the page's own address without what changes by itself; `form` the token that its forms carry, empty where
+    nothing can be decided. `static` is where stylesheets and scripts are; `generation` what `live.js` compares with.
+    """
+
+    page: Page
+    nav: tuple[tuple[str, str, bool], ...]
+    target: str
+    about: str
+    may_decide: bool
+    live: str
+    json: str
+    static: str = "/static/"
+    form: str = ""
+    said: str = ""
+    as_of: datetime | None = None
+    remarks: tuple[Problem, ...] = ()
+
+
+def make_shell(page: Page, look: Look, url: Url, pages: tuple[Page, ...], **more: Any) -> Shell:
+    """Return what stands around a page; `more` are fields that only the server, or the export, can tell."""
+    manifest = look.manifest
+    names = [entry.name for entry in manifest.pipelines] if manifest else []
+    first = page.path.split("/")[1]
+    return Shell(
+        page=page,
+        nav=tuple(
+            (one.nav, url(one.name), one.path.split("/")[1] == first) for one in pages if one.nav and url(one.name)
+        ),
+        target=look.target.name,
+        about=", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else ""),
+        may_decide=look.may_decide,
+        live=" ".join(page.live),
+        as_of=min(look.ages, default=None),
+        remarks=tuple(each_of(look.remarks)),
+        **more,
+    )
+
+
+def render_page(page: Page, view: Any, shell: Shell, url: Url) -> str:
+    """Return a page as HTML."""
+    return _environment().get_template(page.template).render(view=view, shell=shell, url=url)
+
+
+def render_alone(template: str, **values: Any) -> str:
+    """Return a page that has nothing around it: who isn't let in, or what is wrong."""
+    return _environment().get_template(template).render(**values)
+
+
+@functools.lru_cache(maxsize=1)
+def _environment() -> Environment:
+    environment = make_environment()
+    environment.filters["clock"] = _clock
+    return environment
+
+
+def _clock(when: datetime) -> str:
+    return f"{when:%H:%M:%S}"

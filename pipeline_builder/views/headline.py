@@ -1,0 +1,60 @@
+"""The headline of a run: what it came to, in a word and a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline_builder.release.approval import failure_text
+from pipeline_builder.release.promote import waiting
+from pipeline_builder.release.record import PackageRecord, RunRecord, StepRecord
+from pipeline_builder.release.standing import Standing, standing
+from pipeline_builder.views.scored import scored_sentence, scored_word
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headline:
+    """What the run came to, in a word and a sentence; `tone` is good, wait, bad or idle."""
+
+    word: str
+    sentence: str
+    tone: str
+
+
+def headline_of(record: RunRecord, failed: Sequence[StepRecord]) -> Headline:  # noqa: PLR0911 - one line per outcome
+    """Return what a run came to; `failed` are its steps that did."""
+    statuses = {package.status for package in record.packages}
+    if models := waiting(record):
+        return _waits(record, models)
+    if failed and all(step.type == "Fail" for step in failed):
+        return Headline(word="Blocked", sentence="; ".join(step.failure_reason for step in failed), tone="bad")
+    if failed:
+        names = ", ".join(step.name for step in failed)
+        return Headline(word="Failed", sentence=f"{names} failed; nothing may be promoted.", tone="bad")
+    if record.status != "Succeeded":
+        return Headline(word=record.status, sentence="The execution did not come to its end.", tone="idle")
+    if record.scores:
+        word, tone = scored_word(record.scores)
+        return Headline(word=word, sentence=scored_sentence(record.scores, record.date), tone=tone)
+    if record.verdict and not record.verdict.passed:
+        return Headline(word="Blocked", sentence="; ".join(record.verdict.reasons), tone="bad")
+    if not record.packages:
+        return Headline(word="Succeeded", sentence="The run registered no model.", tone="good")
+    if unsigned := [package.model for package in record.packages if standing(package) is Standing.UNSIGNED]:
+        sentence = f"Nobody has decided about {', '.join(unsigned)}: registered so, or approved elsewhere."
+        return Headline(word="Approved by nobody", sentence=sentence, tone="bad")
+    if "Rejected" in statuses:
+        return Headline(word="Rejected", sentence=_decision(record), tone="bad")
+    return Headline(word="Approved", sentence=_decision(record), tone="good")
+
+
+def _waits(record: RunRecord, models: Sequence[PackageRecord]) -> Headline:
+    """Say who waits, and before that what failed for others."""
+    name, failed = record.execution.rsplit("/", 1)[-1], failure_text(record)
+    passed = ", ".join(package.model for package in models) if failed else "The run"
+    sentence = f"{passed} passed the gate. A person decides now: pipeline-builder promote {name}, or reject {name}."
+    return Headline(word="Waiting for approval", sentence=f"{failed}. {sentence}" if failed else sentence, tone="wait")
+
+
+def _decision(record: RunRecord) -> str:
+    return next((package.approval_description for package in record.packages if package.approval_description), "")
