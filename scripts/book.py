@@ -1,4 +1,4 @@
-"""Makes a site of `docs/`: copies the pages, leads links out of `docs/` to copies of what they name, lets Zensical build.
+"""Makes a site of `docs/`: copies the pages, leads links out of it to copies of what they name, builds.
 
 Usage: book.py build [--out DIR] | serve [--port N]; `scripts/docs` calls it.
 """
@@ -114,14 +114,18 @@ def stage() -> None:
 def sources() -> dict[Path, str]:
     """Return what is a part of the site, with where: `docs/`, and pages beside it."""
     inside = (path for path in sorted(DOCS.rglob("*")) if path.is_file() and path.name != "zensical.toml")
-    beside = (ROOT / "CHANGELOG.md", *sorted(ROOT.glob("examples/*/README.md")), *sorted(ROOT.glob("examples/*/*/README.md")))
+    beside = (
+        ROOT / "CHANGELOG.md",
+        *sorted(ROOT.glob("examples/*/README.md")),
+        *sorted(ROOT.glob("examples/*/*/README.md")),
+    )
     found = {path: path.relative_to(DOCS).as_posix() for path in inside}
     found |= {path: path.relative_to(ROOT).as_posix() for path in beside}
     return {path: target for path, target in found.items() if "aws-train" not in path.parts}
 
 
 def moved(page: Path, text: str) -> tuple[str, dict[Path, str]]:
-    """Return a page's text as it stands in the site, and the files outside of it that it links to, with their places."""
+    """Return a page's text as it stands in the site, and the files beside it that it links to, with their places."""
     places, linked = sources(), dict[Path, str]()
     here = Path(places[page]).parent
 
@@ -166,7 +170,9 @@ def parts(text: str) -> list[tuple[bool, str]]:
 def environment() -> Path:
     """Return Zensical's program; the first call for a lock file makes its environment."""
     if sys.version_info < _OLDEST:
-        raise SystemExit(f"the book needs Python {'.'.join(map(str, _OLDEST))} or newer, this one is {sys.version.split()[0]}")
+        raise SystemExit(
+            f"the book needs Python {'.'.join(map(str, _OLDEST))} or newer, this one is {sys.version.split()[0]}"
+        )
     wanted = hashlib.sha256(f"{sys.version}\0{ROOT}\0{LOCK.read_text('utf-8')}".encode()).hexdigest()
     folder = STAGE / "venv"
     ready = folder / ".ready"
@@ -176,7 +182,16 @@ def environment() -> Path:
         if not ready.is_file() or ready.read_text("utf-8") != wanted:
             print(f"setting up {folder.relative_to(ROOT)} from {LOCK.name}", file=sys.stderr)
             uv("venv", "--quiet", "--clear", "--python", sys.executable, str(folder))
-            uv("pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), "--require-hashes", "-r", str(LOCK))
+            uv(
+                "pip",
+                "install",
+                "--quiet",
+                "--python",
+                str(folder / "bin" / "python"),
+                "--require-hashes",
+                "-r",
+                str(LOCK),
+            )
             ready.write_text(wanted, "utf-8")
     return folder / "bin" / "zensical"
 
