@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import hashlib
+import html
 import os
 import re
 import shutil
@@ -22,6 +23,7 @@ STAGE = ROOT / ".pipeline_builder" / "book"
 LOCK = ROOT / "requirements-docs.txt"
 _LINK = re.compile(r"(?<=\]\()([^)\s]+)(?=\))")
 _FENCED = re.compile(r"^( *)(`{3,})[^`\n]*\n.*?^\1\2 *$", re.MULTILINE | re.DOTALL)
+BAR = "\\|"
 _OLDEST = (3, 11)  # of Zensical
 
 
@@ -120,7 +122,8 @@ def sources() -> dict[Path, str]:
         *sorted(ROOT.glob("examples/*/*/README.md")),
     )
     found = {path: path.relative_to(DOCS).as_posix() for path in inside}
-    found |= {path: path.relative_to(ROOT).as_posix() for path in beside}
+    # A README would become a folder's own page, to which no link from a disk leads.
+    found |= {path: path.relative_to(ROOT).as_posix().replace("/README.md", ".md") for path in beside}
     return {path: target for path, target in found.items() if "aws-train" not in path.parts}
 
 
@@ -138,7 +141,7 @@ def moved(page: Path, text: str) -> tuple[str, dict[Path, str]]:
             linked[path] = f"files/{path.relative_to(ROOT).as_posix()}.txt"
         return os.path.relpath(places.get(path) or linked[path], here) + mark + anchor
 
-    return "".join(_LINK.sub(new, part) if prose else part for prose, part in parts(uncommented(text))), linked
+    return "".join(_LINK.sub(new, part) if prose else part for prose, part in parts(shifted(uncommented(text)))), linked
 
 
 def face(path: Path) -> Path:
@@ -151,8 +154,30 @@ def face(path: Path) -> Path:
 
 
 def uncommented(text: str) -> str:
-    """Leave out the marks of what is generated: a table right below one would be none."""
-    return re.sub(r"^<!-- .*? -->\n", "\n", text, flags=re.MULTILINE)
+    """Leave out the marks of what is generated: a table right below one would be none; and code has its bars plain."""
+    text = re.sub(r"^<!-- .*? -->\n", "\n", text, flags=re.MULTILINE)
+    return re.sub(r"`([^`\n]*\\\|[^`\n]*)`", _barred, text)
+
+
+def _barred(match: re.Match[str]) -> str:
+    """Return code in a cell of a table with its bars as characters: escaped ones would be shown so."""
+    return f"<code>{html.escape(match[1].replace(BAR, '|')).replace('|', '&#124;')}</code>"
+
+
+def shifted(text: str) -> str:
+    """Indent what belongs to an item of a list by four, which Python's Markdown asks for; two or three do elsewhere."""
+    lines, more, ticks = list[str](), "", ""
+    for line in text.splitlines():
+        indent = len(line) - len(line.lstrip(" "))
+        fence = line.lstrip(" ").startswith("```")
+        if not ticks and indent in (2, 3):
+            more = " " * (4 - indent)
+        elif not ticks:
+            more = ""
+        if fence:
+            ticks = "" if ticks else "```"
+        lines.append((more + line) if line.strip() else line)
+    return "\n".join(lines) + "\n"
 
 
 def parts(text: str) -> list[tuple[bool, str]]:

@@ -39,6 +39,7 @@ from pipeline_builder.conf import (
     parameters,
     publishing,
     registration,
+    scoring,
     sections,
     tracking,
     tuning,
@@ -135,7 +136,7 @@ def points_table() -> str:
 def section(name: str) -> type[Section]:
     """Return the section of that name; where two modules have one, the module's name stands before it."""
     more = (calls, comparisons, containers, checks, analytics, tuning, machines, distributed, tracking, parameters)
-    of_conf = (conf, sections, channels, attempts, registration, inference, publishing, monitoring, *more)
+    of_conf = (conf, sections, channels, attempts, registration, inference, publishing, scoring, monitoring, *more)
     modules: dict[str, tuple[ModuleType, ...]] = {"conf": of_conf, "manifest": (written, pipelines, images)}
     *prefix, plain = name.split(" ")
     candidates = (
