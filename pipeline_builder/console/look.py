@@ -120,12 +120,12 @@ class Look:
             return default
 
     def known(self, key: Hashable, seconds: float | None, make: Callable[[], Value]) -> Value:
-        """Return an answer that is asked for again only after so many seconds; None is never.
+        """Return an answer that is asked for again only after so many seconds; None is never, 0 each time.
 
         Where it can't be had again, the last one stands, and the page says so, and how old it is.
         """
         if found := self.answers.find(key, seconds):
-            if seconds is not None:
+            if seconds:
                 self.ages.append(found[0])
             return cast("Value", found[1])
         try:
@@ -137,7 +137,7 @@ class Look:
             self.ages.append(last[0])
             return cast("Value", last[1])
         when = self.answers.keep(key, value)
-        if seconds is not None:
+        if seconds:
             self.ages.append(when)
         return value
 
