@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def test_the_first_page(client: Client) -> None:
-    assert "1 to decide, nothing runs, tiny failed." in client.text("/")
+    assert "1 to decide , nothing runs, tiny failed ." in client.text("/")
     assert client.json("/now.json")["begun"] is True
 
 
