@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 
 from pipeline_builder.console.access import HEADERS, Access, RefusedError
 from pipeline_builder.console.live import Live
-from pipeline_builder.console.look import Looks
+from pipeline_builder.console.looks import Looks
 from pipeline_builder.console.pages import Page, Query, Raw, all_pages, page_json
 from pipeline_builder.console.rendering import make_shell, render_alone, render_page
 from pipeline_builder.console.urls import Url, live_url
@@ -28,6 +28,7 @@ _STATIC = {
     "look.css": ("look.css", "text/css; charset=utf-8"),
     "console.css": ("console/static/console.css", "text/css; charset=utf-8"),
     "console.js": ("console/static/console.js", "text/javascript; charset=utf-8"),
+    "decide.css": ("console/static/decide.css", "text/css; charset=utf-8"),
     "dag.js": ("console/static/dag.js", "text/javascript; charset=utf-8"),
     "compare.js": ("console/static/compare.js", "text/javascript; charset=utf-8"),
     "icon.svg": ("console/static/icon.svg", "image/svg+xml"),
