@@ -9,7 +9,7 @@ from tests.release.records import BEGIN, run_record, steps
 
 
 def changes(**now: object) -> list[tuple[str, str, str, str]]:
-    found = compare_runs(run_record(), run_record(**now), {}, {})  # type: ignore[arg-type]
+    found = compare_runs(run_record(), run_record(**now), {}, {})
     return [(one.kind, one.name, one.was, one.now) for one in found.changes]
 
 

@@ -65,11 +65,11 @@ def test_a_run_is_seen_from_its_start_to_its_end_without_loading_a_page_again(
             open_training(page)
             page.evaluate("window.stayed = true")
             log = page.locator("#panel pre[data-log]")
-            page.wait_for_function("document.querySelector('#panel pre[data-log]').textContent.includes('round 3')")
+            page.locator("#panel pre[data-log]", has_text="round 3").wait_for()
             assert "round 3 <i>of</i> many\n" in log.inner_text()
             assert "[32m" not in log.inner_text()
             assert "comes as it is written" in page.locator("#panel [data-log-state]").inner_text()
-            page.wait_for_function("document.querySelector('#panel [data-log-state]').textContent.includes('ended')")
+            page.locator("#panel [data-log-state]", has_text="has ended: Succeeded").wait_for()
             assert log.inner_text().count("round ") == 14  # none twice
             page.locator("header.wait .badge").wait_for()
         assert page.locator("header .badge").inner_text() == "Waiting for approval"
