@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pipeline_builder.release.past.summary import RunSummary
 
 _UNKNOWN: Mapping[str, JSON] = MappingProxyType({})
+_MOMENT = 3.0
 _NEAR = 200
 """Runs of a pipeline that are looked through for those before and after one."""
 
@@ -40,8 +41,8 @@ class RunPage:
     """What the page shows. `waits` are the models that a person has to decide about.
 
     `between` is what is otherwise than in the last run before that succeeded; None where there is none, or its record
-    is gone. `progress` counts the steps that have ended, `at` names those that are at work; `step` is the one whose
-    panel is open.
+    is gone. `progress` counts the steps that have ended, `at` names those that are at work; `left` says that nobody
+    works on it any more, though it has not ended. `step` is the one whose panel is open.
     """
 
     title: str
@@ -58,6 +59,7 @@ class RunPage:
     waits: tuple[str, ...]
     progress: tuple[int, int]
     at: tuple[str, ...]
+    left: bool
     step: StepView | None
 
 
@@ -86,8 +88,15 @@ def run_page(look: Look, query: Query, *, pipeline: str, id: str) -> RunPage:  #
         waits=tuple(package.model for package in waiting(record)),
         progress=(done, len(record.steps)),
         at=tuple(step.name for step in record.steps if step.status in ("Starting", "Executing", "Stopping")),
+        left=run.going_on and _is_left(look, run),
         step=step_view(look, run, query.get("step")) if query.get("step") else None,
     )
+
+
+def _is_left(look: Look, run: Run) -> bool:
+    """Tell whether the command that ran it was killed; one that has just begun may not have it yet."""
+    begun = (look.now() - run.record.started).total_seconds()
+    return begun > _MOMENT and not look.target.pipelines.is_at_work(run.record.execution)
 
 
 def _beside(look: Look, run: Run) -> tuple[Near | None, Near | None, RunSummary | None]:
