@@ -10,6 +10,7 @@ from pipeline_builder.console.models.facts import Facts
 from pipeline_builder.console.models.lineage import Use
 from pipeline_builder.console.scoring.shelf import days_of, inference_pipelines
 
+
 def uses_of(look: Look, facts: Facts) -> tuple[Use, ...]:
     """Return what uses a version, or has used it."""
     return (*_scoring(look, facts), *_chained(facts))

@@ -74,7 +74,9 @@ def _hours(name: str, found: Mapping[datetime, Day], href: Callable[[str], str])
         for hour in range(24)
         if min(found) <= (when := date + timedelta(hours=hour)) <= max(found)
     ]
-    named = [label(left - 6, _TOP + row * CELL + 10, f"{date:%Y-%m-%d}", anchor="end") for row, date in enumerate(dates)]
+    named = [
+        label(left - 6, _TOP + row * CELL + 10, f"{date:%Y-%m-%d}", anchor="end") for row, date in enumerate(dates)
+    ]
     hours = [label(left + hour * CELL, _TOP - 8, text) for hour, text in _HOURS.items()]
     return _drawn(name, (left + 24 * CELL, _TOP + len(dates) * CELL), [*named, *hours, *cells])
 

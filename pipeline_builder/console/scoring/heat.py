@@ -24,9 +24,7 @@ class HeatDay:
     drift: DayDrift
 
 
-def heat(
-    name: str, days: Sequence[HeatDay], columns: Sequence[str], statistic: str, href: Callable[[str], str]
-) -> str:
+def heat(name: str, days: Sequence[HeatDay], columns: Sequence[str], statistic: str, href: Callable[[str], str]) -> str:
     """Return a row for each column, a cell for each day; a column's name leads to its line over time."""
     if not days or not columns:
         return ""
@@ -55,7 +53,9 @@ def _row(
         worst = max(worst, value)
         if shade := _shade(value, one.drift.bound(statistic, column), top):
             # A cell is a part of one path: a rectangle of its own would be six times as long.
-            cells.setdefault(shade, []).append(f"M{_LEFT + index * wide:.1f} {y}h{max(wide - 0.6, 0.8):.1f}v{_ROW - 4}h-{max(wide - 0.6, 0.8):.1f}z")
+            cells.setdefault(shade, []).append(
+                f"M{_LEFT + index * wide:.1f} {y}h{max(wide - 0.6, 0.8):.1f}v{_ROW - 4}h-{max(wide - 0.6, 0.8):.1f}z"
+            )
     told = title(f"{column}: at most {format_statistic(worst)}")
     named = label(_LEFT - 8, y + 12, short, anchor="end")
     address = href(column)

@@ -9,7 +9,6 @@ from datetime import timezone
 from pipeline_builder.console.look import Look
 from pipeline_builder.console.pages import Query
 from pipeline_builder.console.paging import Pages, page_of
-
 from pipeline_builder.console.scoring.asked import Request, requests_of
 from pipeline_builder.console.scoring.calendar import calendar, tone_of
 from pipeline_builder.console.scoring.columns import DayDrift, rank_columns, read_missing, statistics_of
@@ -138,9 +137,7 @@ class Scores:
 
     def calendar(self, url: Url) -> str:
         """Draw every date as a cell that leads to its page."""
-        return calendar(
-            f"Days of {self.model}", self.days, lambda date: url("day", pipeline=self.pipeline, date=date)
-        )
+        return calendar(f"Days of {self.model}", self.days, lambda date: url("day", pipeline=self.pipeline, date=date))
 
 
 def scores_view(look: Look, query: Query, pipeline: str) -> Scores:
