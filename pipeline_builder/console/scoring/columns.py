@@ -1,4 +1,4 @@
-"""Drift by column over time: of each day's monitor file no more than a statistic of each column, remembered by its day."""
+"""Drift by column over time: of each day's monitor file no more than the statistics of each column, remembered."""
 
 from __future__ import annotations
 
@@ -83,8 +83,7 @@ def read_missing(known: dict[str, DayDrift], uris: Sequence[str], target: Target
     """
     wanted = [uri for uri in dict.fromkeys(reversed(uris)) if uri not in known]
     read = wanted[:MOST_READ]
-    for uri, drift in zip(read, at_once(lambda one: read_drift(one, target), read) if read else (), strict=True):
-        known[uri] = drift
+    known |= zip(read, at_once(lambda uri: read_drift(uri, target), read) if read else (), strict=True)
     return len(wanted) - len(read)
 
 

@@ -67,7 +67,7 @@ def _row(
 
 
 def _shade(value: float, bound: float | None, top: float) -> str:
-    """Return the class of a cell: beyond its bound, or how near it is to that; without a bound to the greatest value."""
+    """Return the class of a cell: beyond its bound, or how near it is to that; without one, to the greatest value."""
     if bound is not None and value > bound:
         return "beyond2" if value > 2 * bound else "beyond1"
     share = value / (bound or top)
