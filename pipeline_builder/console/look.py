@@ -28,6 +28,12 @@ def utc() -> datetime:
     return datetime.now(timezone.utc)
 
 
+def no_url(name: str, /, **parts: object) -> str:
+    """Return no page's address: nobody has said where pages are."""
+    del name, parts
+    return ""
+
+
 @dataclass(slots=True)
 class Answers:
     """Answers that are remembered for some time, for all pages and whoever looks at them."""
@@ -76,13 +82,15 @@ class Look:
 
     `session` is about the pipeline that was asked for, or about all of the manifest; `index` has what is known of all
     runs. `remarks` are what could not be read, which stand as lines on the page; `ages` when the oldest answers came
-    that the page shows. `prices` are USD of an hour, by type of machine.
+    that the page shows. `url` is what templates have, for addresses inside of drawings. `prices` are USD of
+    an hour, by type of machine.
     """
 
     session: Session
     target: Target
     index: RunIndex
     now: Callable[[], datetime] = utc
+    url: Callable[..., str] = no_url
     prices: Mapping[str, float] = field(default_factory=dict)
     may_decide: bool = False
     answers: Answers = field(default_factory=Answers)

@@ -17,7 +17,7 @@ from pipeline_builder.release.past.query import RunQuery
 from pipeline_builder.release.past.summary import ModelSummary, RunSummary
 from pipeline_builder.release.record import StepRecord
 from pipeline_builder.release.witness import at_once
-from pipeline_builder.views.drawing import render_svg
+from pipeline_builder.views.graphs.picture import render_svg
 from pipeline_builder.views.run_view import nodes_drawn
 
 _MOST_WAITING, _MOST_GOING, _MOST_FAILED = 20, 5, 3
@@ -148,8 +148,15 @@ def _going(look: Look, run: RunSummary) -> Going:
         counts=Counter("Cached" if step.cache_hit else step.status for step in steps),
         busy=tuple((one.name, one.started) for one in steps if one.status in ("Executing", "Starting", "Stopping")),
         failed=tuple(step.name for step in steps if step.status == "Failed"),
-        dag=render_svg(nodes_drawn(steps)) if 0 < len(steps) <= _MOST_DRAWN else "",
+        dag=_drawn(look, run, steps) if 0 < len(steps) <= _MOST_DRAWN else "",
     )
+
+
+def _drawn(look: Look, run: RunSummary, steps: Sequence[StepRecord]) -> str:
+    def there(step: str) -> str:
+        return look.url("step", pipeline=run.pipeline, id=run.id, step=step)
+
+    return render_svg(nodes_drawn(steps, look.now()), link=there if there("x") else None)
 
 
 def _is_alone(look: Look, run: RunSummary) -> bool:
