@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from pipeline_builder.console.runs.reading import Run, find_execution, kept_reco
 from pipeline_builder.console.runs.step import StepView, step_view
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.release.promote import waiting
+from pipeline_builder.views.headline import Headline
 from pipeline_builder.views.reported import days_before
 from pipeline_builder.views.run_view import RunView, run_view
 
@@ -72,13 +73,14 @@ def run_page(look: Look, query: Query, *, pipeline: str, id: str) -> RunPage:  #
     run = read_run(look, pipeline, id)
     record = run.record
     before, after, succeeded = _beside(look, run)
+    left = run.going_on and _is_left(look, run)
     done = sum(step.status in ("Succeeded", "Failed", "Stopped", "Skipped") for step in record.steps)
     return RunPage(
         title=f"{record.pipeline} {run.id}",
         pipeline=record.pipeline,
         id=run.id,
         arn=record.execution,
-        run=run_view(record, days=look.attempt(lambda: days_before(record, look.target), ()), prices=look.prices),
+        run=_shown(look, run, left=left),
         live=run.going_on,
         kept=run.kept,
         local=look.target.name == "local",
@@ -88,9 +90,20 @@ def run_page(look: Look, query: Query, *, pipeline: str, id: str) -> RunPage:  #
         waits=tuple(package.model for package in waiting(record)),
         progress=(done, len(record.steps)),
         at=tuple(step.name for step in record.steps if step.status in ("Starting", "Executing", "Stopping")),
-        left=run.going_on and _is_left(look, run),
+        left=left,
         step=step_view(look, run, query.get("step")) if query.get("step") else None,
     )
+
+
+def _shown(look: Look, run: Run, *, left: bool) -> RunView:
+    """Return what the report shows of a run; of one that goes on the headline says so."""
+    record = run.record
+    days = look.attempt(lambda: days_before(record, look.target), ())
+    shown = run_view(record, days=days, prices=look.prices)
+    if not run.going_on or shown.failed:
+        return shown
+    word, tone = ("Left", "bad") if left else ("Stopping", "now") if record.status == "Stopping" else ("Runs", "now")
+    return replace(shown, headline=Headline(word=word, sentence="What there is of it so far is shown.", tone=tone))
 
 
 def _is_left(look: Look, run: Run) -> bool:

@@ -48,6 +48,7 @@ def open_training(page: Page) -> None:
     """Go from the list, which has nothing yet, to the panel of the step that trains."""
     page.locator("table.runs .badge.now").wait_for()
     page.locator("table.runs tbody a.mono").click()
+    page.wait_for_url("**/runs/tiny/*")  # and all of it: without its script a step is a page of its own
     page.locator("#progress").wait_for()
     page.locator("#progress a[data-step=churn-Train]").click()
     page.locator("#panel pre[data-log]").wait_for()
@@ -93,11 +94,11 @@ def test_a_run_whose_command_was_killed_says_that_nobody_works_on_it(workspace: 
             process.wait(10)
             page.wait_for_timeout(3000)
             page.reload()
-            assert "Nobody works on it" in page.locator(".remark.bad").inner_text()
+            assert "Nobody works on it" in page.locator("#main .remark.bad").inner_text()
         with running(workspace, 400) as process:  # which goes on with it
             page.locator("#progress").wait_for()
             process.send_signal(signal.SIGINT)
             process.wait(30)
-            page.locator("header.idle .badge").wait_for()
+            page.locator("header.idle .badge").wait_for()  # while it went on it was another
         assert page.locator("header .badge").inner_text() == "Stopped"
         page.locator("#panel .step-head.wait .badge").wait_for()
