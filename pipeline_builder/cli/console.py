@@ -39,7 +39,7 @@ def console(*, asked: Asked, as_json: bool, port: int | None, opens: bool | None
     \b
     Example: pipeline-builder console --port 8266
     """
-    from pipeline_builder.console.look import Looks
+    from pipeline_builder.console.looks import Looks
     from pipeline_builder.console.server import open_console
 
     may_decide = asked.target == "local" if decides is None else decides

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 
 from pipeline_builder.console.access import HEADERS, Access, RefusedError
 from pipeline_builder.console.live import Live
-from pipeline_builder.console.look import Looks
+from pipeline_builder.console.looks import Looks
 from pipeline_builder.console.pages import Page, Query, Raw, all_pages, page_json
 from pipeline_builder.console.rendering import make_shell, render_alone, render_page
 from pipeline_builder.console.urls import Url, live_url

@@ -22,7 +22,9 @@ class Pages:
     items: int
 
 
-def page_of(items: Sequence[Item], query: Query, *, most: int = 100, name: str = "page") -> tuple[Sequence[Item], Pages]:
+def page_of(
+    items: Sequence[Item], query: Query, *, most: int = 100, name: str = "page"
+) -> tuple[Sequence[Item], Pages]:
     """Return the items of the page that is asked for; of one that isn't there those of the last."""
     count = max(-(-len(items) // most), 1)
     number = min(max(query.number(name, 1), 1), count)

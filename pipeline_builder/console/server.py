@@ -12,8 +12,7 @@ from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer
 from pipeline_builder.console.access import HEADERS, Access
 from pipeline_builder.console.app import make_app
 from pipeline_builder.console.live import Live
-from pipeline_builder.console.look import Looks
-from pipeline_builder.console.moving import stamps_of
+from pipeline_builder.console.looks import Looks, known_stamps
 from pipeline_builder.console.peers import is_ours
 from pipeline_builder.errors import OutsideFailure
 from pipeline_builder.serve.server import HOST, Quiet, listen
@@ -62,7 +61,10 @@ class _Server(ThreadedWSGIServer):
     """Answers each connection in a thread of its own, so many at once."""
 
     daemon_threads = True
-    _places = threading.BoundedSemaphore(MOST_AT_ONCE)
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._places = threading.BoundedSemaphore(MOST_AT_ONCE)
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
         """Hear nobody else's programs: a cookie is sent to every port of this machine, and could come from there."""
@@ -122,7 +124,7 @@ def open_console(looks: Looks, *, port: int | None, report: Callable[[str], None
     """
     listening = _listen(port)
     access = Access(port=listening.getsockname()[1])
-    live = Live(look=lambda: stamps_of(looks.current()), seconds=seconds)
+    live = Live(look=lambda: known_stamps(looks.current()), seconds=seconds)
     app = make_app(looks, access, live=live, report=report)
     try:
         http = _Server(HOST, access.port, app, handler=_Handler, fd=listening.fileno())

@@ -25,9 +25,15 @@ _PACKAGE = "RegisterModel"
 
 
 def collect(
-    execution: Execution, target: Target, *, nodes: Sequence[Node] = (), lock: Lock | None = None, reused: bool = False
+    execution: Execution,
+    target: Target,
+    *,
+    nodes: Sequence[Node] = (),
+    lock: Lock | None = None,
+    reused: bool = False,
+    tails: bool = True,
 ) -> RunRecord:
-    """Return the record of an execution as it is now.
+    """Return the record of an execution as it is now, with the ends of its steps' logs unless `tails` says otherwise.
 
     `nodes` add what the definition doesn't say (models, step classes); `lock` the commits of the repositories.
     """
@@ -37,7 +43,7 @@ def collect(
     edges = {step.name: step.depends_on for step in outline(content)}
     known = {node.name: node for node in nodes}
     machines = _machines(content)
-    logs = {s.name: target.pipelines.read_log(execution.arn, s.name) for s in states if s.log}
+    logs = {s.name: target.pipelines.read_log(execution.arn, s.name) for s in states if s.log and tails}
     steps = tuple(_step(s, known.get(s.name), edges.get(s.name, ()), logs.get(s.name, "")) for s in states)
     steps = tuple(step.model_copy(update=machines.get(step.name, {})) for step in steps)
     return RunRecord(

@@ -16,8 +16,8 @@ from werkzeug.test import TestResponse
 from pipeline_builder.console.access import Access
 from pipeline_builder.console.app import make_app
 from pipeline_builder.console.live import Live
-from pipeline_builder.console.look import Look, Looks, utc
-from pipeline_builder.console.moving import stamps_of
+from pipeline_builder.console.look import Look, utc
+from pipeline_builder.console.looks import Looks, known_stamps
 from pipeline_builder.console.server import Console, open_console
 from pipeline_builder.session import Session
 from pipeline_builder.workspace import Workspace, load_values
@@ -107,7 +107,7 @@ def text_of(html: str) -> str:
 def client_of(looks: Looks) -> Client:
     """Return a browser that is logged in."""
     access, bugs = Access(port=8266), []  # type: ignore[var-annotated]
-    app = make_app(looks, access, live=Live(look=lambda: stamps_of(looks.current())), report=bugs.append)
+    app = make_app(looks, access, live=Live(look=lambda: known_stamps(looks.current())), report=bugs.append)
     return Client(access, TestClient(app, use_cookies=False), access.log_in(), bugs)
 
 

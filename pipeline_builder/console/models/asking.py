@@ -37,7 +37,7 @@ class Asking:
 
     def groups(self) -> tuple[str, ...]:
         """Return the groups that runs of the manifest's pipelines have registered in, sorted."""
-        return tuple(sorted(self.look.index.groups())) if self.look.index else ()
+        return tuple(sorted(self.look.index.groups()))
 
     def packages(self, group: str) -> tuple[ModelPackage, ...]:
         """Return a group's versions, the newest first; of AWS without what only a description has."""

@@ -136,9 +136,7 @@ def turns_of(changes: Sequence[ApprovalChange], group: str) -> tuple[Turn, ...]:
 
 def _turn(change: ApprovalChange) -> Turn:
     what, tone = _said(change)
-    return Turn(
-        when=change.when, version=change.version, what=what, tone=tone, by=change.by, why=change.description
-    )
+    return Turn(when=change.when, version=change.version, what=what, tone=tone, by=change.by, why=change.description)
 
 
 def _said(change: ApprovalChange) -> tuple[str, str]:
@@ -170,7 +168,9 @@ def turns_told(versions: Sequence[Version]) -> tuple[Turn, ...]:
 
 def _moment(version: Version) -> datetime | None:
     try:
-        return datetime.strptime(version.package.metadata.get(AT, ""), "%Y-%m-%d %H:%M UTC").replace(tzinfo=timezone.utc)
+        return datetime.strptime(version.package.metadata.get(AT, ""), "%Y-%m-%d %H:%M UTC").replace(
+            tzinfo=timezone.utc
+        )
     except ValueError:
         return version.package.modified
 

@@ -157,9 +157,7 @@ def _hyperparameters(request: Any) -> dict[str, str]:
     found: dict[str, str] = {}
     for key, item in request.items() if isinstance(request, dict) else ():
         if key in _HYPERPARAMETERS and isinstance(item, dict):
-            found |= {
-                str(name): unquoted(str(value)) for name, value in item.items() if not str(name).startswith(_OWN)
-            }
+            found |= {str(name): unquoted(str(value)) for name, value in item.items() if not str(name).startswith(_OWN)}
         elif isinstance(item, dict):
             found |= _hyperparameters(item)
         elif isinstance(item, list):
