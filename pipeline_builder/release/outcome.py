@@ -13,6 +13,7 @@ from pipeline_builder.dag.outline import Node, flat_steps, outline
 from pipeline_builder.descriptions import ApprovalStatus, Execution, ModelPackage, StepState
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem
 from pipeline_builder.manifest.lock import Lock
+from pipeline_builder.release.blocked import find_blocked
 from pipeline_builder.release.machines import machine_of
 from pipeline_builder.release.metrics import parse_metrics
 from pipeline_builder.release.past.hosts import kind_of
@@ -60,9 +61,10 @@ def collect(
         definition_sha256=hashlib.sha256(content).hexdigest(),
         fingerprint=execution.fingerprint,
         parameters=dict(execution.parameters),
-        repos=_repos(lock),
+        repos=repo_records(lock),
         steps=steps,
         packages=tuple(_packages(states, steps, target)),
+        blocked=find_blocked(states, content, execution, target, {step.name: step.model for step in steps}),
     )
 
 
@@ -136,7 +138,8 @@ def _machines(content: bytes) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _repos(lock: Lock | None) -> tuple[RepoRecord, ...]:
+def repo_records(lock: Lock | None) -> tuple[RepoRecord, ...]:
+    """Return the repositories as a lock has them."""
     return tuple(
         RepoRecord(
             name=repo.name,

@@ -143,7 +143,9 @@ def _conf_pair(
         return _without(pair, f"of version {'a' if not before else 'b'} no commit of it is known")
     folder, *patterns = where
     try:
-        files = [_confs_at(commit, git, _bare(cache, name), folder, patterns) for commit in (before, after)]
+        files = [
+            _confs_at(commit, git, _bare(cache, name, commit, git), folder, patterns) for commit in (before, after)
+        ]
     except GitError as error:
         return _without(pair, str(error))
     return ConfPair(repository=name, before=before, after=after, files=compare_files(*files))
@@ -153,9 +155,18 @@ def _without(pair: ConfPair, why: str) -> ConfPair:
     return ConfPair(repository=pair.repository, before=pair.before, after=pair.after, unknown=why)
 
 
-def _bare(cache: Path, name: str) -> Path:
-    """Return the bare repository that a repository's commits were fetched into; folders of one share the first's."""
-    return cache / f"{name}.git"
+def _bare(cache: Path, name: str, commit: str, git: Runner) -> Path:
+    """Return the bare repository that a commit was fetched into.
+
+    Raises:
+        GitError: kind "missing" where none has it.
+    """
+    from pipeline_builder.checkout.ancestry import find_bare
+    from pipeline_builder.checkout.words import GitError
+
+    if found := find_bare(cache, name, commit, git):
+        return found
+    raise GitError("missing", f"the commit {commit[:12]} isn't among what checkouts have kept on this machine")
 
 
 def _confs_at(commit: str, git: Runner, bare: Path, folder: str, patterns: Sequence[str]) -> Files:

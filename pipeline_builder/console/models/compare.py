@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipeline_builder.console.look import Look
@@ -21,6 +21,8 @@ from pipeline_builder.console.models.facts import Facts
 from pipeline_builder.console.models.history import Version, versions_of
 from pipeline_builder.console.pages import Query
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.release.past.changes import Commit, commits_since
+from pipeline_builder.release.record import RepoRecord
 from pipeline_builder.views.plots.curves import curve_plot
 from pipeline_builder.views.plots.matrix import confusion_table
 
@@ -43,6 +45,18 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CommitsBetween:
+    """The commits of a repository that lead to one version and not to the other, the newest first, and how many `more`
+    there are. `unknown` says in words what can't be told.
+    """
+
+    repository: str
+    commits: tuple[Commit, ...]
+    more: int
+    unknown: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plotted:
     """A drawing with its name."""
 
@@ -61,6 +75,7 @@ class Comparison:
     metrics: tuple[MetricRow, ...]
     metrics_left: int
     hyperparameters: tuple[Difference, ...]
+    commits: tuple[CommitsBetween, ...]
     confs: tuple[ConfPair, ...]
     code: tuple[CodePair, ...]
     data: tuple[Difference, ...]
@@ -108,6 +123,7 @@ def compare_view(look: Look, query: Query, group: str, a: int, b: int) -> Compar
         metrics=found.metrics,
         metrics_left=found.metrics_left,
         hyperparameters=found.hyperparameters,
+        commits=tuple(_between(look, before, after)),
         confs=_confs(look, before, after),
         code=compare_code(before, after, look.target.store),
         data=found.data,
@@ -145,6 +161,35 @@ def _side(asking: Asking, version: Version, facts: Facts) -> Side:
             (one.name, one.commit, asking.commit_link(one.name, one.commit, one.url)) for one in facts.own_commits
         ),
     )
+
+
+def _between(look: Look, before: Facts, after: Facts) -> Iterator[CommitsBetween]:
+    """Yield what came since the older version's commits, of each repository that has another one now."""
+    old = {one.name: one.commit for one in before.own_commits}
+    own = {one.name for one in after.own_commits}
+    for repo in _repos(look, after):
+        if repo.name not in own or old.get(repo.name, "") in ("", repo.commit):
+            continue
+        yield _since(look, repo, old[repo.name])
+
+
+def _repos(look: Look, facts: Facts) -> tuple[RepoRecord, ...]:
+    """Return the repositories of a version's run; of one without a record as the manifest has them, at its commits."""
+    if facts.record and facts.record.repos:
+        return facts.record.repos
+    manifest = look.manifest
+    known = {repo.name: repo for repo in manifest.repos} if manifest else {}
+    return tuple(
+        RepoRecord(name=one.name, url=one.url, revision=one.commit, commit=one.commit, tree="", committed=None,
+                   path=known[one.name].path if one.name in known else "")
+        for one in facts.commits
+    )  # fmt: skip
+
+
+def _since(look: Look, repo: RepoRecord, before: str) -> CommitsBetween:
+    workspace = look.session.workspace
+    found = commits_since(repo, before, cache_folder=workspace.state / "git", environment=workspace.environment)
+    return CommitsBetween(repository=repo.name, commits=found.commits, more=found.more, unknown=found.unknown)
 
 
 def _confs(look: Look, before: Facts, after: Facts) -> tuple[ConfPair, ...]:

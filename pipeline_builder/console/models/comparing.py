@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from pipeline_builder.console.models.bounds import Better, Verdict, bounds_of, judged
 from pipeline_builder.console.models.differing import Difference, changed_only, differences
 from pipeline_builder.console.models.facts import Facts
+from pipeline_builder.dag.caching import PARAMETER
+from pipeline_builder.definition.parameters import MANIFEST_PARAMETER
 from pipeline_builder.release.metrics import Confusion, Curve, compare_metrics, find_confusion, find_curves
 
 MOST_METRICS = 500
+_COMMIT = "Commit-"
+"""How parameters begin that carry a repository's commit."""
 _MOST_SAID = 200
 
 
@@ -145,9 +149,11 @@ def _parameters(facts: Facts) -> dict[str, str]:
     if facts.record is None:
         return {}
     used = frozenset[str]().union(*(step.parameters for step in facts.made))
-    own = {data.parameter for data in facts.data}
+    own = {data.parameter for data in facts.data} | {MANIFEST_PARAMETER, PARAMETER}
     return {
-        name: value[:_MOST_SAID] for name, value in facts.record.parameters.items() if name in used and name not in own
+        name: value[:_MOST_SAID]
+        for name, value in facts.record.parameters.items()
+        if name in used and name not in own and not name.startswith(_COMMIT)
     }
 
 

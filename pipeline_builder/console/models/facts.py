@@ -183,12 +183,17 @@ def _metrics(
         return found, fault or ("" if found is not None else "it was judged without an evaluation report")
     if not package.metrics_uri:
         return None, "it was registered without an evaluation report"
+    return _read_report(package.metrics_uri, target)
+
+
+def _read_report(uri: str, target: Target) -> tuple[Any, str]:
+    """Return a report as it lies there now, and why it can't be had."""
     try:
-        return parse_metrics(target.store.get(package.metrics_uri), package.metrics_uri), ""
+        return parse_metrics(target.store.get(uri), uri), ""
     except KeyError:
-        return None, f"nothing is at '{package.metrics_uri}'"
+        return None, f"nothing is at '{uri}'"
     except ValueError:
-        return None, f"what is at '{package.metrics_uri}' is no report in JSON"
+        return None, f"what is at '{uri}' is no report in JSON"
     except PipelineBuilderError as error:
         return None, "; ".join(f"{one.id} {one.message}" for one in error.problems)
 

@@ -51,15 +51,36 @@ class Lineage:
 
 def lineage_of(facts: Facts, uses: Sequence[Use]) -> Lineage:
     """Return where a version came from, and where it goes."""
-    nodes = [*_nodes(facts, uses)]
-    drawn = {node.name: node for node in nodes}
-    left = _left(facts, uses)
-    kinds = {node.name: node.step_class for node in nodes}
+    nodes = {node.name: node for node in _nodes(facts, uses)}
     parts = tuple(
-        Part(kind=kinds[node.name], name=node.name, comes_from=tuple(n for n in node.depends_on if n in kinds))
-        for node in nodes
+        Part(kind=node.step_class, name=node.name, comes_from=tuple(name for name in node.depends_on if name in nodes))
+        for node in nodes.values()
     )
-    return Lineage(svg=render_svg([_direct(node, drawn) for node in nodes]), parts=parts, left=left)
+    short = _short_names(facts, nodes)
+    drawn = [_direct(node, nodes) for node in nodes.values()]
+    return Lineage(svg=render_svg([_renamed(node, short) for node in drawn]), parts=parts, left=_left(facts, uses))
+
+
+def _short_names(facts: Facts, nodes: Mapping[str, Node]) -> dict[str, str]:
+    """Return what each node is called in its box, where there is little room; no two of them the same."""
+    found: dict[str, str] = {}
+    for name, node in nodes.items():
+        match node.step_class:
+            case "commit":
+                short = name.rpartition(" @ ")[2]
+            case "data":
+                short = "/".join(name.rstrip("/").split("/")[-2:])
+            case "model package":
+                short = f"version {facts.package.version}"
+            case _:
+                short = name.removeprefix(f"{facts.model}-") or name
+        found[name] = short if short not in found.values() else name
+    return found
+
+
+def _renamed(node: Node, short: Mapping[str, str]) -> Node:
+    before = tuple(short[name] for name in node.depends_on if name in short)
+    return replace(node, name=short[node.name], depends_on=before, given=node.given or node.step_class)
 
 
 def _nodes(facts: Facts, uses: Sequence[Use]) -> Iterator[Node]:
@@ -71,7 +92,7 @@ def _nodes(facts: Facts, uses: Sequence[Use]) -> Iterator[Node]:
     for name in commits:
         yield _node(name, "commit")
     for uri in _data(steps, fingerprints):
-        yield _node(uri, f"data {fingerprints[uri][:10]}" if uri in fingerprints else "data")
+        yield _node(uri, "data")
     for step in steps:
         reads = [uri for uri in _data(steps, fingerprints) if uri in step.reads]
         code = list(commits) if step.code else []

@@ -149,8 +149,10 @@ def _filled(value: Any, ran: Ran) -> str | None:
             f"Execution.{k}": v for k, v in ran.variables.items()
         }.get(path)
     join = value.get("Std:Join")
-    parts = [_filled(part, ran) for part in join.get("Values") or ()] if isinstance(join, dict) else [None]
-    return None if None in parts else str(join.get("On", "")).join(str(part) for part in parts)
+    if not isinstance(join, dict):
+        return None
+    parts = [_filled(part, ran) for part in join.get("Values") or ()]
+    return None if None in parts else str(join.get("On", "")).join(map(str, parts))
 
 
 def _hyperparameters(request: Any) -> dict[str, str]:

@@ -31,6 +31,7 @@ _MOST_PLOTS, _FIRST_PLOTS = 12, 4
 _MOST_POINTS = 400
 _MOST_TURNS = 200
 _MOST_COLUMNS = 3
+_SIZE = (510, 190)
 _BY_TIME = "time"
 
 
@@ -179,13 +180,18 @@ def _plots(
     for name in chosen:
         found = [(one, one.ran.metrics[name]) for one in reversed(drawn) if one.ran and name in one.ran.metrics]
         points = tuple(_point(one, value, name, by_time=by_time) for one, value in found)
-        marks = [_mark(turn, by_time=by_time) for turn in turns if any(one.number == turn.version for one, _ in found)]
+        known = {one.number for one, _ in found}
+        last = {turn.version: turn for turn in turns if turn.version in known}
+        said = [turn for turn in turns if turn.version in known] if by_time else [*last.values()]
+        marks = [_mark(turn, by_time=by_time) for turn in said]
         gate = gates.get(name)
         yield MetricPlot(
             name=name,
             gate=gate.words if gate else "",
             values=tuple((one.number, value) for one, value in found),
-            svg=line_plot(name, [Series(name=name, points=points)], bounds=[*_bounds(gate)], marks=marks),
+            svg=line_plot(
+                name, [Series(name=name, points=points)], bounds=[*_bounds(gate)], marks=marks, size=_SIZE
+            ),
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -91,9 +91,9 @@ class VersionPage:
     hyperparameters: dict[str, str]
     commits: tuple[CommitLine, ...]
     data: tuple[DataEvidence, ...]
-    reads: tuple[tuple[str, str], ...]
+    reads: tuple[tuple[str, tuple[str, ...]], ...]
     containers: tuple[ContainerEvidence, ...]
-    images: tuple[tuple[str, str], ...]
+    images: tuple[tuple[str, tuple[str, ...]], ...]
     required: tuple[Required, ...] | None
     lineage: Lineage
     uses: tuple[Use, ...]
@@ -148,9 +148,9 @@ def version_view(look: Look, query: Query, group: str, version: int) -> VersionP
         hyperparameters=facts.hyperparameters,
         commits=_commits(asking, facts),
         data=facts.data,
-        reads=tuple((uri, step.name) for step in facts.made for uri in step.reads),
+        reads=_grouped((uri, step.name) for step in facts.made for uri in step.reads),
         containers=facts.proof.containers if facts.proof else (),
-        images=tuple((step.name, image) for step in facts.made for image in step.images),
+        images=_grouped((image, step.name) for step in facts.made for image in step.images),
         required=read_required(facts, look.target.store) if asked == "packages" else None,
         lineage=lineage_of(facts, uses),
         uses=uses,
@@ -161,6 +161,14 @@ def version_view(look: Look, query: Query, group: str, version: int) -> VersionP
         curves=tuple(_curves(facts)),
         confusion=_confusion(facts),
     )
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return what several steps name once, with their names."""
+    found: dict[str, list[str]] = {}
+    for name, step in pairs:
+        found.setdefault(name, []).append(step)
+    return tuple((name, tuple(steps)) for name, steps in found.items())
 
 
 def metric_lines(facts: Facts) -> tuple[MetricLine, ...]:
