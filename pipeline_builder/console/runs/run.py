@@ -12,7 +12,7 @@ from pipeline_builder.console.look import FRESH, Look
 from pipeline_builder.console.pages import Query
 from pipeline_builder.console.runs.between import Between, compare_runs
 from pipeline_builder.console.runs.listing import state_of
-from pipeline_builder.console.runs.reading import Run, find_execution, kept_record, read_run, read_steps
+from pipeline_builder.console.runs.reading import Run, find_execution, kept_record, once, read_run, read_steps
 from pipeline_builder.console.runs.step import StepView, step_view
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.release.promote import waiting
@@ -134,9 +134,9 @@ def _missed(look: Look, run: Run) -> Mapping[str, str]:
     if execution is None or any(step.missed for step in run.record.steps):
         return _NOTHING
     seconds = _SETTLED if execution.status.ended else FRESH
+    pipelines = look.target.pipelines
     return look.attempt(
-        lambda: look.known(("why", execution.arn), seconds, lambda: look.target.pipelines.why_ran(execution.arn)),
-        _NOTHING,
+        lambda: once(look, ("why", execution.arn), seconds, lambda: pipelines.why_ran(execution.arn)), _NOTHING
     )
 
 
@@ -150,7 +150,6 @@ def _beside(look: Look, run: Run) -> tuple[Near | None, Near | None, RunSummary 
     """Return the runs of the same pipeline before and after this one, and the last before it that succeeded."""
     from pipeline_builder.release.past.query import RunQuery
 
-    look.attempt(look.index.refresh, 0)
     known, _ = look.index.runs(RunQuery(pipeline=run.record.pipeline), offset=0, limit=_NEAR)
     place = next((index for index, one in enumerate(known) if one.id == run.id), None)
     if place is None:
