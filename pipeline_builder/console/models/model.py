@@ -189,9 +189,7 @@ def _plots(
             name=name,
             gate=gate.words if gate else "",
             values=tuple((one.number, value) for one, value in found),
-            svg=line_plot(
-                name, [Series(name=name, points=points)], bounds=[*_bounds(gate)], marks=marks, size=_SIZE
-            ),
+            svg=line_plot(name, [Series(name=name, points=points)], bounds=[*_bounds(gate)], marks=marks, size=_SIZE),
         )
 
 
