@@ -47,6 +47,7 @@ class Keeper:
     """Has the plans of one workspace. `generation` is another number whenever there are others."""
 
     generation: int = 0
+    patience: float = _PATIENCE
     _known: Known = field(default_factory=Known)
     _files: Key = ()
     _memory: Key = ()
@@ -69,7 +70,7 @@ class Keeper:
                 self._begin(look, files, runs, self._done)
             done = self._done
         if done:
-            done.wait(_PATIENCE)
+            done.wait(self.patience)
         with self._lock:
             if error := self._error:
                 self._error = None

@@ -216,7 +216,7 @@ def _says_only_code(field: FieldChange, own: CodeChange | None) -> bool:
 
 
 def _field(found: FieldChange) -> Field:
-    return Field(path=found.path, before=_text(found.old), after=_text(found.new))
+    return Field(path=found.path.removeprefix("Arguments."), before=_text(found.old), after=_text(found.new))
 
 
 def _text(value: str) -> str | None:
