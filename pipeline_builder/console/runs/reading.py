@@ -79,7 +79,7 @@ def find_execution(look: Look, pipeline: str, identity: str) -> Execution | None
 def _arn(look: Look, pipeline: str, identity: str) -> str:
     """Return the ARN of an execution on AWS, of which an address has the id only."""
     if known := look.index.run(pipeline, identity):
-        return str(known.execution)
+        return known.execution
     listed = look.known(("listed", pipeline), FRESH, lambda: look.target.pipelines.list_executions(pipeline))
     return next((one.arn for one in listed if one.id == identity), "")
 

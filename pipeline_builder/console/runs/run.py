@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from pipeline_builder.console.runs.reading import Run, find_execution, kept_reco
 from pipeline_builder.console.runs.step import StepView, step_view
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.release.promote import waiting
+from pipeline_builder.views.headline import Headline
 from pipeline_builder.views.reported import days_before
 from pipeline_builder.views.run_view import RunView, run_view
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pipeline_builder.release.past.summary import RunSummary
 
 _UNKNOWN: Mapping[str, JSON] = MappingProxyType({})
+_MOMENT = 3.0
 _NEAR = 200
 """Runs of a pipeline that are looked through for those before and after one."""
 
@@ -40,8 +42,8 @@ class RunPage:
     """What the page shows. `waits` are the models that a person has to decide about.
 
     `between` is what is otherwise than in the last run before that succeeded; None where there is none, or its record
-    is gone. `progress` counts the steps that have ended, `at` names those that are at work; `step` is the one whose
-    panel is open.
+    is gone. `progress` counts the steps that have ended, `at` names those that are at work; `left` says that nobody
+    works on it any more, though it has not ended. `step` is the one whose panel is open.
     """
 
     title: str
@@ -58,6 +60,7 @@ class RunPage:
     waits: tuple[str, ...]
     progress: tuple[int, int]
     at: tuple[str, ...]
+    left: bool
     step: StepView | None
 
 
@@ -70,13 +73,14 @@ def run_page(look: Look, query: Query, *, pipeline: str, id: str) -> RunPage:  #
     run = read_run(look, pipeline, id)
     record = run.record
     before, after, succeeded = _beside(look, run)
+    left = run.going_on and _is_left(look, run)
     done = sum(step.status in ("Succeeded", "Failed", "Stopped", "Skipped") for step in record.steps)
     return RunPage(
         title=f"{record.pipeline} {run.id}",
         pipeline=record.pipeline,
         id=run.id,
         arn=record.execution,
-        run=run_view(record, days=look.attempt(lambda: days_before(record, look.target), ()), prices=look.prices),
+        run=_shown(look, run, left=left),
         live=run.going_on,
         kept=run.kept,
         local=look.target.name == "local",
@@ -86,8 +90,26 @@ def run_page(look: Look, query: Query, *, pipeline: str, id: str) -> RunPage:  #
         waits=tuple(package.model for package in waiting(record)),
         progress=(done, len(record.steps)),
         at=tuple(step.name for step in record.steps if step.status in ("Starting", "Executing", "Stopping")),
+        left=left,
         step=step_view(look, run, query.get("step")) if query.get("step") else None,
     )
+
+
+def _shown(look: Look, run: Run, *, left: bool) -> RunView:
+    """Return what the report shows of a run; of one that goes on the headline says so."""
+    record = run.record
+    days = look.attempt(lambda: days_before(record, look.target), ())
+    shown = run_view(record, days=days, prices=look.prices)
+    if not run.going_on or shown.failed:
+        return shown
+    word, tone = ("Left", "bad") if left else ("Stopping", "now") if record.status == "Stopping" else ("Runs", "now")
+    return replace(shown, headline=Headline(word=word, sentence="What there is of it so far is shown.", tone=tone))
+
+
+def _is_left(look: Look, run: Run) -> bool:
+    """Tell whether the command that ran it was killed; one that has just begun may not have it yet."""
+    begun = (look.now() - run.record.started).total_seconds()
+    return begun > _MOMENT and not look.target.pipelines.is_at_work(run.record.execution)
 
 
 def _beside(look: Look, run: Run) -> tuple[Near | None, Near | None, RunSummary | None]:

@@ -209,6 +209,12 @@
     document.querySelectorAll("svg.dag").forEach((svg, index) => setUp(svg, String(index)));
     follow();
   };
-  document.addEventListener("console:changed", all);
+  document.addEventListener("console:changed", () => {
+    // The page that came may be of before the panel was opened, or closed.
+    const step = run ? new URL(location.href).searchParams.get("step") : null, panel = document.getElementById("panel");
+    if (step && !panel) openPanel(step, false);
+    if (run && !step && panel) panel.remove();
+    all();
+  });
   all();
 })();
