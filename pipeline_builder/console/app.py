@@ -29,6 +29,7 @@ _STATIC = {
     "console.css": ("console/static/console.css", "text/css; charset=utf-8"),
     "console.js": ("console/static/console.js", "text/javascript; charset=utf-8"),
     "decide.css": ("console/static/decide.css", "text/css; charset=utf-8"),
+    "plan.css": ("console/static/plan.css", "text/css; charset=utf-8"),
     "dag.js": ("console/static/dag.js", "text/javascript; charset=utf-8"),
     "compare.js": ("console/static/compare.js", "text/javascript; charset=utf-8"),
     "icon.svg": ("console/static/icon.svg", "image/svg+xml"),

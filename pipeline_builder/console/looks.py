@@ -174,6 +174,8 @@ def _read_once(session: Session) -> tuple[Stamp, ...]:
 
 def known_stamps(look: Look) -> dict[str, Any]:
     """Return what changes with each topic that a page can be about, as cheap as it can be told."""
+    from pipeline_builder.console.plan.keeping import keeper_of
+
     workspace = look.session.workspace
     state, shared, seen = workspace.state, workspace.shared, memory(workspace)
     files = (stamp(workspace.manifest_path), stamp(workspace.lock_path))
@@ -185,6 +187,6 @@ def known_stamps(look: Look) -> dict[str, Any]:
         "registry": runs,
         "scoring": runs,
         "manifest": files,
-        "plan": (*files, stamp(shared / "pipeline_definition.json"), seen),
+        "plan": (*files, stamp(shared / "pipeline_definition.json"), seen, keeper_of(look).generation),
         "watch": tuple(stamp(path) for path in sorted((state / "watch").glob("*"))),
     }

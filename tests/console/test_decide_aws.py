@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,9 +75,8 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account
             for name, value in {**served.environment, "AWS_ENDPOINT_URL_CODEPIPELINE": asked.url}.items():
                 monkeypatch.setenv(name, value)
             seconds: list[float] = []
-            looks = looks_of(
-                trio, target="aws", now=lambda: utc() + timedelta(seconds=sum(seconds)), **served.environment
-            )
+            given: dict[str, Any] = {"target": "aws", **served.environment}
+            looks = looks_of(trio, now=lambda: utc() + timedelta(seconds=sum(seconds)), **given)
             client = client_of(looks)
             path = f"/decide/trio/{record['execution'].rsplit('/', 1)[-1]}"
             yield Account(trio, served, asked, client, path, seconds)
