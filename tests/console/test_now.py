@@ -237,7 +237,9 @@ def test_a_run_that_was_killed_is_said_to_stand_still(tmp_path: Path, browser: B
         with paused(workspace) as (process, _):
             page.locator("section[id^=run-] li", has_text="churn-Train").wait_for(timeout=30_000)
             os.killpg(process.pid, signal.SIGKILL)
-        page.locator("section[id^=run-] .remark", has_text="No process of this machine runs it any more").wait_for(timeout=60_000)
+        page.locator("section[id^=run-] .remark", has_text="No process of this machine runs it any more").wait_for(
+            timeout=60_000
+        )
         name = page.locator("section[id^=run-] a.mono").inner_text()
         assert f"run --resume {name}" in page.locator("section[id^=run-] .remark").inner_text()
         assert workspace.call("stop", name).code == 0

@@ -204,14 +204,10 @@ def _plots(
             name=name,
             gate=gate.words if gate else "",
             values=tuple((one.number, value) for one, value in found),
-<<<<<<< HEAD
             group=packages[0].group,
             points=points,
             bounds=tuple(_bounds(gate)),
             marks=tuple(marks),
-=======
-            svg=line_plot(name, [Series(name=name, points=points)], bounds=[*_bounds(gate)], marks=marks, size=_SIZE),
->>>>>>> 11477369da208a3a979164d30df80032797f8c37
         )
 
 
