@@ -115,7 +115,6 @@ def runs_view(look: Look, query: Query) -> RunsView:
 
     asked = {name: value for name in _WORDS if (value := query.get(name).strip())}
     wanted, faults = parse_query(asked)
-    look.attempt(look.index.refresh, 0)
     page = max(1, query.number("page", 1))
     _, total = look.index.runs(wanted, offset=0, limit=0)
     last = max(1, -(-total // PER_PAGE))

@@ -22,7 +22,8 @@ _PART = 1 << 20
 _PAUSE, _PAUSE_AWS, _QUIET = 0.5, 5.0, 15.0
 _BEHIND = 8
 """Parts in a row after which a follower jumps to the end of a log that grows faster than it is read."""
-_STREAMS = threading.BoundedSemaphore(24)
+MOST_STREAMS = 24
+_STREAMS = threading.BoundedSemaphore(MOST_STREAMS)
 EVENTS = "text/event-stream"
 
 
