@@ -63,8 +63,10 @@ class Session(Dated):
 
     # --- to what is deployed
 
-    def checkout(self, *, locked: bool, at: Lock | None = None) -> Checkouts:
-        """Bring every repository to its commit, or to the one that `at` names, and write the lock."""
+    def checkout(self, *, locked: bool, at: Lock | None = None, earlier: bool = False) -> Checkouts:
+        """Bring every repository to its commit, or to the one that `at` names, and write the lock; with `earlier` what
+        came before is noted, for whoever judges on another machine.
+        """
         from pipeline_builder.checkout.checkout import checkout
         from pipeline_builder.checkout.locking import lock_checkout
 
@@ -81,10 +83,13 @@ class Session(Dated):
                 keys=open_keys(workspace),
                 histories=load_histories(workspace.shared / AUTHORS) if manifest.four_eyes else None,
                 jobs=workspace.parallel or 8,
+                earlier=earlier,
             )
             if manifest.four_eyes:
                 write_histories(workspace.shared / AUTHORS, done.histories)
             lock_checkout(workspace.lock_path, done.lock, workspace.environment)
+            if earlier:
+                self.note_commits(done.lock)
             self.warn_of(done.warnings)
             words.append(lines.checkout_line(done))
         return done

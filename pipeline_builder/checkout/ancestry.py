@@ -144,23 +144,33 @@ def _moment(seconds: int) -> datetime | None:
         return None
 
 
-def read_changed(git: Runner, bare: Path, pairs: Iterable[tuple[str, str]]) -> Mapping[str, tuple[str, ...]]:
+def find_trees(git: Runner, bare: Path, trees: Iterable[str]) -> frozenset[str]:
+    """Return those of the trees that are in a repository."""
+    asked = "".join(f"{tree}\n" for tree in sorted(trees))
+    if not asked:
+        return frozenset()
+    said = git.run(["cat-file", "--batch-check=%(objectname) %(objecttype)"], repository=bare, told=asked)
+    return frozenset(line.partition(" ")[0] for line in said.splitlines() if line.endswith(" tree"))
+
+
+def read_changed(git: Runner, bare: Path, pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
     """Return the paths that each commit changes since another, by the commit; `pairs` are (commit, the other).
 
     Raises:
         GitError: the folders of one of them aren't there.
     """
-    told = "".join(f"{commit} {parent}\n" for commit, parent in pairs)
+    asked_of = tuple(pairs)
+    told = "".join(f"{commit} {parent}\n" for commit, parent in asked_of)
     if not told:
         return {}
     asked = ["diff-tree", "--stdin", "--raw", "-r", "-z", "--no-renames", "--no-ext-diff"]
     said = git.run_raw(asked, repository=bare, text=told).decode("utf-8", "backslashreplace")
-    found: dict[str, list[str]] = {}
+    found: dict[str, list[str]] = {one: [] for one, _ in asked_of}
     commit = ""
     parts = iter(said.split("\0"))
     for part in parts:
         if part.startswith(":"):  # the facts of a path, which comes next, whatever it is called
-            found.setdefault(commit, []).append(next(parts, ""))
+            found[commit].append(next(parts, ""))
         elif part:
             commit = part
     return {one: tuple(paths) for one, paths in found.items()}

@@ -3,6 +3,7 @@
 from pipeline_builder.cli import (  # noqa: F401 - they add their commands
     building,
     calling,
+    console,
     deciding,
     importing,
     keeping,

@@ -93,11 +93,12 @@ def graph(session: Session, *, as_json: bool, form: str, names: tuple[str, ...],
 
     from pipeline_builder.release.overview import parameters_of
     from pipeline_builder.views import drawing, drawings
+    from pipeline_builder.views.graphs.picture import render_image
     from pipeline_builder.views.parameters import render_parameters
     from pipeline_builder.views.uses import render_uses
 
     shown = Shown(session, names, exclude)
-    draw = {"mermaid": drawing.render_mermaid, "dot": drawing.render_dot, "svg": drawing.render_image}
+    draw = {"mermaid": drawing.render_mermaid, "dot": drawing.render_dot, "svg": render_image}
     if session.several and form in draw and not as_json:
         draw_all = {"mermaid": drawings.render_mermaid, "dot": drawings.render_dot, "svg": drawings.render_image}
         graphs = {title(one): shown.of(one) for one in shown.keep(prepare(session, Answers(as_json=False)))}

@@ -15,9 +15,10 @@ from pipeline_builder.cli.asking import ask
 from pipeline_builder.cli.completion import executions_of_the_state, models_of_the_last_run
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import accept_stubs_option, common, stubs_accepted
-from pipeline_builder.cli.output import login_name, say, show, terminal
+from pipeline_builder.cli.output import say, show, terminal
 from pipeline_builder.cli.pipelines import Answer
 from pipeline_builder.errors import PipelineBuilderError, Problem
+from pipeline_builder.machine.people import login_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -255,13 +256,8 @@ def _ask_why(asked: str) -> str:
 
 def make_decision(session: Session, answer: str, comment: str, *, again: bool = False) -> Decision:
     """Return the answer, `approve` or `reject`, as that of whoever runs the command, or of SMP_APPROVER."""
-    from pipeline_builder.descriptions import ApprovalStatus
-    from pipeline_builder.release.promote import Decision
-
-    status = ApprovalStatus.APPROVED if answer == "approve" else ApprovalStatus.REJECTED
     by = os.environ.get("SMP_APPROVER") or login_name()
-    names = tuple(dict.fromkeys((by, *(session.names_of_caller() if answer == "approve" else ()))))
-    return Decision(status=status, by=by, names=names, comment=comment, again=again, stubs=stubs_accepted())
+    return session.make_decision(answer, comment, by=by, again=again, stubs=stubs_accepted())
 
 
 def show_decided(session: Session, record: RunRecord, *, as_json: bool) -> None:

@@ -14,9 +14,10 @@ import click
 from pipeline_builder.cli.asking import ask as ask_words
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import FILE, REQUIRE_ISOLATION, Number, common, isolation_option
-from pipeline_builder.cli.output import login_name, say, show, terminal
+from pipeline_builder.cli.output import say, show, terminal
 from pipeline_builder.errors import ExitCode, InputProblems, render_problem
 from pipeline_builder.inert import inert_line
+from pipeline_builder.machine.people import login_name
 
 if TYPE_CHECKING:
     from pipeline_builder.service.rehearsal.rehearse import Rehearsing

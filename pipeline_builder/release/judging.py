@@ -84,6 +84,7 @@ def _as_evidence(package: PackageRecord, evidence: PackageEvidence) -> PackageRe
         "champion_metrics": metrics_of(champion.report) if champion else None,
         "champion_note": describe_source(champion),
         "champion_lost": bool(champion and champion.lost),
+        "bounds": evidence.bounds,
         "gated": tuple(dict.fromkeys(short_name(bound.metric) for bound in evidence.bounds)),
     }
     return package.model_copy(update=facts)

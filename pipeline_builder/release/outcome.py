@@ -13,6 +13,7 @@ from pipeline_builder.dag.outline import Node, flat_steps, outline
 from pipeline_builder.descriptions import ApprovalStatus, Execution, ModelPackage, StepState
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem
 from pipeline_builder.manifest.lock import Lock
+from pipeline_builder.release.blocked import find_blocked
 from pipeline_builder.release.machines import machine_of
 from pipeline_builder.release.metrics import parse_metrics
 from pipeline_builder.release.past.hosts import kind_of
@@ -25,9 +26,15 @@ _PACKAGE = "RegisterModel"
 
 
 def collect(
-    execution: Execution, target: Target, *, nodes: Sequence[Node] = (), lock: Lock | None = None, reused: bool = False
+    execution: Execution,
+    target: Target,
+    *,
+    nodes: Sequence[Node] = (),
+    lock: Lock | None = None,
+    reused: bool = False,
+    tails: bool = True,
 ) -> RunRecord:
-    """Return the record of an execution as it is now.
+    """Return the record of an execution as it is now, with the ends of its steps' logs unless `tails` says otherwise.
 
     `nodes` add what the definition doesn't say (models, step classes); `lock` the commits of the repositories.
     """
@@ -37,7 +44,7 @@ def collect(
     edges = {step.name: step.depends_on for step in outline(content)}
     known = {node.name: node for node in nodes}
     machines = _machines(content)
-    logs = {s.name: target.pipelines.read_log(execution.arn, s.name) for s in states if s.log}
+    logs = {s.name: target.pipelines.read_log(execution.arn, s.name) for s in states if s.log and tails}
     steps = tuple(_step(s, known.get(s.name), edges.get(s.name, ()), logs.get(s.name, "")) for s in states)
     steps = tuple(step.model_copy(update=machines.get(step.name, {})) for step in steps)
     return RunRecord(
@@ -54,9 +61,10 @@ def collect(
         definition_sha256=hashlib.sha256(content).hexdigest(),
         fingerprint=execution.fingerprint,
         parameters=dict(execution.parameters),
-        repos=_repos(lock),
+        repos=repo_records(lock),
         steps=steps,
         packages=tuple(_packages(states, steps, target)),
+        blocked=find_blocked(states, content, execution, target, {step.name: step.model for step in steps}),
     )
 
 
@@ -130,7 +138,8 @@ def _machines(content: bytes) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _repos(lock: Lock | None) -> tuple[RepoRecord, ...]:
+def repo_records(lock: Lock | None) -> tuple[RepoRecord, ...]:
+    """Return the repositories as a lock has them."""
     return tuple(
         RepoRecord(
             name=repo.name,

@@ -6,12 +6,14 @@ Nothing is fetched for it, and nothing fails: what can't be told is said in word
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
-from pipeline_builder.checkout.ancestry import Ancestry, Noted, find_bare, read_ancestry, read_changed
+from pipeline_builder.checkout.ancestry import Ancestry, Noted, find_bare
+from pipeline_builder.checkout.earlier import Earlier
 from pipeline_builder.checkout.runner import Runner
 from pipeline_builder.checkout.words import GitError
 from pipeline_builder.inert import inert_line
@@ -53,47 +55,86 @@ class CommitsSince:
 
 
 def commits_since(
-    repo: RepoRecord, before: str, *, cache_folder: Path, environment: Mapping[str, str] | None = None
+    repo: RepoRecord,
+    before: str,
+    *,
+    cache_folder: Path,
+    environment: Mapping[str, str] | None = None,
+    noted: Known | None = None,
 ) -> CommitsSince:
     """Return the commits that lead to a repository's commit and not to the one `before`; of a folder of a repository
-    those that change something in it.
+    those that change something in it. What was `noted` before, on another machine, is taken instead of the cache.
     """
     if not before:
         return CommitsSince(unknown="which commit it was before is not known")
     if before == repo.commit:
         return CommitsSince()
-    git = Runner(environment=environment or {}, timeout=_PATIENCE)
+    if noted and repo.commit in noted.commits:
+        return _Looking(repo, before, noted.commits, noted.changed_since).answer()
+    found: tuple[Ancestry, Changed] | None = None
+    why = f"the commit {repo.commit[:12]} is not in the cache of the checkout any more"
     try:
-        bare = find_bare(cache_folder, repo.name, repo.commit, git)
-        if bare is None:
-            return CommitsSince(unknown=f"the commit {repo.commit[:12]} is not in the cache of the checkout any more")
-        return _Looking(git, bare, repo, before).answer()
+        found = read_known(repo, before, cache_folder=cache_folder, environment=environment or {})
     except GitError as error:
-        return CommitsSince(unknown=f"git could not tell: {inert_line(str(error), 200)}")
+        why = f"git could not tell: {inert_line(str(error), 200)}"
     except OSError as error:
-        return CommitsSince(unknown=f"the cache of the checkout can't be read: {error.strerror}")
+        why = f"the cache of the checkout can't be read: {error.strerror}"
+    return _Looking(repo, before, *found).answer() if found else CommitsSince(unknown=why)
+
+
+Changed = Callable[[Sequence[tuple[str, str]]], Mapping[str, tuple[str, ...]]]
+"""Gives the paths that each commit changes since another, by the commit, where that can be told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What was noted of a repository's commits, and the paths that some of them change."""
+
+    commits: Ancestry
+    paths: Mapping[str, tuple[str, ...]]
+
+    def changed_since(self, pairs: Sequence[tuple[str, str]]) -> Mapping[str, tuple[str, ...]]:
+        return {commit: self.paths[commit] for commit, _ in pairs if commit in self.paths}
+
+
+def read_known(
+    repo: RepoRecord, before: str, *, cache_folder: Path, environment: Mapping[str, str]
+) -> tuple[Ancestry, Changed] | None:
+    """Return what the cache of a checkout knows of a repository's commits; None where it hasn't got its commit.
+
+    Raises:
+        GitError, OSError: it can't be read.
+    """
+    git = Runner(environment=environment, timeout=_PATIENCE)
+    bare = find_bare(cache_folder, repo.name, repo.commit, git)
+    if bare is None:
+        return None
+    earlier = Earlier(git, bare)
+    known = earlier.ancestry(*filter(None, (repo.commit, before)))
+    return known, partial(earlier.changed, known)
 
 
 @dataclass(frozen=True, slots=True)
 class _Looking:
-    git: Runner
-    bare: Path
     repo: RepoRecord
     before: str
+    known: Ancestry
+    changed: Changed
 
     def answer(self) -> CommitsSince:
-        known = read_ancestry(self.git, self.bare, (self.repo.commit, self.before))
-        walked = _walk(known, self.repo.commit, self.before)
+        walked = walk(self.known, self.repo.commit, self.before)
         unknown, found = self._unknown(walked), walked.found
         if not self.repo.path:
             shown = found[:MOST_COMMITS]
-            changed, _ = self._changed(known, shown)
+            changed = self._changed(shown)
             return self._of(shown, changed, more=len(found) - len(shown), unknown=unknown)
-        changed, lost = self._changed(known, found)
+        changed = self._changed(found)
         own = [one for one in found if one.commit not in changed or self._is_own(changed[one.commit])]
+        lost = sum(one.commit not in changed for one in own)
+        words = f"whether {lost} of them change '{inert_line(self.repo.path, 100)}' is not known" if lost else ""
         shown = own[:MOST_COMMITS]
-        words = "; ".join(filter(None, (unknown, lost)))
-        return self._of(shown, changed, more=len(own) - len(shown), unknown=words)
+        said = "; ".join(filter(None, (unknown, words)))
+        return self._of(shown, changed, more=len(own) - len(shown), unknown=said)
 
     def _of(
         self, shown: Iterable[Noted], changed: Mapping[str, tuple[str, ...]], *, more: int, unknown: str
@@ -117,16 +158,13 @@ class _Looking:
     def _is_own(self, paths: Iterable[str]) -> bool:
         return any(path.startswith(f"{self.repo.path}/") for path in paths)
 
-    def _changed(self, known: Ancestry, found: Iterable[Noted]) -> tuple[Mapping[str, tuple[str, ...]], str]:
-        """Return the paths that commits change since the first one that they come after, and what can't be told."""
-        pairs = [(one.commit, one.parents[0]) for one in found if one.parents and one.parents[0] in known]
-        try:
-            changed = read_changed(self.git, self.bare, pairs)
-        except GitError:  # files of before were left out
-            return {}, f"which of them change '{inert_line(self.repo.path, 100)}' is not known"
-        return {commit: changed.get(commit, ()) for commit, _ in pairs}, ""
+    def _changed(self, found: Iterable[Noted]) -> Mapping[str, tuple[str, ...]]:
+        """Return the paths that commits change since the first one that they come after."""
+        return self.changed(
+            [(one.commit, one.parents[0]) for one in found if one.parents and one.parents[0] in self.known]
+        )
 
-    def _unknown(self, walked: _Walked) -> str:
+    def _unknown(self, walked: Walked) -> str:
         before, head = self.before[:12], self.repo.commit[:12]
         if walked.older:
             return f"the commit {head} is older than {before}, which it leads to"
@@ -138,7 +176,7 @@ class _Looking:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Walked:
+class Walked:
     """What leads to a head, the newest first. `met` says that the commit before was come to, `cut` that something on
     the way isn't there, `older` that the head is one of those that lead to the commit before.
     """
@@ -149,11 +187,11 @@ class _Walked:
     older: bool = False
 
 
-def _walk(known: Ancestry, head: str, before: str) -> _Walked:
+def walk(known: Ancestry, head: str, before: str) -> Walked:
     """Look for what leads to the head and not to the commit before."""
     old = _reach(known, before)
     if head in old:
-        return _Walked(found=[], older=True)
+        return Walked(found=[], older=True)
     waiting = [(-known[head].seconds, head)] if head in known else []
     seen, found, met, cut = {head}, [], False, False
     while waiting:
@@ -167,7 +205,7 @@ def _walk(known: Ancestry, head: str, before: str) -> _Walked:
             cut = cut or parent not in known
             if parent in known:
                 heapq.heappush(waiting, (-known[parent].seconds, parent))
-    return _Walked(found=found, met=met, cut=cut)
+    return Walked(found=found, met=met, cut=cut)
 
 
 def _reach(known: Ancestry, first: str) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline_builder.checkout.ancestry import Noted, find_bare, read_ancestry
@@ -11,7 +11,7 @@ from pipeline_builder.checkout.runner import Runner
 from pipeline_builder.checkout.words import GitError
 from pipeline_builder.definition.parameters import UNKNOWN_COMMIT
 from pipeline_builder.errors import PipelineBuilderError
-from pipeline_builder.release.past.changes import CommitsSince, commit_record, commits_since
+from pipeline_builder.release.past.changes import CommitsSince, Known, commit_record, commits_since
 from pipeline_builder.release.past.keeping import read_kept
 from pipeline_builder.release.past.remaking import commits_of
 from pipeline_builder.release.record import PackageRecord, RepoRecord, RunRecord, SubmoduleRecord
@@ -24,6 +24,7 @@ SAME_CODE = "only files that no step uses have changed since"
 class Checkout:
     """What is known here of the repositories: the parameter that carries the commit of each, the definition that is
     made of what is checked out, the cache of commits, and what kind each one's host is where the manifest tells.
+    `noted` are commits of which another machine's cache has told.
     """
 
     parameters: Mapping[str, str]
@@ -31,6 +32,7 @@ class Checkout:
     cache: Path
     environment: Mapping[str, str]
     kinds: Mapping[str, str]
+    noted: Mapping[str, Known] = field(default_factory=dict)
 
 
 def with_commits(record: RunRecord, target: Target, here: Checkout) -> RunRecord:
@@ -75,12 +77,19 @@ def _at(repo: RepoRecord, commit: str, here: Checkout) -> RepoRecord:
 
 
 def _noted(name: str, commit: str, here: Checkout) -> Noted | None:
+    if name in here.noted and commit in here.noted[name].commits:
+        return here.noted[name].commits[commit]
     git = Runner(environment=here.environment, timeout=20.0)
     try:
         bare = find_bare(here.cache, name, commit, git)
         return read_ancestry(git, bare, (commit,)).get(commit) if bare else None
     except (GitError, OSError):
         return None
+
+
+def _commits(repo: RepoRecord, before: str, here: Checkout) -> CommitsSince:
+    noted = here.noted.get(repo.name)
+    return commits_since(repo, before, cache_folder=here.cache, environment=here.environment, noted=noted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,10 +139,7 @@ def _run_of(execution: str) -> tuple[str, str]:
 
 def _since(repo: RepoRecord, befores: Mapping[str, tuple[_Before, ...]], here: Checkout) -> RepoRecord:
     """Return a repository with what came since its champion's commit: of several the one that the most came since."""
-    found = [
-        (one, commits_since(repo, one.commit, cache_folder=here.cache, environment=here.environment))
-        for one in befores.get(repo.name, ())
-    ]
+    found = [(one, _commits(repo, one.commit, here)) for one in befores.get(repo.name, ())]
     if not found:
         return repo
     before, since = max(found, key=lambda one: (len(one[1].commits) + one[1].more, bool(one[0].commit)))
