@@ -78,7 +78,7 @@ def find_execution(look: Look, pipeline: str, identity: str) -> Execution | None
 
 def _arn(look: Look, pipeline: str, identity: str) -> str:
     """Return the ARN of an execution on AWS, of which an address has the id only."""
-    if look.index is not None and (known := look.index.run(pipeline, identity)):
+    if known := look.index.run(pipeline, identity):
         return str(known.execution)
     listed = look.known(("listed", pipeline), FRESH, lambda: look.target.pipelines.list_executions(pipeline))
     return next((one.arn for one in listed if one.id == identity), "")

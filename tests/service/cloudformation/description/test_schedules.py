@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline_builder.service.cloudformation.description.firing import next_firing
-from pipeline_builder.service.cloudformation.description.schedules import build_schedules, cron_faults
+from pipeline_builder.manifest.cron import cron_faults, next_firing
+from pipeline_builder.service.cloudformation.description.schedules import build_schedules
 from tests.service.services import parse_manifest
 
 GOOD = (
