@@ -164,8 +164,8 @@ def failure_problems(record: RunRecord) -> tuple[Problem, ...]:
         most = _MOST_REASONS_OF_SCORES if record.scores else _MOST_REASONS
         left = len(record.verdict.reasons) - most
         reasons = "; ".join(record.verdict.reasons[:most]) + (f"; and {left:,} more" if left > 0 else "")
-        hint = None if record.scores else _BETTER
-        return (Problem(id="PB431", message=inert_line(f"the gate blocks this run: {reasons}"), hint=hint),)
+        helps = None if record.scores else _BETTER
+        return (Problem(id="PB431", message=inert_line(f"the gate blocks this run: {reasons}"), hint=helps),)
     return ()
 
 

@@ -46,7 +46,8 @@ def test_a_plan_says_what_is_not_checked_out_and_refreshes(ran: Trio) -> None:
     refreshed = ran.call("plan", "--refresh").out
     script.write_text(TRAIN.replace("THIS", "price"))
     assert "not in this plan" not in refreshed
-    assert "  ~ step churn-Train\n      ~ churn: scripts/train.py  (+1 -0 lines)\n" in refreshed
+    changed = "  ~ step churn-Train\n      ~ churn: scripts/train.py  (+1 -0 lines)\n"
+    assert f"{changed}        in {new[:7]} change churn\n" in refreshed
     assert "bundles/" not in refreshed  # the files say it, no digests
     assert "    run    churn-Train     changed: code\n" in refreshed.replace("churn-Train        ", "churn-Train     ")
     assert (
