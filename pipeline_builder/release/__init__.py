@@ -1,7 +1,7 @@
 """From a definition to a promoted model: plan, apply, run, evidence, gate, decision.
 
 In: a definition and a target. Out: the plan, the run's record with its verdict, decisions in the registry.
-May use: definition, conf, manifest, documents, canonical, dag, durations, machine, target, descriptions, errors,
+May use: definition, conf, checkout, manifest, documents, canonical, dag, durations, machine, target, descriptions, errors,
 regions, inert.
 Begin reading: `planning`, `apply`, `deployed`, `parameters`, `run`, `verdict` and `promote` in this order, each a stage
 of the session; `plan`, `gate` and `record` are the values and the pure judgement in the middle of them, `runs` has what
