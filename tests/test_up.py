@@ -110,7 +110,7 @@ def test_only_what_a_change_touches_runs_again(trained: Workspace) -> None:
 def test_without_an_answer_the_run_waits(workspace: Workspace) -> None:
     ended = workspace.run("up")
     assert ended.code == 0
-    assert "waiting for approval: 'pipeline-builder promote' or 'pipeline-builder reject'" in ended.out
+    assert "waiting for approval: 'pipeline-builder promote' or 'pipeline-builder reject --comment WHY'" in ended.out
     promoted = workspace.run("promote", "--comment", "later")
     assert (promoted.code, "Approved: approved by ada: later" in promoted.out) == (0, True)
     again = workspace.run("promote", "--comment", "later")

@@ -128,7 +128,9 @@ def render_result(record: RunRecord, report: str) -> str:
         lines += ["", render_scores(record.scores), ""]
     if models := waiting(record):
         names = f"{', '.join(package.model for package in models)}: " if len(record.packages) > 1 else ""
-        lines.append(f"waiting for approval: {names}'pipeline-builder promote' or 'pipeline-builder reject'")
+        lines.append(
+            f"waiting for approval: {names}'pipeline-builder promote' or 'pipeline-builder reject --comment WHY'"
+        )
     return "\n".join([*lines, f"report: {report}"])
 
 
