@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, get_args, get_origin
 
-import click
+import options
 import rooms
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -23,7 +23,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from acceptance.answers import Report
 from acceptance.points import load_points
-from pipeline_builder.cli import main as command_line
 from pipeline_builder.conf import (
     analytics,
     attempts,
@@ -40,6 +39,7 @@ from pipeline_builder.conf import (
     parameters,
     publishing,
     registration,
+    scoring,
     sections,
     tracking,
     tuning,
@@ -81,6 +81,7 @@ def main(arguments: list[str]) -> int:
         reference / "problems.md": problems_page(load_explanations().values()),
         reference / "rules.md": rules_page(),
         reference / "serve.md": serve_page(),
+        reference / "options.md": options.options_page(),
         DOCS / "pictures" / "rooms.svg": rooms.diagram(),
         **schemas(),
     }
@@ -102,7 +103,7 @@ def fill(page: str) -> str:
         return f"{match[1]}\n{generated(match[2], match[3])}\n{match[4]}"
 
     return re.sub(
-        r"(<!-- (keys|options|rooms|members|points):? ?([\w ]*) -->)\n.*?\n?(<!-- end -->)", new, page, flags=re.DOTALL
+        r"(<!-- (keys|rooms|members|points):? ?([\w ]*) -->)\n.*?\n?(<!-- end -->)", new, page, flags=re.DOTALL
     )
 
 
@@ -118,7 +119,8 @@ def generated(kind: str, name: str) -> str:
         case "points":
             return points_table()
         case _:
-            return "\n".join(command_lines())
+            message = f"nothing is generated for '{kind}'"
+            raise ValueError(message)
 
 
 def points_table() -> str:
@@ -134,7 +136,7 @@ def points_table() -> str:
 def section(name: str) -> type[Section]:
     """Return the section of that name; where two modules have one, the module's name stands before it."""
     more = (calls, comparisons, containers, checks, analytics, tuning, machines, distributed, tracking, parameters)
-    of_conf = (conf, sections, channels, attempts, registration, inference, publishing, monitoring, *more)
+    of_conf = (conf, sections, channels, attempts, registration, inference, publishing, scoring, monitoring, *more)
     modules: dict[str, tuple[ModuleType, ...]] = {"conf": of_conf, "manifest": (written, pipelines, images)}
     *prefix, plain = name.split(" ")
     candidates = (
@@ -207,30 +209,6 @@ def literals(annotation: Any) -> Iterator[str]:
 def cell(text: str) -> str:
     """Return the text as it may stand in a table."""
     return text.replace("|", "\\|").replace("<", "&lt;")
-
-
-def command_lines() -> Iterator[str]:
-    """Yield a table of commands with what each takes besides the options of all."""
-    common = {"manifest", "target", "state", "build_dir", "env_file", "as_json", "jobs"}
-    yield "| command | arguments and options of its own |"
-    yield "| --- | --- |"
-    for name in command_line.list_commands(click.Context(command_line)):
-        command = command_line.commands[name]
-        shown = [one for one in command.params if one.name not in common and one.envvar != "SMP_PIPELINE"]
-        yield f"| `{name}` | {', '.join(dict.fromkeys(option(parameter) for parameter in shown))} |"
-
-
-def option(parameter: click.Parameter) -> str:
-    """Return an option with what it does, or an argument."""
-    if isinstance(parameter, click.Option):
-        value = "" if parameter.is_flag else f" {parameter.make_metavar(click.Context(click.Command('x')))}"
-        return cell(f"`{parameter.opts[0]}{value}` {lowered(parameter.help or '')}".strip())
-    return f"`{re.sub(r'[][]', '', parameter.metavar or str(parameter.name).upper())}`"
-
-
-def lowered(sentence: str) -> str:
-    """Return a sentence as a part of another."""
-    return sentence[:1].lower() + sentence[1:].rstrip(".")
 
 
 def problems_page(explanations: Any) -> str:

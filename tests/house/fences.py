@@ -89,7 +89,8 @@ def inline(page: Path) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(page.read_text("utf-8").splitlines(), 1):
         inside ^= line.lstrip().startswith("```")
         if not inside:
-            yield from ((number, found) for found in re.findall(r"`(pipeline-builder [^`]+)`", line))
+            found = re.findall(r"`(pipeline-builder [^`]+)`", line)
+            yield from ((number, one) for one in found if "[OPTIONS]" not in one)  # how a command is used
 
 
 def _joined(lines: list[str]) -> Iterator[str]:

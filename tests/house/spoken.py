@@ -20,7 +20,7 @@ from tests.places import ROOT
 _PLACEHOLDER = re.compile(r"<([a-z][a-z ]*)>")
 # Programs of others: that they are there is the reader's matter.
 _OTHERS = {"cd", "export", "sleep", ".", "git", "jq", "python", "python3", "ssh-keygen", "mkdir", "perl", "cat", "echo",
-           "docker"}  # fmt: skip
+           "docker", "xdg-open", "./serve-it"}  # fmt: skip
 # Of AWS's command line what is no operation of a service.
 _ABOVE_SERVICES = {("s3", "cp"), ("sso", "login")}
 _ENDS = {"&&", "||", ";", "&", "|"}
