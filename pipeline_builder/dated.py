@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
+from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Problem
 from pipeline_builder.manifest.history import load_histories
 from pipeline_builder.opened import callers_names
 from pipeline_builder.release.machines import machine_prices
@@ -22,13 +22,16 @@ from pipeline_builder.release.starting import Starting, find_misdated
 from pipeline_builder.several import Several
 from pipeline_builder.views import lines
 from pipeline_builder.views.reported import days_before, write_report
-from pipeline_builder.workspace import AUTHORS, JUNIT, REPORT, RUN
+from pipeline_builder.workspace import AUTHORS, COMMITS, JUNIT, REPORT, RUN
 
 if TYPE_CHECKING:
     from pipeline_builder.descriptions import DeployedPipeline, Execution
+    from pipeline_builder.manifest.lock import Lock
     from pipeline_builder.release.answering import Answered
     from pipeline_builder.release.decisions import Decisions
     from pipeline_builder.release.promote import Decision
+
+_NOT_KEPT = "the console shows it again when the command is repeated and the place can be written"
 
 
 class Dated(Several):
@@ -127,6 +130,17 @@ class Dated(Several):
             owner=lambda pipeline: self.owner(pipeline).decisions,
         )
 
+    def make_decision(
+        self, answer: str, comment: str, *, by: str, again: bool = False, stubs: bool = False
+    ) -> Decision:
+        """Return an answer, `approve` or `reject`, as that of a person."""
+        from pipeline_builder.descriptions import ApprovalStatus
+        from pipeline_builder.release.promote import Decision
+
+        status = ApprovalStatus.APPROVED if answer == "approve" else ApprovalStatus.REJECTED
+        names = tuple(dict.fromkeys((by, *(self.names_of_caller() if answer == "approve" else ()))))
+        return Decision(status=status, by=by, names=names, comment=comment, again=again, stubs=stubs)
+
     def answer(
         self, record: RunRecord, decision: Decision, models: Sequence[str] = (), *, named: bool = True
     ) -> Answered | None:
@@ -158,11 +172,47 @@ class Dated(Several):
         return callers_names(self.workspace) if self.manifest.four_eyes else ()
 
     def write_record(self, record: RunRecord) -> None:
-        """Write `run.json`, which the next stage reads, and the JUnit file, which CI systems show."""
+        """Write `run.json`, which the next stage reads, and the JUnit file, which CI systems show; keep it for its run.
+
+        A run that can't be kept is none that fails: it is said, and its record is where it always is.
+        """
         from pipeline_builder.release.junit import write_junit
+        from pipeline_builder.release.past.keeping import keep_run
 
         write_record(self.workspace.build / RUN, record)
         write_junit(self.workspace.build / JUNIT, record)
+        try:
+            keep_run(record, self.target, self.kept)
+        except (PipelineBuilderError, OSError) as error:
+            why = error.problems[0].message if isinstance(error, PipelineBuilderError) else str(error)
+            message = f"the record of the run is in '{os.path.relpath(self.workspace.build / RUN)}' only: {why}"
+            self.warn(Problem(id="PB010", message=message, hint=_NOT_KEPT, warning=True))
+
+    def note_commits(self, lock: Lock) -> None:
+        """Write down which commits came before those of a lock, as its checkout has found."""
+        from pipeline_builder.release.outcome import repo_records
+        from pipeline_builder.release.past.noting import note_commits
+
+        workspace = self.workspace
+        cache, environment = workspace.state / "git", workspace.environment
+        note_commits(workspace.shared / COMMITS, repo_records(lock), cache=cache, environment=environment)
+
+    def with_commits(self, record: RunRecord) -> RunRecord:
+        """Return the record of a run with the commits that it was made of, and what came since the champion."""
+        from pipeline_builder.release.past.hosts import host_kind
+        from pipeline_builder.release.past.noting import load_commits
+        from pipeline_builder.release.past.since import Checkout, with_commits
+
+        definition, workspace = self.composed.definition, self.workspace
+        here = Checkout(
+            parameters=definition.commit_parameters,
+            definition_sha256=definition.sha256,
+            cache=workspace.state / "git",
+            environment=workspace.environment,
+            kinds={repo.name: host_kind(repo) for repo in self.manifest.repos},
+            noted=load_commits(workspace.shared / COMMITS),
+        )
+        return with_commits(record, self.target, here)
 
     def report(self, record: RunRecord) -> Path:
         """Write the report for people, unless it is there already."""

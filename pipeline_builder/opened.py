@@ -26,8 +26,9 @@ from pipeline_builder.workspace import (
 
 if TYPE_CHECKING:
     from pipeline_builder.checkout.agreement import Compared
+    from pipeline_builder.checkout.behind import Behind
     from pipeline_builder.conf.sdk import MadeSteps
-    from pipeline_builder.definition.composed import Composed
+    from pipeline_builder.definition.composed import Composed, Definition
     from pipeline_builder.definition.factories import Factories
     from pipeline_builder.definition.policy.suggestion import Suggestion
     from pipeline_builder.definition.recalled import Recalled
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
     from pipeline_builder.manifest.policy import Rules
     from pipeline_builder.release.runs import Runs
     from pipeline_builder.target import Target
+
+
+_MOST_LOOKS = 8
+"""Repositories at other hosts that are looked at without being asked to: they are asked at once."""
 
 
 class Opened:
@@ -106,6 +111,12 @@ class Opened:
         self.lock = keep_images(self.workspace.lock_path, lock, composed.images, more=more)
         self.warn_of(sort_problems(composed.warnings))
         return composed
+
+    def known_definition(self) -> Definition | None:
+        """Return the definition of the checkouts as they are, where it was composed before; it isn't for this."""
+        recalled = self._recalled()
+        composed = recalled.find(partial(self._compose, self.values)) if recalled else None
+        return composed.definition if composed else None
 
     def _compose_and_keep(self, recalled: Recalled) -> Composed:
         """Compose what has changed since, or the whole; keep that, but where an image isn't in the lock yet."""
@@ -263,6 +274,23 @@ class Opened:
         git = Git(environment=self.workspace.environment)
         jobs = self.workspace.parallel or 8
         return compare_lock(self.manifest, lock, git, lambda repo: remote_of(repo, keys), jobs=jobs)
+
+    def look_behind(self, *, elsewhere: bool) -> tuple[Behind, ...]:
+        """Return what the checkouts lack of what their repositories have now; a look, in which nothing is fetched.
+
+        That is those on this machine, and `elsewhere` those of other hosts too, unless these are very many.
+        """
+        from pipeline_builder.checkout.behind import SOON, look_behind
+        from pipeline_builder.checkout.git import Git
+        from pipeline_builder.checkout.keys import remote_of
+        from pipeline_builder.manifest.addresses import is_local
+
+        keys = open_keys(self.workspace)
+        git = Git(environment=self.workspace.environment, timeout=SOON, pauses=())
+        remote = [repo for repo in self.manifest.repos if not is_local(repo.url)]
+        elsewhere = elsewhere and len(remote) <= _MOST_LOOKS
+        repos = [repo for repo in self.manifest.repos if elsewhere or is_local(repo.url)]
+        return look_behind(repos, self.lock, git, lambda repo: remote_of(repo, keys))
 
     @cached_property
     def target(self) -> Target:

@@ -24,7 +24,7 @@ from pipeline_builder.manifest.history import load_histories, write_histories
 from pipeline_builder.release.deployed import find_deployed, note_applied
 from pipeline_builder.release.executions import stop
 from pipeline_builder.release.outcome import with_stages
-from pipeline_builder.release.overview import nodes_of
+from pipeline_builder.release.overview import models_of, nodes_of
 from pipeline_builder.release.ownership import owns_all
 from pipeline_builder.release.parameters import find_moved
 from pipeline_builder.release.planning import find_done, make_plan, plan_alone
@@ -63,8 +63,10 @@ class Session(Dated):
 
     # --- to what is deployed
 
-    def checkout(self, *, locked: bool, at: Lock | None = None) -> Checkouts:
-        """Bring every repository to its commit, or to the one that `at` names, and write the lock."""
+    def checkout(self, *, locked: bool, at: Lock | None = None, earlier: bool = False) -> Checkouts:
+        """Bring every repository to its commit, or to the one that `at` names, and write the lock; with `earlier` what
+        came before is noted, for whoever judges on another machine.
+        """
         from pipeline_builder.checkout.checkout import checkout
         from pipeline_builder.checkout.locking import lock_checkout
 
@@ -81,10 +83,13 @@ class Session(Dated):
                 keys=open_keys(workspace),
                 histories=load_histories(workspace.shared / AUTHORS) if manifest.four_eyes else None,
                 jobs=workspace.parallel or 8,
+                earlier=earlier,
             )
             if manifest.four_eyes:
                 write_histories(workspace.shared / AUTHORS, done.histories)
             lock_checkout(workspace.lock_path, done.lock, workspace.environment)
+            if earlier:
+                self.note_commits(done.lock)
             self.warn_of(done.warnings)
             words.append(lines.checkout_line(done))
         return done
@@ -203,7 +208,7 @@ class Session(Dated):
             return None
         if plan.unchanged_since or find_open(pipelines, plan.pipeline, definition.content, self.parameters):
             return None
-        nodes = nodes_of(self.composed)
+        nodes = models_of(self.composed.definition)
         left = leave_whole(pipelines, plan.pipeline, definition.content, nodes, plan.predictions)
         if left:
             self.say(f"select    {left.words}")
@@ -303,7 +308,7 @@ class Session(Dated):
         with self.stage("gate") as words:
             record = judge_execution(
                 execution, self.target, self.composed, self.lock,
-                planned=planned, reused=reused, kept=self.kept, date=self.starting.asked_date,
+                planned=planned, reused=reused, kept=self.kept, date=self.starting.asked_date, noted=self.with_commits,
             )  # fmt: skip
             record, unsigned = settle_unsigned(with_stages(record, self.seconds), self.target)
             words.append(lines.gate_line(record))

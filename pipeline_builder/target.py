@@ -214,6 +214,10 @@ class PipelineService(Protocol):
         """
         ...
 
+    def why_ran(self, arn: str) -> Mapping[str, str]:
+        """Return why the step cache didn't answer, for the steps of an execution that could have been cached."""
+        ...
+
 
 class Media(enum.Enum):
     """What an object is, for whoever opens it in a browser.

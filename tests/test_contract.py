@@ -321,6 +321,8 @@ def test_a_step_tells_what_it_asked_for_and_why_it_ran(target: Target) -> None:
     changed = target.pipelines.describe_job(third.arn, "A")
     assert changed is not None
     assert changed.missed.startswith("changed: ")
+    assert target.pipelines.why_ran(third.arn)["A"] == changed.missed
+    assert "A" not in target.pipelines.why_ran(second.arn)
 
 
 def test_a_package_tells_what_was_registered(target: Target) -> None:

@@ -204,6 +204,7 @@ def test_nothing_is_written_again(judged: Workspace) -> None:
 
 def _without_times(content: bytes) -> bytes:
     """Return a file without what the stages of the command took."""
+    content = re.sub(rb'"reused": (true|false)', b"", content)  # a record that was lost is one of the later command
     return re.sub(rb'\d+(?:\.\d+)? m?s\b|"seconds": [\d.]+', b"", content)
 
 

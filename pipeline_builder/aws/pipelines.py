@@ -17,7 +17,7 @@ from pipeline_builder.aws.settings import PipelineSettings, beyond_tags, is_tag,
 from pipeline_builder.aws.steps import is_going_on, read_steps
 from pipeline_builder.aws.store import S3Store, split
 from pipeline_builder.canonical import canonical
-from pipeline_builder.dag.caching import PARAMETER, without_cache
+from pipeline_builder.dag.caching import COMPARED, PARAMETER, without_cache
 from pipeline_builder.dag.outline import decisive_parameters, outline
 from pipeline_builder.descriptions import (
     CachePrediction,
@@ -336,18 +336,19 @@ class SageMakerPipelines:
         found = jobs.describe(self._aws, state, arn) if state else None
         if found is None or found.execution != arn:
             return found
-        return replace(found, missed=self._missed(arn, step))
+        return replace(found, missed=self.why_ran(arn).get(step, ""))
 
     def _step(self, arn: str, name: str) -> StepState | None:
         return next((state for state in self.list_steps(arn) if state.name == name), None)
 
-    def _missed(self, arn: str, step: str) -> str:
+    def why_ran(self, arn: str) -> Mapping[str, str]:
         """Say why the step cache didn't answer, by the comparison that a plan makes, with the execution before."""
         own = self.describe_execution(arn)
         if own is None:
-            return ""
+            return {}
         before = [e for e in self.list_executions(own.pipeline) if e.started < own.started]
         earlier = self._earlier(before, own.parameters.get(PARAMETER))
-        told = prediction.predict(self.definition_of(arn), own.parameters, earlier, now=own.started)
-        found = next((each for each in told if each.step == step), None)
-        return found.reason if found and not found.hit else ""
+        definition = self.definition_of(arn)
+        told = prediction.predict(definition, own.parameters, earlier, now=own.started)
+        cached = {step.name for step in outline(definition) if step.type in COMPARED}
+        return {each.step: each.reason for each in told if not each.hit and each.step in cached}

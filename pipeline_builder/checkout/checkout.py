@@ -10,7 +10,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from pipeline_builder.checkout.bare import is_whole
 from pipeline_builder.checkout.contents import Contents, Elsewhere, check_locked, open_elsewhere
+from pipeline_builder.checkout.earlier import fetch_earlier
 from pipeline_builder.checkout.folders import same_files
 from pipeline_builder.checkout.git import Git
 from pipeline_builder.checkout.keys import Keys, remote_of
@@ -68,6 +70,7 @@ def checkout(
     keys: Keys | None = None,
     jobs: int = 8,
     histories: Histories | None = None,
+    earlier: bool = False,
     pauses: Sequence[float] = PAUSES,
 ) -> Checkouts:
     """Bring every enabled repository to its commit.
@@ -75,7 +78,9 @@ def checkout(
     `root` is the manifest's folder, `cache` where bare repositories are kept between checkouts, `locked` the commits to
     take instead of resolving revisions, `keys` opens what is private; without it there are the environment's tokens.
     Where `histories` are given, those of the last checkout, who has written the newest commits is read as well.
-    `pauses` are between two tries. One failure doesn't hide the others, and leaves its previous checkout as it is.
+    A commit that is fetched besides others brings earlier ones along, for people to look at; with `earlier` also the
+    first one. `pauses` are between two tries. One failure doesn't hide the others, and leaves its previous checkout as
+    it is.
 
     Raises:
         InputProblems: PB109 where `locked` lacks a repository, PB110 for a token that isn't set, PB161 for a folder
@@ -96,6 +101,7 @@ def checkout(
             training_dir=manifest.training_dir,
             locked=locked,
             histories=histories,
+            earlier=earlier,
         )
         for source in sources
         for repo in source.repos
@@ -173,8 +179,10 @@ class _Work:
         training_dir: str,
         locked: Lock | None,
         histories: Histories | None = None,
+        earlier: bool = False,
     ) -> None:
         self.histories = histories
+        self.earlier = earlier
         self.repo = repo
         self.root = root
         self.source = source
@@ -231,8 +239,11 @@ class _Work:
         return _Outcome(locked=facts, checked_out=checked_out, warnings=tuple(self.warnings), history=history)
 
     def fetch(self, remote: Remote, commit: str) -> None:
+        known, before = is_whole(self.bare), self.source.fetched
         try:
             self.source.fetch(remote, commit)
+            if self.source.fetched > before and (known or self.earlier):
+                fetch_earlier(self.git, self.bare, remote, commit, names=not self.source.whole)
         except GitError as error:
             if error.kind == "missing" and self.locked is not None:
                 text = f"the commit {commit[:12]} that is locked is not there any more ({error})"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,19 +9,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline_builder.cli.dates import date_option
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import (
     FILE,
     common,
-    parameters_option,
 )
-from pipeline_builder.cli.output import coloured, show
+from pipeline_builder.cli.output import show
 from pipeline_builder.cli.pipelines import Answer, Answers, answer_each, prepare
-from pipeline_builder.errors import ExitCode, InputProblems
+from pipeline_builder.cli.selecting import Shown, select_options
+from pipeline_builder.errors import InputProblems
 
 if TYPE_CHECKING:
-    from pipeline_builder.descriptions import JSON
     from pipeline_builder.release.plan import Plan
     from pipeline_builder.session import Session
 
@@ -83,35 +80,40 @@ def policy(session: Session, *, as_json: bool, suggest: bool) -> None:
 @click.option(
     "--format", "form", type=click.Choice(["text", "mermaid", "dot", "svg", "json"]), default="text", show_default=True
 )
-def graph(session: Session, *, as_json: bool, form: str) -> None:
+@select_options("Draw")
+def graph(session: Session, *, as_json: bool, form: str, names: tuple[str, ...], exclude: tuple[str, ...]) -> None:
     """Draw the graph of steps; as text with the pipeline's parameters, and what values they take.
+
+    With --select or --exclude some of it only, by the same expressions as those of 'run': so one sees what they mean.
 
     \b
     Example: pipeline-builder graph --format mermaid
     """
     from dataclasses import asdict
 
-    from pipeline_builder.release.overview import nodes_of, parameters_of
+    from pipeline_builder.release.overview import parameters_of
     from pipeline_builder.views import drawing, drawings
+    from pipeline_builder.views.graphs.picture import render_image
     from pipeline_builder.views.parameters import render_parameters
     from pipeline_builder.views.uses import render_uses
 
-    draw = {"mermaid": drawing.render_mermaid, "dot": drawing.render_dot, "svg": drawing.render_image}
+    shown = Shown(session, names, exclude)
+    draw = {"mermaid": drawing.render_mermaid, "dot": drawing.render_dot, "svg": render_image}
     if session.several and form in draw and not as_json:
         draw_all = {"mermaid": drawings.render_mermaid, "dot": drawings.render_dot, "svg": drawings.render_image}
-        graphs = {title(one): nodes_of(one.composed) for one in prepare(session, Answers(as_json=False))}
+        graphs = {title(one): shown.of(one) for one in shown.keep(prepare(session, Answers(as_json=False)))}
         show(None, as_json=False, text=draw_all[form](graphs))
         return
 
     def drawn(one: Session) -> Answer:
-        nodes = nodes_of(one.composed)
+        nodes = shown.of(one)
         text = draw[form](nodes) if form in draw else drawing.render_text(nodes)
         definition = one.composed.definition
         listed = render_uses(definition) + render_parameters(parameters_of(one.composed)) if form == "text" else ""
         head = f"{title(one)}\n" if session.several else ""
         return Answer(result=[asdict(node) for node in nodes], text=f"{head}{text}{listed}")
 
-    answer_each(session, drawn, as_json=as_json or form == "json")
+    answer_each(session, drawn, as_json=as_json or form == "json", chosen=shown.keep)
 
 
 def title(one: Session) -> str:
@@ -136,46 +138,6 @@ def build(session: Session, *, as_json: bool) -> None:
         return Answer(result=result, text=f"{definition.sha256}  {os.path.relpath(path)}")
 
     answer_each(session, built, as_json=as_json)
-
-
-@main.command()
-@common
-@date_option
-@click.option("--out", type=click.Path(path_type=Path), help="Also write the plan as JSON, for 'apply PLAN'.")
-@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 where there are changes.")
-@click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
-@parameters_option
-def plan(
-    session: Session,
-    *,
-    as_json: bool,
-    out: Path | None,
-    detailed_exitcode: bool,
-    form: str,
-    given: Mapping[str, str],
-) -> None:
-    """Show what would change and what would run.
-
-    \b
-    Example: pipeline-builder plan --out plan.json --detailed-exitcode
-    """
-    from pipeline_builder.machine.streams import write_file
-    from pipeline_builder.release.plan import plan_json, render_markdown, render_plan
-
-    session.given = given
-    as_json = as_json or form == "json"
-    plans: dict[str, JSON] = {}
-
-    def planned(one: Session) -> Answer:
-        plan = one.plan(whole=as_json or out is not None)
-        found = plans[one.manifest.entry.name] = plan_json(plan)
-        if out:
-            whole = {"pipelines": plans} if session.several else found
-            write_file(out.absolute(), (json.dumps(whole, indent=2) + "\n").encode())
-        text = render_markdown(plan) if form == "markdown" else coloured(render_plan(plan))
-        return Answer(result=found, text=text, code=ExitCode.USAGE if detailed_exitcode and plan.changed else 0)
-
-    answer_each(session, planned, as_json=as_json)
 
 
 @main.command()

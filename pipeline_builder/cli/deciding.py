@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline_builder.cli.completion import models_of_the_last_run
+from pipeline_builder.cli.asking import ask
+from pipeline_builder.cli.completion import executions_of_the_state, models_of_the_last_run
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import accept_stubs_option, common, stubs_accepted
-from pipeline_builder.cli.output import login_name, say, show, terminal
+from pipeline_builder.cli.output import say, show, terminal
 from pipeline_builder.cli.pipelines import Answer
 from pipeline_builder.errors import PipelineBuilderError, Problem
+from pipeline_builder.machine.people import login_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +44,13 @@ class _Stage(click.ParamType[str]):
 
 
 again_option = click.option("--again", is_flag=True, help="Take back how a model was decided; needs --comment.")
-run_option = click.option("--run", metavar="EXECUTION", default="", help="The run that is meant: its id, or its ARN.")
+run_option = click.option(
+    "--run",
+    metavar="EXECUTION",
+    default="",
+    shell_complete=executions_of_the_state,
+    help="The run that is meant: its id, or its ARN.",
+)
 
 
 @main.command()
@@ -221,34 +229,20 @@ def _try(session: Session, so_far: Decided, decision: Decision, packages: tuple[
 
 def _ask_each(packages: tuple[PackageRecord, ...], comment: str) -> Iterator[tuple[PackageRecord, str, str]]:
     """Yield each package that is decided about, with the answer, and why."""
-    words = {"y": "yes", "n": "no", "l": "later", "a": "all", "q": "quit"}
     several = len(packages) > 1
-    choices = ["yes", "no", "later", *(["all", "quit"] if several else [])]
-    more = " / all (yes to the rest) / quit (later for the rest)" if several else ""
+    words = {"yes": "", "no": "reject", "later": ""}
+    words |= {"all": "yes to the rest", "quit": "later for the rest"} if several else {}
     asked = why = ""
     for package in packages:
         if asked == "all":
             yield package, "approve", why
             continue
-        question = f"Approve {package.model} version {package.version}? yes / no (reject) / later{more}"
-        asked = click.prompt(question, type=_Letter(choices, words), err=True)
+        asked = ask(f"Approve {package.model} version {package.version}?", words)
         if asked == "quit":
             return
         if asked != "later":
             why = comment or _ask_why(asked)
             yield package, "reject" if asked == "no" else "approve", why
-
-
-class _Letter(click.Choice[str]):
-    """Words, or their first letters."""
-
-    def __init__(self, choices: list[str], letters: Mapping[str, str]) -> None:
-        super().__init__(choices)
-        self._letters = letters
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        found = str(value).strip().lower()
-        return super().convert(self._letters.get(found, found), param, ctx)
 
 
 def _ask_why(asked: str) -> str:
@@ -262,13 +256,8 @@ def _ask_why(asked: str) -> str:
 
 def make_decision(session: Session, answer: str, comment: str, *, again: bool = False) -> Decision:
     """Return the answer, `approve` or `reject`, as that of whoever runs the command, or of SMP_APPROVER."""
-    from pipeline_builder.descriptions import ApprovalStatus
-    from pipeline_builder.release.promote import Decision
-
-    status = ApprovalStatus.APPROVED if answer == "approve" else ApprovalStatus.REJECTED
     by = os.environ.get("SMP_APPROVER") or login_name()
-    names = tuple(dict.fromkeys((by, *(session.names_of_caller() if answer == "approve" else ()))))
-    return Decision(status=status, by=by, names=names, comment=comment, again=again, stubs=stubs_accepted())
+    return session.make_decision(answer, comment, by=by, again=again, stubs=stubs_accepted())
 
 
 def show_decided(session: Session, record: RunRecord, *, as_json: bool) -> None:

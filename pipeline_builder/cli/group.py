@@ -10,6 +10,7 @@ from pipeline_builder import __version__
 SECTIONS = {
     "The whole job": ("up", "watch"),
     "Stages": ("checkout", "lock", "validate", "policy", "graph", "build", "plan", "apply", "run", "publish"),
+    "Looking": ("console",),
     "Runs": ("status", "logs", "callback", "retry", "stop", "report", "history", "backfill"),
     "Models": ("promote", "reject", "rollback", "verify", "new", "import"),
     "The service on AWS": ("render", "deploy", "destroy", "rehearse", "stage"),

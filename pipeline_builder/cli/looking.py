@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
+from pipeline_builder.cli.completion import executions_of_the_state, models_of_the_last_run
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import common
-from pipeline_builder.cli.output import say, show, show_line
+from pipeline_builder.cli.output import show, show_line
+from pipeline_builder.cli.past import open_index, waiting_of
 from pipeline_builder.cli.pipelines import Answer, look_at_each, owner_of
-from pipeline_builder.errors import Problem
 
 if TYPE_CHECKING:
-    from pipeline_builder.descriptions import Execution
+    from pipeline_builder.descriptions import ApprovalChange
+    from pipeline_builder.release.past.summary import RunSummary
     from pipeline_builder.release.record import RunRecord
     from pipeline_builder.release.scoring.requests import Request
+    from pipeline_builder.release.waits import Waiting
     from pipeline_builder.session import Session
     from pipeline_builder.views.days import Day
+    from pipeline_builder.views.history import Row
 
 
 @main.command()
 @common
-@click.argument("execution", required=False, default="")
+@click.argument("execution", required=False, default="", shell_complete=executions_of_the_state)
 def report(session: Session, *, as_json: bool, execution: str) -> None:
     """Write the HTML report of a run.
 
@@ -53,19 +58,23 @@ def _judged(session: Session, record: RunRecord) -> RunRecord:
 
 @main.command()
 @common
-@click.argument("execution", required=False, default="")
+@click.argument("execution", required=False, default="", shell_complete=executions_of_the_state)
 def status(session: Session, *, as_json: bool, execution: str) -> None:
-    """Show the steps of an execution.
+    """Show the steps of an execution, and what waits for a decision.
 
     \b
     Example: pipeline-builder status
     """
+    from pipeline_builder.views.history import render_waiting, waiting_json
     from pipeline_builder.views.summary import execution_json, render_status
 
     def seen(one: Session) -> Answer:
         found = one.runs.find(execution)
         steps = one.target.pipelines.list_steps(found.arn)
-        return Answer(result=execution_json(found, steps), text=render_status(found, steps))
+        waiting = () if execution else waiting_of(one, open_index(one, [found]))
+        text = "\n".join([render_status(found, steps), *render_waiting(waiting)])
+        more = {} if execution else {"waiting": waiting_json(waiting)}
+        return Answer(result={**execution_json(found, steps), **more}, text=text)
 
     if execution:
         seen(session).show(as_json=as_json)
@@ -75,44 +84,13 @@ def status(session: Session, *, as_json: bool, execution: str) -> None:
 
 @main.command()
 @common
-@click.argument("step")
-@click.argument("execution", required=False, default="")
-def logs(session: Session, *, as_json: bool, step: str, execution: str) -> None:
-    """Print the log of a step.
-
-    \b
-    Example: pipeline-builder logs purchase-intent-Train
-    """
-    from pipeline_builder.documents.schema import did_you_mean
-    from pipeline_builder.errors import InputProblems
-
-    found = session.runs.find(execution) if execution else _newest_with(session, step)
-    names = [state.name for state in session.target.pipelines.list_steps(found.arn)]
-    if step not in names:
-        message = f"the execution {found.id} has no step '{step}'"
-        raise InputProblems(Problem(id="PB442", message=message, hint=did_you_mean(step, names)))
-    if not execution:
-        say(f"of execution {found.id}, the last")
-    text = session.target.pipelines.read_log(found.arn, step, whole=True)
-    show({"execution": found.arn, "step": step, "log": text}, as_json=as_json, text=text)
-
-
-def _newest_with(session: Session, step: str) -> Execution:
-    """Return the newest execution, of several pipelines the newest of one that has the step."""
-    newest = session.runs.find()
-    if not session.several:
-        return newest
-    seen = sorted((found[0] for one in session.each if (found := one.runs.listed())), key=lambda e: e.started)
-    service = session.target.pipelines
-    having = (e for e in reversed(seen) if any(state.name == step for state in service.list_steps(e.arn)))
-    return next(having, newest)
-
-
-@main.command()
-@common
 @click.option("--audit", "audited", is_flag=True, help="Every decision with its evidence, one JSON object a line.")
-def history(session: Session, *, as_json: bool, audited: bool) -> None:
-    """List runs and promotions, newest first.
+@click.option("--model", default="", metavar="MODEL", shell_complete=models_of_the_last_run, help="Its runs only.")
+@click.option("--last", type=click.IntRange(1), metavar="N", help="So many runs; default: 20, with --json all.")
+def history(session: Session, *, as_json: bool, audited: bool, model: str, last: int | None) -> None:
+    """List runs and promotions, newest first, and what waits for a decision.
+
+    A run has the version of the pipeline that it ran; each model that it registered has a version of its own.
 
     With --audit: who has decided what, when and why, and all that it was decided by, oldest first. On AWS it is the
     last decision about each version; CloudTrail has those before. Of an inference pipeline also its days: rows, worst
@@ -121,7 +99,7 @@ def history(session: Session, *, as_json: bool, audited: bool) -> None:
     \b
     Example: pipeline-builder history --audit > decisions.jsonl
     """
-    from pipeline_builder.views.summary import history_json, render_history
+    from pipeline_builder.views.history import LAST, history_json, render_history
 
     if audited:
         from pipeline_builder.release.audit import audit
@@ -133,8 +111,15 @@ def history(session: Session, *, as_json: bool, audited: bool) -> None:
             show_line(line)
         return
     executions = session.runs.listed()
-    approvals = session.target.registry.list_approvals()
-    result, text = history_json(executions, approvals), render_history(executions, approvals)
+    index = open_index(session, executions)
+    waiting, approvals = waiting_of(session, index), session.target.registry.list_approvals()
+    rows = [(execution, index.run(execution.pipeline, execution.id)) for execution in executions]
+    if model:
+        rows, waiting, approvals = _of_model(model, rows, waiting, approvals)
+    most = last or (len(rows) if as_json else LAST)
+    changes = approvals[: most if last or not as_json else len(approvals)]
+    result = history_json(rows[:most], changes, waiting)
+    text = render_history(rows[:most], changes, waiting, older=len(rows[most:]), earlier=len(approvals) - len(changes))
     if days := _days(session):
         from pipeline_builder.views.daily import days_json, render_days
 
@@ -149,6 +134,34 @@ def history(session: Session, *, as_json: bool, audited: bool) -> None:
         result = {**result, "retraining": requests_json(asked)}
         text = f"{text}\n{render_requests(asked)}"
     show(result, as_json=as_json, text=text)
+
+
+def _of_model(
+    model: str, rows: list[Row], waiting: tuple[Waiting, ...], approvals: tuple[ApprovalChange, ...]
+) -> tuple[list[Row], tuple[Waiting, ...], tuple[ApprovalChange, ...]]:
+    """Return what is about a model, by its name or that of its group.
+
+    Raises:
+        InputProblems: PB031 where no run has registered it.
+    """
+    made = [one for _, run in rows if run for one in run.models]
+    groups = {one.group for one in made if model in (one.model, one.group)}
+    if not groups:
+        from pipeline_builder.documents.schema import did_you_mean
+        from pipeline_builder.errors import InputProblems, Problem
+
+        hint = did_you_mean(model, {one.model for one in made})
+        raise InputProblems(Problem(id="PB031", message=f"no run has registered a model '{model}'", hint=hint))
+    own = [(execution, run and _about(run, groups)) for execution, run in rows]
+    return (
+        [(execution, run) for execution, run in own if run and run.models],
+        tuple(one for one in waiting if one.group in groups),
+        tuple(one for one in approvals if one.group in groups),
+    )
+
+
+def _about(run: RunSummary, groups: set[str]) -> RunSummary:
+    return replace(run, models=tuple(one for one in run.models if one.group in groups))
 
 
 def _asked(session: Session) -> tuple[Request, ...]:
@@ -183,7 +196,7 @@ def _days(session: Session) -> dict[str, tuple[Day, ...]]:
 
 @main.command()
 @common
-@click.argument("model")
+@click.argument("model", shell_complete=models_of_the_last_run)
 @click.argument("version", required=False, type=click.IntRange(1))
 def verify(session: Session, *, as_json: bool, model: str, version: int | None) -> None:
     """Check that a model is what was approved: its bytes, its evidence and its approval agree.

@@ -117,6 +117,15 @@ def _asked(places: Mapping[str, Path | None], target: str, jobs: int | None, pip
     )
 
 
+def asked_of(given: Mapping[str, Any]) -> Asked:
+    """Return what was asked for by the values of a command's options, as far as they were typed."""
+    places = {"manifest": given.get("manifest"), "state": given.get("state"), "build": given.get("build_dir")}
+    return _asked(
+        {**places, "env_file": given.get("env_file")}, given.get("target") or "local", given.get("jobs"),
+        given.get("pipeline") or "",
+    )  # fmt: skip
+
+
 def target_is_given() -> bool:
     """Tell whether the command that runs was told its target, by option or environment."""
     from click.core import ParameterSource

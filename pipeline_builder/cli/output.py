@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import sys
 from collections.abc import Sequence
@@ -130,14 +129,6 @@ def eyes() -> Eyes:
     from pipeline_builder.views.following import Eyes
 
     return Eyes(stream=sys.stderr, terminal=terminal(), say=say)
-
-
-def login_name() -> str:
-    """Return the name of whoever runs this; a container's user may have a number only."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid-{os.getuid()}"
 
 
 def terminal() -> bool:

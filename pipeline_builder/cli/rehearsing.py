@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline_builder.cli.asking import ask as ask_words
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import FILE, REQUIRE_ISOLATION, Number, common, isolation_option
-from pipeline_builder.cli.output import login_name, say, show, terminal
+from pipeline_builder.cli.output import say, show, terminal
 from pipeline_builder.errors import ExitCode, InputProblems, render_problem
 from pipeline_builder.inert import inert_line
+from pipeline_builder.machine.people import login_name
 
 if TYPE_CHECKING:
     from pipeline_builder.service.rehearsal.rehearse import Rehearsing
@@ -180,7 +182,7 @@ def make_ask(answer: str | None, comment: str) -> Ask:
         say(f"\n{inert_line(f'{question.action}: {question.text}')}")
         if question.link:
             say(inert_line(question.link))
-        asked: str = click.prompt("Approve? yes / no / later", type=click.Choice(["yes", "no", "later"]), err=True)
+        asked = ask_words("Approve?", {"yes": "", "no": "", "later": ""})
         if asked == "later":
             return None
         why = comment or click.prompt("Comment", default="", show_default=False, err=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from pipeline_builder.cli.completion import executions_of_the_state, groups_of_the_manifest
 from pipeline_builder.cli.dates import date_option
 from pipeline_builder.cli.deciding import ask_decisions, conclude
 from pipeline_builder.cli.group import main
@@ -23,6 +23,7 @@ from pipeline_builder.cli.options import (
 )
 from pipeline_builder.cli.output import eyes, show
 from pipeline_builder.cli.pipelines import Answer, answer_each, failed_of, owner_of
+from pipeline_builder.cli.selecting import meant_in_each, select_options
 from pipeline_builder.machine.deadline import TimeIsUpError, time_limit
 
 if TYPE_CHECKING:
@@ -129,12 +130,18 @@ def _lock_or_last(_: click.Context, __: click.Parameter, given: str | None) -> s
     is_flag=False,
     flag_value=_LAST,
     metavar="[EXECUTION]",
+    shell_complete=executions_of_the_state,
     help="Follow that execution, the only one that goes on, or the last, whatever it runs, and judge it.",
 )
 @click.option("--leave", is_flag=True, help="After --timeout leave the execution going on (AWS); else it is stopped.")
-@click.option("--select", "names", multiple=True, metavar="STEP", help="Run this step only; may be repeated.")
+@select_options("Run")
 @click.option(
-    "--group", "groups", multiple=True, metavar="NAME", help="Run that group's repositories; may be repeated."
+    "--group",
+    "groups",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=groups_of_the_manifest,
+    help="Run that group's repositories; may be repeated.",
 )
 @click.option(
     "--changed-since",
@@ -155,6 +162,7 @@ def run_command(
     resume: str | None,
     leave: bool,
     names: tuple[str, ...],
+    exclude: tuple[str, ...],
     groups: tuple[str, ...],
     since: str,
     timeout: float | None,
@@ -162,8 +170,10 @@ def run_command(
 ) -> None:
     """Run what is deployed, and judge it.
 
-    With --select, --group or --changed-since other steps don't run: their results are taken from the last execution
-    that succeeded.
+    With --select, --exclude, --group or --changed-since other steps don't run: their results are taken from the last
+    execution that succeeded. --select "churn+" means all of the model or step churn and all after it, "+churn" all
+    before it, "2+churn" at most two steps before it, "@churn" all after it with what that needs, "state:modified+" what
+    has changed since the last success.
 
     \b
     Example: pipeline-builder run --rerun --parameter epochs=20
@@ -179,9 +189,9 @@ def run_command(
         record = in_time(owner, timeout, lambda: owner.resume(name, eyes()), leave=leave)
         conclude(owner, record, as_json=as_json).show(as_json=as_json)
         return
-    if bool(names) + bool(groups) + bool(since) > 1:
-        raise click.UsageError("give one of --select, --group and --changed-since")
-    wanted = Wanted(steps=names, groups=groups, since=since)
+    if bool(names or exclude) + bool(groups) + bool(since) > 1:
+        raise click.UsageError("give one of --select (with --exclude), --group and --changed-since")
+    wanted = Wanted(steps=names, exclude=exclude, groups=groups, since=since)
     own: dict[str, Wanted] = {}
 
     def chosen(sessions: tuple[Session, ...]) -> tuple[Session, ...]:
@@ -204,22 +214,28 @@ def run_command(
 
 def wanted_of_each(sessions: tuple[Session, ...], wanted: Wanted) -> dict[str, Wanted]:
     """Return what of the wish is about each pipeline, by its handle; what is about none is the first one's problem."""
-    steps = {one.manifest.entry.name: one.composed.definition.repositories for one in sessions}
-    known = frozenset[str]().union(*steps.values())
+    from pipeline_builder.release.narrowing import Wanted
+
     found: dict[str, Wanted] = {}
+    selects = bool(wanted.steps or wanted.exclude)
+    meant = meant_in_each(sessions, wanted.steps, wanted.exclude) if selects else {}
     for one in sessions:
-        own = steps[name := one.manifest.entry.name]
-        mine = tuple(step for step in wanted.steps if step in own or (step not in known and not found))
+        name, own = one.manifest.entry.name, one.composed.definition.repositories
         repos = {repo.name for repo in one.manifest.repos if set(repo.groups) & set(wanted.groups)}
-        if not wanted or wanted.since or mine or repos & set(own.values()):
-            found[name] = replace(wanted, steps=mine)
+        if selects:
+            mine = meant[name]
+            whole = not wanted.steps and len(mine.steps) == len(own)
+            if mine.steps:
+                found[name] = Wanted() if whole else Wanted(steps=mine.steps, exclude=mine.excluded)
+        elif not wanted or wanted.since or repos & set(own.values()):
+            found[name] = wanted
     return found or {one.manifest.entry.name: wanted for one in sessions[:1]}
 
 
 @main.command()
 @common
 @isolation_option
-@click.argument("execution", required=False, default="")
+@click.argument("execution", required=False, default="", shell_complete=executions_of_the_state)
 def retry(session: Session, *, as_json: bool, execution: str) -> None:
     """Go on with a failed or stopped execution.
 
@@ -235,7 +251,7 @@ def retry(session: Session, *, as_json: bool, execution: str) -> None:
 
 @main.command()
 @common
-@click.argument("execution", required=False, default="")
+@click.argument("execution", required=False, default="", shell_complete=executions_of_the_state)
 def stop(session: Session, *, as_json: bool, execution: str) -> None:
     """Stop an execution and its jobs, by default the only one that goes on.
 

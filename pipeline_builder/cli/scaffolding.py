@@ -12,8 +12,9 @@ import click
 
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import FILE
-from pipeline_builder.cli.output import login_name, say, show, terminal
+from pipeline_builder.cli.output import say, show, terminal
 from pipeline_builder.errors import InputProblems
+from pipeline_builder.machine.people import login_name
 
 if TYPE_CHECKING:
     from pipeline_builder.scaffold.making import Scaffolded

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline_builder.cli.completion import executions_of_the_state
 from pipeline_builder.cli.deciding import show_run
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import common, isolation_option, parameters_option
@@ -60,7 +61,7 @@ def _of_execution(session: Session, execution: str) -> tuple[Session, str]:
 
 @main.command("publish")
 @common
-@click.argument("execution", required=False, default="")
+@click.argument("execution", required=False, default="", shell_complete=executions_of_the_state)
 @click.option("--force", is_flag=True, help="Also where a later run's predictions are there.")
 def publish_command(session: Session, *, as_json: bool, execution: str, force: bool) -> None:
     """Publish what an inference run has scored and the gate has passed, by default the last one.

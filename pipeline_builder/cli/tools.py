@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from pipeline_builder.cli.completion import problem_ids
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import given_stubs, isolation_option, isolation_required, stubs_option
 from pipeline_builder.cli.output import say, show
@@ -81,12 +82,14 @@ def serve(*, port: int, state: Path, manifest: Path | None, jobs: int | None, an
 
 @main.command()
 @click.argument("which", type=click.Choice(["manifest", "conf", "inference"]), default="conf")
-def schema(which: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="The same: a JSON Schema is JSON.")
+def schema(which: str, *, as_json: bool) -> None:
     """Print a JSON Schema for editors.
 
     \b
     Example: pipeline-builder schema manifest > manifest.schema.json
     """
+    del as_json
     from pipeline_builder.conf.conf import ConfFile
     from pipeline_builder.conf.inference import InferenceFile
     from pipeline_builder.manifest.sections import ManifestSection
@@ -98,7 +101,7 @@ def schema(which: str) -> None:
 
 
 @main.command()
-@click.argument("problem", metavar="ID")
+@click.argument("problem", metavar="ID", shell_complete=problem_ids)
 @click.option("--json", "as_json", is_flag=True, help="The result as JSON, for machines.")
 def explain(problem: str, *, as_json: bool) -> None:
     """Say what a problem means and what to do about it.

@@ -1,4 +1,4 @@
-"""Who may look, and who may decide: a token as Jupyter has it, a session for each browser, and where requests come from.
+"""Who may look, and who may decide: a token as Jupyter has it, a session for each browser, where requests come from.
 
 A page of another site, another program's page on this machine, and another user of it must see nothing and change
 nothing. Every request but those for stylesheets has to bring the token, or the cookie that a browser got for it. What
@@ -54,7 +54,7 @@ class Access:
 
     port: int = 0
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
-    _sessions: OrderedDict[str, None] = field(default_factory=OrderedDict, repr=False)
+    _sessions: OrderedDict[str, str] = field(default_factory=OrderedDict, repr=False)
     _key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
@@ -94,7 +94,7 @@ class Access:
         """Return the cookie of a browser that has brought the token."""
         session = secrets.token_urlsafe(32)
         with self._lock:
-            self._sessions[session] = None
+            self._sessions[session] = ""
             while len(self._sessions) > _SESSIONS:
                 self._sessions.popitem(last=False)
         return session
@@ -108,6 +108,20 @@ class Access:
         """Tell whether a cookie is that of a browser that is logged in."""
         with self._lock:
             return session in self._sessions
+
+    def note(self, session: str, words: str) -> None:
+        """Keep what came of a form, for the next page of this browser."""
+        with self._lock:
+            if session in self._sessions:
+                self._sessions[session] = words
+
+    def noted(self, session: str) -> str:
+        """Return what is to be said on this page, once."""
+        with self._lock:
+            words = self._sessions.get(session, "")
+            if words:
+                self._sessions[session] = ""
+        return words
 
     def form_token(self, session: str) -> str:
         """Return what the forms of this browser's pages carry, and nobody else can know."""

@@ -6,15 +6,15 @@ import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from flask import Flask, Response, redirect, request
 from werkzeug.exceptions import HTTPException, NotFound
 
 from pipeline_builder.console.access import HEADERS, Access, RefusedError
 from pipeline_builder.console.live import Live
-from pipeline_builder.console.look import Looks
-from pipeline_builder.console.pages import MOST_QUERY, Page, Query, Raw, all_pages, page_json
+from pipeline_builder.console.looks import Looks
+from pipeline_builder.console.pages import Page, Query, Raw, all_pages, page_json
 from pipeline_builder.console.rendering import make_shell, render_alone, render_page
 from pipeline_builder.console.urls import Url, live_url
 from pipeline_builder.errors import InputProblems, PipelineBuilderError, PlanRefused, Problem, RunFailed
@@ -28,12 +28,13 @@ _STATIC = {
     "look.css": ("look.css", "text/css; charset=utf-8"),
     "console.css": ("console/static/console.css", "text/css; charset=utf-8"),
     "console.js": ("console/static/console.js", "text/javascript; charset=utf-8"),
+    "decide.css": ("console/static/decide.css", "text/css; charset=utf-8"),
     "dag.js": ("console/static/dag.js", "text/javascript; charset=utf-8"),
     "compare.js": ("console/static/compare.js", "text/javascript; charset=utf-8"),
     "icon.svg": ("console/static/icon.svg", "image/svg+xml"),
 }
-NOT_FOUND = frozenset(["PB037", "PB038", "PB040", "PB041", "PB440", "PB441", "PB442", "PB480"])
-"""Problems that say that what an address names isn't there."""
+_NOT_FOUND = frozenset(["PB440", "PB441", "PB442", "PB480"])
+"""Problems that say that what an address names isn't there; pages have more of their own."""
 
 
 def make_app(looks: Looks, access: Access, *, live: Live, report: Callable[[str], None]) -> Flask:
@@ -41,8 +42,7 @@ def make_app(looks: Looks, access: Access, *, live: Live, report: Callable[[str]
     app = Flask("pipeline_builder.console", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = MOST_BODY
     app.config["MAX_FORM_PARTS"] = 1000
-    app.url_map.merge_slashes = app.url_map.strict_slashes = False
-    app.url_map.redirect_defaults = False
+    app.url_map.merge_slashes = app.url_map.redirect_defaults = False
     console = _Console(looks=looks, access=access, live=live, report=report, pages=all_pages())
     app.before_request(console.let_in)
     app.after_request(console.dress)
@@ -83,12 +83,13 @@ class _Console:
 
     def let_in(self) -> Response | None:
         """Refuse a request, or send who brings the token on to the page without it."""
-        self.access.check_source(request.method, request.headers)
+        self.access.check_source(request.method, dict(request.headers))
         if request.endpoint in ("static", "login"):
             return None
         given = request.args.get("token", "")
         if given and request.method == "GET" and self.access.has_token(given):
-            return self._logged_in(request.path)
+            rest = urlencode([(name, one) for name, one in request.args.items(multi=True) if name != "token"])
+            return self._logged_in(f"{request.path}?{rest}" if rest else request.path)
         bearer = request.headers.get("Authorization", "").partition("Bearer ")[2].strip()
         if not (self.access.knows(self._session) or (request.method == "GET" and self.access.has_token(bearer))):
             raise RefusedError(401, "This browser isn't logged in, or the console was started anew.")
@@ -132,13 +133,15 @@ class _Console:
             if request.method == "POST" and page.act:
                 if not look.may_decide:
                     raise RefusedError(403, "This console is read-only: start it with --decide.")
-                return _away(page.act(look, request.form, **parts).to)
+                done = page.act(look, request.form, **parts)
+                self.access.note(self._session, done.said)
+                return _away(done.to)
             view = page.view(look, _query(), **parts)
             if isinstance(view, Raw):
                 return _raw(view)
             shell = make_shell(
                 page, look, self.url, self.pages,
-                json=_json_address(page), said=request.args.get("said", "")[:MOST_QUERY],
+                json=_json_address(page), said=self.access.noted(self._session),
                 form=self.access.form_token(self._session) if look.may_decide and self._session else "",
             )  # fmt: skip
             return _html(render_page(page, view, shell, self.url))
@@ -159,7 +162,7 @@ class _Console:
 
     def events(self) -> Response:
         """Answer with a stream of what changes."""
-        body = self.live.listen()
+        body = "" if request.method == "HEAD" else self.live.listen()
         return Response(body, mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
     def static(self, name: str) -> Response:
@@ -171,7 +174,7 @@ class _Console:
     # --- what is wrong
 
     def answer_error(self, error: Exception) -> Response:
-        """Answer with a page that says what is wrong; what nobody expected is reported, and only that it was is said."""
+        """Answer with a page that says what is wrong; a bug is reported, and only that it is one is said."""
         match error:
             case RefusedError(status=401):
                 return self._said(401, error.why, login=True)
@@ -180,15 +183,20 @@ class _Console:
             case HTTPException():
                 return self._said(error.code or 500, _WORDS.get(error.code or 500, error.description or ""))
             case PipelineBuilderError():
-                return self._said(_status(error), "", problems=error.problems)
+                return self._said(self._status(error), "", problems=error.problems)
             case OSError() if is_of_this_machine(error):
                 return self._said(503, "", problems=refusal(error).problems)
         self.report("".join(traceback.format_exception(error)))
         return self._said(500, "This is a bug of the console. What it says is where the console was started.")
 
-    def _said(
-        self, status: int, why: str, *, login: bool = False, problems: tuple[Problem, ...] = ()
-    ) -> Response:
+    def _status(self, error: PipelineBuilderError) -> int:
+        """Return which kind of wrong it is: not there, not now, or out of reach."""
+        absent = _NOT_FOUND.union(*(page.absent for page in self.pages))
+        if any(problem.id in absent for problem in error.problems):
+            return 404
+        return 409 if isinstance(error, InputProblems | PlanRefused | RunFailed) else 503
+
+    def _said(self, status: int, why: str, *, login: bool = False, problems: tuple[Problem, ...] = ()) -> Response:
         if request.path.endswith(".json"):
             value = {"error": why or problems[0].message, "problems": [page_json(one) for one in problems]}
             return Response(inert_json(value) + "\n", status=status, mimetype="application/json")
@@ -210,13 +218,6 @@ _WORDS = {
     413: "The form is too large.",
     414: "The address is too long.",
 }
-
-
-def _status(error: PipelineBuilderError) -> int:
-    """Return which kind of wrong it is: not there, not now, or out of reach."""
-    if any(problem.id in NOT_FOUND for problem in error.problems):
-        return 404
-    return 409 if isinstance(error, InputProblems | PlanRefused | RunFailed) else 503
 
 
 def _query() -> Query:

@@ -1,4 +1,4 @@
-"""What changes while somebody looks: one thread looks for all, and tells each browser's page what it might show anew."""
+"""What changes while somebody looks: one thread looks for all, and tells the pages what they might show anew."""
 
 from __future__ import annotations
 
@@ -21,6 +21,17 @@ QUIET = 15.0
 """Seconds after which a client that heard nothing is told so: whoever has gone is noticed then."""
 
 
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A stream of events; `close` ends it, also where nobody has begun to read."""
+
+    events: Iterator[str]
+    close: Callable[[], None]
+
+    def __iter__(self) -> Iterator[str]:
+        return self.events
+
+
 @dataclass(slots=True, kw_only=True)
 class Live:
     """Tells what has changed. `look` returns what changes with each topic; it is called each `seconds` while somebody
@@ -36,8 +47,8 @@ class Live:
     _ended: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
-    def listen(self) -> Iterator[str]:
-        """Return the stream of events for one client: what there is, then what changes.
+    def listen(self) -> Listener:
+        """Return the stream of events for one client: what there is, then what changes. It has to be closed.
 
         Raises:
             ServiceUnavailable: very many listen already.
@@ -51,7 +62,7 @@ class Live:
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._watch, name="console-live", daemon=True)
                 self._thread.start()
-        return self._events(mine)
+        return Listener(self._events(mine), lambda: self._forget(mine))
 
     def close(self) -> None:
         """End the thread, and every stream."""
@@ -61,20 +72,20 @@ class Live:
                 with contextlib.suppress(queue.Full):
                     one.put_nowait({})
 
+    def _forget(self, mine: queue.Queue[Mapping[str, int]]) -> None:
+        with self._lock, contextlib.suppress(ValueError):
+            self._clients.remove(mine)
+
     def _events(self, mine: queue.Queue[Mapping[str, int]]) -> Iterator[str]:
-        try:
-            yield "retry: 2000\n\n"
-            while not self._ended.is_set():
-                try:
-                    found = mine.get(timeout=QUIET)
-                except queue.Empty:
-                    yield ": nothing new\n\n"
-                    continue
-                if found:
-                    yield f"event: changed\ndata: {json.dumps(found)}\n\n"
-        finally:
-            with self._lock, contextlib.suppress(ValueError):
-                self._clients.remove(mine)
+        yield "retry: 2000\n\n"
+        while not self._ended.is_set():
+            try:
+                found = mine.get(timeout=QUIET)
+            except queue.Empty:
+                yield ": nothing new\n\n"
+                continue
+            if found:
+                yield f"event: changed\ndata: {json.dumps(found)}\n\n"
 
     def _watch(self) -> None:
         while not self._ended.wait(self.seconds):

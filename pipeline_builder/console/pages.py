@@ -18,7 +18,7 @@ from pydantic import BaseModel
 MOST_QUERY = 512
 """Characters of one value of a query that are read."""
 _ROOMS = ("now", "models", "runs", "plan", "decide", "scoring")
-"""The modules and packages of this room that have a `PAGES` tuple, in the order of the navigation."""
+"""The modules of this room, and packages by their `pages`, that have a `PAGES` tuple, in the navigation's order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,8 @@ class Page:
     `view(look, query, **parts)` returns a frozen value, which `template` draws as `view`, and which stands as JSON
     beside it; without a template it returns a `Raw`. `live` are the topics of `live.TOPICS` whose change makes the
     page another. `nav` is its word in the navigation. `act(look, form, **parts)` answers its form: it returns a
-    `Done`, and is called only for who may decide. `exported` says that it is a page of the static site, too.
+    `Done`, and is called only for who may decide. `exported` says that it is a page of the static site, too;
+    `absent` are the problems that say that what the address names isn't there.
     """
 
     path: str
@@ -80,6 +81,7 @@ class Page:
     live: tuple[str, ...] = ()
     act: Callable[..., Done] | None = field(default=None)
     exported: bool = True
+    absent: tuple[str, ...] = ()
 
     @property
     def json_path(self) -> str:
@@ -96,12 +98,24 @@ def all_pages() -> tuple[Page, ...]:
 def _found() -> Iterator[Page]:
     for room in _ROOMS:
         name = f"{__package__}.{room}"
-        if importlib.util.find_spec(name) is not None:
-            yield from importlib.import_module(name).PAGES
+        if spec := importlib.util.find_spec(name):
+            package = spec.submodule_search_locations is not None
+            yield from importlib.import_module(f"{name}.pages" if package else name).PAGES
 
 
 def page_json(value: Any) -> Any:
     """Return a page's value as JSON has it: times in ISO 8601, words of enumerations."""
+    if isinstance(value, Mapping):
+        return {str(key): page_json(one) for key, one in value.items()}
+    if isinstance(value, tuple | list | set | frozenset):
+        return [page_json(one) for one in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        shown = [one for one in dataclasses.fields(value) if one.metadata.get("json", True)]
+        return {one.name: page_json(getattr(value, one.name)) for one in shown}
+    return _plain(value)
+
+
+def _plain(value: Any) -> Any:
     match value:
         case BaseModel():
             return value.model_dump(mode="json")
@@ -111,11 +125,4 @@ def page_json(value: Any) -> Any:
             return value.value
         case PurePath():
             return str(value)
-        case Mapping():
-            return {str(key): page_json(one) for key, one in value.items()}
-        case tuple() | list() | set() | frozenset():
-            return [page_json(one) for one in value]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        shown = [one for one in dataclasses.fields(value) if one.metadata.get("json", True)]
-        return {one.name: page_json(getattr(value, one.name)) for one in shown}
     return value

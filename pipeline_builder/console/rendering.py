@@ -45,6 +45,7 @@ def make_shell(page: Page, look: Look, url: Url, pages: tuple[Page, ...], **more
     manifest = look.manifest
     names = [entry.name for entry in manifest.pipelines] if manifest else []
     first = page.path.split("/")[1]
+    troubles = look.answers.settle()
     return Shell(
         page=page,
         nav=tuple(
@@ -54,8 +55,8 @@ def make_shell(page: Page, look: Look, url: Url, pages: tuple[Page, ...], **more
         about=", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else ""),
         may_decide=look.may_decide,
         live=" ".join(page.live),
-        as_of=min(look.ages, default=None),
-        remarks=tuple(each_of(look.remarks)),
+        as_of=min((*look.ages, *troubles.values()), default=None),
+        remarks=tuple(each_of((*look.remarks, *troubles))),
         **more,
     )
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer
 
-from pipeline_builder.console.access import Access
+from pipeline_builder.console.access import HEADERS, Access
 from pipeline_builder.console.app import make_app
 from pipeline_builder.console.live import Live
-from pipeline_builder.console.look import Looks
-from pipeline_builder.console.moving import stamps_of
+from pipeline_builder.console.looks import Looks, known_stamps
+from pipeline_builder.console.peers import is_ours
 from pipeline_builder.errors import OutsideFailure
 from pipeline_builder.serve.server import HOST, Quiet, listen
 
@@ -32,12 +32,44 @@ class _Handler(Quiet):
     def version_string(self) -> str:
         return "console"
 
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer what is no request as everything is answered."""
+        self.close_connection, self.request_version = True, self.protocol_version
+        body = f"{explain or message or 'This request cannot be read.'}\n".encode("utf-8", "replace")
+        self.send_response(code, message)
+        length = {"Content-Type": "text/plain; charset=utf-8", "Content-Length": str(len(body)), "Connection": "close"}
+        for name, value in {**HEADERS, **length}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def parse_request(self) -> bool:
+        """Refuse a body whose length two headers tell, or chunks do: no form of a browser comes so."""
+        if not super().parse_request():
+            return False
+        lengths = self.headers.get_all("Content-Length", []) if self.headers else []
+        if self.request_version == "HTTP/0.9":
+            self.send_error(400)
+            return False
+        if "Transfer-Encoding" in self.headers or len(lengths) > 1 or not all(one.isdigit() for one in lengths):
+            self.send_error(400, "Bad Request", "The length of the body is not clear.")
+            return False
+        return True
+
 
 class _Server(ThreadedWSGIServer):
     """Answers each connection in a thread of its own, so many at once."""
 
     daemon_threads = True
-    _places = threading.BoundedSemaphore(MOST_AT_ONCE)
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._places = threading.BoundedSemaphore(MOST_AT_ONCE)
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Hear nobody else's programs: a cookie is sent to every port of this machine, and could come from there."""
+        del request
+        return is_ours(client_address, self.server_address)  # type: ignore[arg-type] # of TCP it is a host and a port
 
     def process_request(self, request: Any, client_address: Any) -> None:
         if not self._places.acquire(blocking=False):
@@ -92,7 +124,7 @@ def open_console(looks: Looks, *, port: int | None, report: Callable[[str], None
     """
     listening = _listen(port)
     access = Access(port=listening.getsockname()[1])
-    live = Live(look=lambda: stamps_of(looks.current()), seconds=seconds)
+    live = Live(look=lambda: known_stamps(looks.current()), seconds=seconds)
     app = make_app(looks, access, live=live, report=report)
     try:
         http = _Server(HOST, access.port, app, handler=_Handler, fd=listening.fileno())

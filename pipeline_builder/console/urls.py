@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from urllib.parse import quote, urlencode
 
 from pipeline_builder.console.pages import Page
@@ -40,7 +41,7 @@ def exported_url(pages: Sequence[Page], at: str) -> Url:
     return url
 
 
-def file_of(page: Page, parts: Mapping[str, object] = {}) -> str:  # noqa: B006 - it is only read
+def file_of(page: Page, parts: Mapping[str, object] = MappingProxyType({})) -> str:
     """Return the file of a page in a static site; names are escaped where they aren't those of files."""
     return "index.html" if page.path == "/" else f"{_path(page, parts).removeprefix('/')}.html"
 

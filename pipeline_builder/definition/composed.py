@@ -39,12 +39,12 @@ class Definition:
     `content` is canonical JSON (sorted keys, fixed separators, final newline), `sha256` its digest (hex). `bundles`
     maps the s3:// address of each code archive to what goes there, `manifests` that of each list of data files to its
     content, `data` each parameter that carries a fingerprint of data to the addresses of that, `owners` every step's
-    name to the conf's step that it was composed for, `repositories` to the repository whose it is, `groups` each model
-    package group to its description, `code` every step with code to the address of its bundle, `sources` to what that
-    was made of; `parts` are the steps in the order of the content, `made` is what the service makes for them, `files`
-    the content of what factories have uploaded, by its address. One of the `kind` inference takes from each start what
-    `models` and `dates` have: by parameter, which model package, and which part of the logical date; `labels` have
-    where labels will be, which may not have come yet.
+    name to the conf's step that it was composed for, `repositories` to the repository whose it is, `units` to its
+    model, `groups` each model package group to its description, `code` every step with code to the address of its
+    bundle, `sources` to what that was made of; `parts` are the steps in the order of the content, `made` is what the
+    service makes for them, `files` the content of what factories have uploaded, by its address. One of the `kind`
+    inference takes from each start what `models` and `dates` have: by parameter, which model package, and which part of
+    the logical date; `labels` have where labels will be, which may not have come yet.
     """
 
     pipeline: str
@@ -67,6 +67,7 @@ class Definition:
     models: Mapping[str, ModelUse] = field(default_factory=dict)
     dates: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def own_parameters(self) -> tuple[str, ...]:

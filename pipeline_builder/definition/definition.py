@@ -102,6 +102,7 @@ def _definition(context: Context, code: Code, steps: list[Mapped], *, whole: boo
         manifests=_manifests(context) if whole else {},
         owners=owners,
         repositories={name: graph.by_name[owner].repository for name, owner in owners.items()},
+        units={name: graph.by_name[owner].unit.name for name, owner in owners.items()},
         groups=_groups(graph, steps),
         commit_parameters=context.commit_parameters,
         code=code.addresses,

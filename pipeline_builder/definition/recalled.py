@@ -156,6 +156,7 @@ def _written(composed: Composed) -> dict[str, Any]:
     return {
         **{name: _plain(getattr(definition, name)) for name in plain},
         "labels": _plain(definition.labels),
+        "units": _plain(definition.units),
         "content": definition.content.decode(_RAW),
         "bundles": {uri: _bundle_written(bundle) for uri, bundle in definition.bundles.items()},
         "manifests": {uri: content.decode(_RAW) for uri, content in definition.manifests.items()},
@@ -189,6 +190,7 @@ def _read(found: Mapping[str, Any], again: Callable[[], Composed]) -> Composed:
         kind=found["kind"],
         dates=found["dates"],
         labels=found["labels"],
+        units=found["units"],
         models={name: ModelUse(**{**use, "place": Place(**use["place"])}) for name, use in found["models"].items()},
     )
     return Composed(

@@ -192,6 +192,7 @@ def _definition(old: Definition, before: Record, part: Composed, new: Record, re
         manifests=_lists(content, {**old.manifests, **part.definition.manifests}),
         owners=owners,
         repositories={name: record.units[steps[owner].model].repo for name, owner in owners.items()},
+        units={name: steps[owner].model for name, owner in owners.items()},
         groups=groups,
         commit_parameters=commits,
         code={name: step.code for name, step in steps.items() if step.code},

@@ -50,6 +50,7 @@ from pipeline_builder.engine.execution.stubs import check_stubs, find_unrunnable
 from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.isolation import find_isolation
 from pipeline_builder.engine.jobs.logs import END, WHOLE, left_before, log_tail
+from pipeline_builder.engine.jobs.records import reasons_of
 from pipeline_builder.engine.jobs.waiting import answer_failure, answer_success, list_waiting
 from pipeline_builder.engine.settings import LocalSettings
 from pipeline_builder.engine.state.catalogue import PIPELINE_ARN
@@ -305,6 +306,10 @@ class LocalPipelines:
     def describe_job(self, arn: str, step: str) -> JobDescription | None:
         """Return what the step last asked for."""
         return described.describe_job(self._state, arn, step)
+
+    def why_ran(self, arn: str) -> Mapping[str, str]:
+        """Return why the cache didn't answer, by step."""
+        return reasons_of(self._state, arn)
 
 
 def _selective(selection: Selection) -> dict[str, Any]:

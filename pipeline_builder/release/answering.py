@@ -111,15 +111,14 @@ def summarize(record: RunRecord, chosen: Sequence[PackageRecord], decision: Deci
     """
     arns = {package.arn for package in chosen}
     comment = " ".join(decision.comment.split())
-    tried = list(_summaries(record, arns, comment or without, limited=comment))
-    for text in tried:
+    for text in _summaries(record, arns, comment or without, limited=comment):
         if len(text) <= MOST_SUMMARY and _meant(text, record, decision) == arns:
             return text
-    room = max(MOST_SUMMARY - (len(min(tried, key=len)) - len(comment)), 0)
+    short = [text for text in _summaries(record, arns, "x", limited="x") if _meant(text, record, decision) == arns]
+    room = max((MOST_SUMMARY - len(text) + 1 for text in short), default=0)
     message = f"CodePipeline takes {MOST_SUMMARY} characters with an answer, which this would not fit into"
-    hint = (
-        f"a comment of at most {room} characters fits" if room else "answer for all models, or decide in the registry"
-    )
+    fits = f"a comment of at most {room} characters fits"
+    hint = fits if room > 0 else "answer for all models, or decide in the registry"
     raise InputProblems(Problem(id="PB022", message=message, hint=f"{hint}; nothing was answered"))
 
 

@@ -134,11 +134,16 @@ def _regression(package: PackageRecord, gate: GateSection, value: float, what: s
     if champion is None:
         return _Check(True, f"{what}, and no champion has it to compare with{said}")
     text = gate.max_regression or "0"
-    number = float(text.removesuffix("%"))
-    allowed = abs(champion) * number / 100 if text.endswith("%") else number
+    allowed = allowed_regression(champion, text)
     worse = champion - value if gate.higher_is_better else value - champion
     return _Check(
         worse <= allowed,
         f"{what}, the champion's (version {package.champion_version}) {champion:g}{said}, and it may be {text} worse "
         "at most",
     )
+
+
+def allowed_regression(champion: float, text: str) -> float:
+    """Return by how much a metric may be worse than the champion's: a number as it is, or so many percent of that."""
+    number = float(text.removesuffix("%"))
+    return abs(champion) * number / 100 if text.endswith("%") else number

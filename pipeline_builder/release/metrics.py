@@ -201,7 +201,7 @@ def compare_metrics(candidate: Any, champion: Any) -> tuple[Compared, ...]:
 
 def find_confusion(report: Any) -> Confusion | None:
     """Return the report's confusion matrix; None where it has none that is complete."""
-    matrix = _find(report, "confusion_matrix")
+    matrix = find_named(report, "confusion_matrix")
     if not isinstance(matrix, dict) or not matrix:
         return None
     labels = tuple(matrix)
@@ -225,7 +225,7 @@ def find_curves(report: Any) -> tuple[Curve, ...]:
     )  # fmt: skip
     curves = []
     for key, name, x_key, y_key, x_label, y_label in wanted:
-        found = _find(report, key)
+        found = find_named(report, key)
         points = _points(found.get(x_key), found.get(y_key)) if isinstance(found, dict) else ()
         if len(points) > 1:
             curves.append(Curve(name=name, x_label=x_label, y_label=y_label, points=points))
@@ -239,7 +239,7 @@ def _points(xs: Any, ys: Any) -> tuple[tuple[float, float], ...]:
     return tuple((x, y) for x, y in pairs if x is not None and y is not None and 0 <= x <= 1 and 0 <= y <= 1)
 
 
-def _find(report: Any, key: str) -> Any:
+def find_named(report: Any, key: str) -> Any:
     """Return the value of a key at the top of a report or one level below."""
     if not isinstance(report, dict):
         return None

@@ -13,8 +13,10 @@ from pipeline_builder.dag.outline import Node, flat_steps, outline
 from pipeline_builder.descriptions import ApprovalStatus, Execution, ModelPackage, StepState
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem
 from pipeline_builder.manifest.lock import Lock
+from pipeline_builder.release.blocked import find_blocked
 from pipeline_builder.release.machines import machine_of
 from pipeline_builder.release.metrics import parse_metrics
+from pipeline_builder.release.past.hosts import kind_of
 from pipeline_builder.release.record import PackageRecord, RepoRecord, RunRecord, StageTime, StepRecord, SubmoduleRecord
 from pipeline_builder.release.trials import read_trials
 from pipeline_builder.target import Target
@@ -24,9 +26,15 @@ _PACKAGE = "RegisterModel"
 
 
 def collect(
-    execution: Execution, target: Target, *, nodes: Sequence[Node] = (), lock: Lock | None = None, reused: bool = False
+    execution: Execution,
+    target: Target,
+    *,
+    nodes: Sequence[Node] = (),
+    lock: Lock | None = None,
+    reused: bool = False,
+    tails: bool = True,
 ) -> RunRecord:
-    """Return the record of an execution as it is now.
+    """Return the record of an execution as it is now, with the ends of its steps' logs unless `tails` says otherwise.
 
     `nodes` add what the definition doesn't say (models, step classes); `lock` the commits of the repositories.
     """
@@ -36,7 +44,7 @@ def collect(
     edges = {step.name: step.depends_on for step in outline(content)}
     known = {node.name: node for node in nodes}
     machines = _machines(content)
-    logs = {s.name: target.pipelines.read_log(execution.arn, s.name) for s in states if s.log}
+    logs = {s.name: target.pipelines.read_log(execution.arn, s.name) for s in states if s.log and tails}
     steps = tuple(_step(s, known.get(s.name), edges.get(s.name, ()), logs.get(s.name, "")) for s in states)
     steps = tuple(step.model_copy(update=machines.get(step.name, {})) for step in steps)
     return RunRecord(
@@ -53,23 +61,30 @@ def collect(
         definition_sha256=hashlib.sha256(content).hexdigest(),
         fingerprint=execution.fingerprint,
         parameters=dict(execution.parameters),
-        repos=_repos(lock),
+        repos=repo_records(lock),
         steps=steps,
         packages=tuple(_packages(states, steps, target)),
+        blocked=find_blocked(states, content, execution, target, {step.name: step.model for step in steps}),
     )
 
 
 def recall(saved: RunRecord | None, execution: Execution, target: Target) -> RunRecord:
     """Return the record of an execution with its packages as they are now; `saved` is that of the last run.
 
-    What the run recorded stays; only the registry may have moved on since.
+    What the run recorded stays; only the registry may have moved on since. One that isn't the last has its record among
+    those that are kept of all runs; where there is none, as of older versions, it is made again as far as can be told.
 
     Raises:
         PlanRefused: PB463 where the record names a package that the execution didn't register.
     """
+    from pipeline_builder.release.past.keeping import read_kept  # which need the judging, and that needs this module
+    from pipeline_builder.release.past.remaking import remake
+
     fresh = collect(execution, target)
     if saved is None or saved.execution != execution.arn:
-        return fresh
+        saved = read_kept(target, fresh.pipeline, execution.arn)
+        if saved is None or saved.status != fresh.status:  # it goes on again
+            return remake(fresh, target)
     now = {package.arn: package for package in fresh.packages}
     if unknown := [package.arn for package in saved.packages if package.arn not in now]:
         registered = ", ".join(f"'{arn}'" for arn in now) or "none"
@@ -123,7 +138,8 @@ def _machines(content: bytes) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _repos(lock: Lock | None) -> tuple[RepoRecord, ...]:
+def repo_records(lock: Lock | None) -> tuple[RepoRecord, ...]:
+    """Return the repositories as a lock has them."""
     return tuple(
         RepoRecord(
             name=repo.name,
@@ -132,6 +148,7 @@ def _repos(lock: Lock | None) -> tuple[RepoRecord, ...]:
             commit=repo.commit,
             tree=repo.tree,
             committed=datetime.fromisoformat(repo.committed.replace("Z", "+00:00")),
+            kind=kind_of(repo.url),
             subject=repo.subject,
             author=repo.author,
             path=repo.path,

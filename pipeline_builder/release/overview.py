@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from pipeline_builder.dag.outline import Node, flat_steps, outline
-from pipeline_builder.definition.composed import Composed
+from pipeline_builder.definition.composed import Composed, Definition
 from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import InputProblems, Problem
 
@@ -28,6 +28,20 @@ def nodes_of(composed: Composed) -> tuple[Node, ...]:
             )
         )
     return tuple(nodes)
+
+
+def models_of(definition: Definition) -> tuple[Node, ...]:
+    """Return the steps with their models, as far as the definition tells: no graph is composed for it."""
+    return tuple(
+        Node(
+            name=step.name,
+            type=step.type,
+            step_class=step.type,
+            model=definition.units.get(step.name, ""),
+            depends_on=step.depends_on,
+        )
+        for step in outline(definition.content)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

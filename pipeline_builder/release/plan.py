@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
 
 from pipeline_builder.dag.outline import by_name, flat_steps
 from pipeline_builder.descriptions import JSON, CachePrediction, DeployedPipeline
-from pipeline_builder.inert import inert_line, inert_text
+
+if TYPE_CHECKING:
+    from pipeline_builder.checkout.behind import Behind
+    from pipeline_builder.release.bundle_changes import CodeChange
 
 ChangeKind = Literal["added", "changed", "removed"]
 NAMED = ("OutputName", "InputName", "ChannelName", "Key", "Name", "PropertyFileName")
-_MOST_SHOWN = 160
 _FEW = 10
 """A pipeline of fewer steps may lose any number of them."""
 _MOST_REMOVED = 0.3
@@ -61,6 +62,14 @@ class Plan:
     """Why applying it needs `--force`."""
     uses: tuple[str, ...] = ()
     """Which model packages a run of an inference pipeline would use, and which day it would be about."""
+    models: Mapping[str, str] = field(default_factory=dict)
+    """The model of each step."""
+    spared: tuple[str, ...] = ()
+    """Models that `up` would leave out: they would come whole from the step cache, and are registered already."""
+    behind: tuple[Behind, ...] = ()
+    """What the checkouts lack, so that this plan is not about it."""
+    code: tuple[CodeChange, ...] = ()
+    """Which files differ in the code behind changed steps."""
 
     @property
     def creates(self) -> bool:
@@ -95,6 +104,17 @@ def build_plan(
         unchanged_since=unchanged_since,
         drift=tuple(_changes(applied, old)) if isinstance(applied, dict) else (),
         unsafe=tuple(_unsafe(old, new)),
+    )
+
+
+def narrowed(plan: Plan, steps: Collection[str]) -> Plan:
+    """Return what a plan says about some of the steps; what it is bound to stays the whole of it."""
+    return replace(
+        plan,
+        changes=tuple(change for change in plan.changes if change.what == "step" and change.name in steps),
+        drift=tuple(change for change in plan.drift if change.what == "step" and change.name in steps),
+        predictions=tuple(prediction for prediction in plan.predictions if prediction.step in steps),
+        code=tuple(change for change in plan.code if any(step in steps for step in change.steps)),
     )
 
 
@@ -183,90 +203,6 @@ def _item_key(item: JSON, index: int) -> str:
 
 def _shown(value: JSON) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
-
-
-def render_plan(plan: Plan) -> str:
-    """Return the plan as people read it."""
-    lines = [_headline(plan), *_drift_lines(plan), *(f"  needs --force: {reason}" for reason in plan.unsafe)]
-    lines += [*_change_lines(plan.changes, creates=plan.creates), *(f"  uses {inert_line(use)}" for use in plan.uses)]
-    if plan.unchanged_since:
-        lines.append(f"a run would do nothing: the same has succeeded in execution {plan.unchanged_since}")
-        lines.append("with --rerun every step would run")
-    elif plan.predictions:
-        lines.append("a run would:")
-        width = max(len(prediction.step) for prediction in plan.predictions)
-        lines += [
-            f"  {_fate(prediction):<5}  {inert_line(prediction.step):<{width}}  {inert_line(prediction.reason)}"
-            for prediction in plan.predictions
-        ]
-    return "\n".join(lines) + "\n"
-
-
-def _drift_lines(plan: Plan) -> list[str]:
-    if not plan.drift:
-        return []
-    return ["  somebody has changed the deployed pipeline since it was applied:", *_change_lines(plan.drift), "  now:"]
-
-
-def _change_lines(changes: tuple[Change, ...], *, creates: bool = False) -> list[str]:
-    lines = []
-    signs = {"added": "+", "changed": "~", "removed": "-"}
-    for change in changes:
-        if creates and change.what == "parameter":
-            continue
-        lines.append(f"  {signs[change.kind]} {change.what} {inert_line(change.name)}".rstrip())
-        lines += [
-            f"      {inert_line(field.path)}: {_cut(field.old) or '(none)'} -> {_cut(field.new) or '(none)'}"
-            for field in change.fields
-        ]
-    return lines
-
-
-def render_markdown(plan: Plan) -> str:
-    """Return the plan as a comment for a pull request: a headline, the changes, and what a run would do."""
-    text = inert_text(render_plan(plan)).rstrip("\n").split("\n")
-    fence = "`" * (3 + max((len(run) for line in text for run in re.findall("`+", line)), default=0))
-    runs = sum(not (p.hit or p.skipped or p.stubbed) for p in plan.predictions)
-    hits = sum(p.hit for p in plan.predictions)
-    state = "nothing to run" if plan.unchanged_since else f"{runs} steps to run, {hits} from the cache"
-    head = _headline(plan).replace("`", "'")
-    return (
-        f"**{_inert(head)}**; {state}\n\n<details><summary>Plan</summary>\n\n{fence}diff\n"
-        + "\n".join(_diff_line(line) for line in text[1:])
-        + f"\n{fence}\n\n</details>\n"
-    )
-
-
-def _inert(text: str) -> str:
-    """Return the text with nothing in it that Markdown, HTML or a terminal would act upon."""
-    return re.sub(r"([\\*_\[\]<>&@#|~!])", r"\\\1", inert_line(text))
-
-
-def _diff_line(line: str) -> str:
-    """Put the sign into the first column, where a diff has its colours."""
-    match = re.match(r"^ {2}([+~-]) (.*)$", line)
-    return f"{match[1].replace('~', '!')} {match[2]}" if match else f"  {line}".rstrip()
-
-
-def _fate(prediction: CachePrediction) -> str:
-    if prediction.skipped or prediction.stubbed:
-        return "skip" if prediction.skipped else "stub"
-    return "cache" if prediction.hit else "maybe" if prediction.conditional else "run"
-
-
-def _headline(plan: Plan) -> str:
-    if plan.creates:
-        return f"pipeline '{plan.pipeline}' will be created ({plan.new_sha256[:12]})"
-    if not plan.changed:
-        return f"pipeline '{plan.pipeline}' is unchanged (version {plan.base_version}, {plan.base_sha256[:12]})"
-    counts = {kind: sum(c.kind == kind for c in plan.changes) for kind in ("added", "changed", "removed")}
-    words = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
-    old, new = plan.base_sha256[:12], plan.new_sha256[:12]
-    return f"pipeline '{plan.pipeline}' will change from version {plan.base_version}: {words} ({old} -> {new})"
-
-
-def _cut(text: str) -> str:
-    return inert_line(text, _MOST_SHOWN)
 
 
 def plan_json(plan: Plan) -> JSON:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipeline_builder.machine.streams import write_file
+from pipeline_builder.release.evidence import BoundEvidence
 
 
 class _Frozen(BaseModel):
@@ -24,19 +25,42 @@ class SubmoduleRecord(_Frozen):
     commit: str
 
 
+class CommitRecord(_Frozen):
+    """A commit, with who has written it, and `paths` that it changes, of many the first ones."""
+
+    sha: str
+    subject: str = ""
+    author: str = ""
+    when: datetime | None = None
+    paths: tuple[str, ...] = ()
+
+
 class RepoRecord(_Frozen):
-    """A model repository at the commit that was checked out. `url` never has credentials in it."""
+    """A model repository at the commit that the run was made of. `url` never has credentials in it.
+
+    `committed` is None where nobody knows it any more. `before` is the commit that the champion was made of, `since`
+    what came after it, the newest first, `more` how many there are besides; `since_unknown` says in words why nobody
+    can tell, or can't tell all. `head` is what is checked out by now, where that is another commit, `head_words` what
+    is known of the difference. `kind` is what the git host is, where the manifest or its name tell.
+    """
 
     name: str
     url: str
     revision: str
     commit: str
     tree: str
-    committed: datetime
+    committed: datetime | None
     subject: str = ""
     author: str = ""
     path: str = ""
     submodules: tuple[SubmoduleRecord, ...] = ()
+    before: str = ""
+    since: tuple[CommitRecord, ...] = ()
+    more: int = 0
+    since_unknown: str = ""
+    head: str = ""
+    head_words: str = ""
+    kind: str = ""
 
 
 class TrialRecord(_Frozen):
@@ -92,9 +116,9 @@ class PackageRecord(_Frozen):
 
     `verdict` is the gate's on this model alone; None in records of before models were judged one by one.
     `champion_note` says where the champion's metrics are from, if not from its evidence as it stands; `champion_lost`
-    that this evidence can't be read.
+    that this evidence can't be read. `bounds` are those of the gate.
     `metrics_fault` says why there is a report that can't be used, `metrics_absent` what was looked for where there is
-    none, `artifact_gone` where an artifact was that is gone.
+    none, `artifact_gone` where an artifact was that is gone. `gated` are the names of the metrics that have a bound.
     """
 
     arn: str
@@ -117,11 +141,33 @@ class PackageRecord(_Frozen):
     champion_note: str = ""
     champion_lost: bool = False
     verdict: VerdictRecord | None = None
+    bounds: tuple[BoundEvidence, ...] = ()
+    gated: tuple[str, ...] = ()
 
     def decided(self, status: str, description: str, metadata: Mapping[str, str]) -> PackageRecord:
         """Return the package as a decision has left it."""
         changes = {"status": status, "approval_description": description, "metadata": dict(metadata)}
         return self.model_copy(update=changes)
+
+
+class BlockedRecord(_Frozen):
+    """A model that a gate inside of the pipeline has kept from being registered, with what it was measured by.
+
+    `step` is the gate's; `reason` is what the run says of it. `metrics_uri` is where its evaluation report is,
+    `metrics` its JSON, None where it can't be read, and `metrics_fault` why. The champion is the one that was in use.
+    """
+
+    model: str
+    group: str
+    step: str
+    reason: str = ""
+    metrics_uri: str = ""
+    metrics: Any = None
+    metrics_fault: str = ""
+    champion_arn: str = ""
+    champion_version: int = 0
+    champion_metrics: Any = None
+    bounds: tuple[BoundEvidence, ...] = ()
 
 
 class ObjectRecord(_Frozen):
@@ -178,8 +224,10 @@ class RunRecord(_Frozen):
     """Everything about one run.
 
     `trigger` says in words what started it, where a service did; `evidence` is the sha256 of what it was judged by. The
-    verdict here is for people: where it counts, it is judged again from the evidence. An inference run (`kind`) has the
-    logical date that it is about, and what it made of each model's data.
+    verdict here is for people: where it counts, it is judged again from the evidence. `blocked` are models that a gate
+    inside of the pipeline has kept from the registry. An inference run (`kind`) has the logical date that it is about,
+    and what it made of each model's data. `unknown` says in words what nobody can tell any more of a run that no record
+    was kept of.
     """
 
     format: Literal[1] = 1
@@ -200,12 +248,14 @@ class RunRecord(_Frozen):
     repos: tuple[RepoRecord, ...] = ()
     steps: tuple[StepRecord, ...] = ()
     packages: tuple[PackageRecord, ...] = ()
+    blocked: tuple[BlockedRecord, ...] = ()
     verdict: VerdictRecord | None = None
     evidence: str = ""
     stages: tuple[StageTime, ...] = ()
     kind: Literal["training", "inference"] = "training"
     date: str = ""
     scores: tuple[ScoreRecord, ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
 def load_record(path: Path) -> RunRecord | None:

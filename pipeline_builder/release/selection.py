@@ -16,6 +16,7 @@ from pipeline_builder.target import PipelineService
 
 MOST_SELECTED = 50
 """Steps that StartPipelineExecution takes in a SelectiveExecutionConfig [service model]."""
+_MOST_NAMED = 12
 _MOST_SOURCES = 20
 """Executions that are looked at for the results that a selection needs."""
 
@@ -56,21 +57,34 @@ class Found:
     last: str = ""
 
 
-def select_steps(service: PipelineService, pipeline: str, definition: bytes, names: Iterable[str]) -> Found:
-    """Limit a run to these steps, and those on the paths between them.
+def select_steps(
+    service: PipelineService, pipeline: str, definition: bytes, names: Iterable[str], *, excluded: Iterable[str] = ()
+) -> Found:
+    """Limit a run to these steps, and those on the paths between them; one that was `excluded` may not be there.
 
     Raises:
-        InputProblems: PB442 for steps that aren't there, PB445 where no execution has the results that they need.
+        InputProblems: PB442 for steps that aren't there, PB029 for one that was excluded and can't be, PB030 for too
+            many, PB445 where no execution has the results that they need.
     """
+    asked = tuple(names)
     known = flat_steps(json.loads(definition)["Steps"])
-    if unknown := [name for name in names if name not in known]:
+    if unknown := [name for name in asked if name not in known]:
         raise InputProblems(*(_unknown(name, known) for name in unknown))
-    chosen = choose(definition, names, descendants=False)
+    chosen = choose(definition, asked, descendants=False)
+    between = tuple(name for name in chosen.steps if name not in asked)
+    if kept_out := set(between).intersection(excluded):
+        raise InputProblems(_between(min(kept_out, key=between.index)))
+    if len(chosen.steps) > MOST_SELECTED:
+        if not chosen.left_out:
+            return Found(selection=None, words="everything (as asked)")
+        message = f"{len(chosen.steps):,} steps are selected, and SageMaker takes at most {MOST_SELECTED} of them"
+        hint = "select fewer, or run everything: what hasn't changed comes from the step cache"
+        raise InputProblems(Problem(id="PB030", message=message, hint=hint))
     source = _source(service, pipeline, chosen)
     if source is None and chosen.needed:
         message = f"no execution that succeeded has the result of '{chosen.needed[0]}', which the selected steps need"
         raise InputProblems(Problem(id="PB445", message=message, hint="select that step too, or run everything"))
-    return _found(chosen, source, "as asked")
+    return _found(chosen, source, f"as asked, with {_some(between)} between them" if between else "as asked")
 
 
 def select_changed(service: PipelineService, pipeline: str, definition: bytes, changes: Changes) -> Found:
@@ -120,9 +134,20 @@ def _unknown(name: str, known: Iterable[str]) -> Problem:
     return Problem(id="PB442", message=f"the pipeline has no step '{name}'", hint=did_you_mean(name, known))
 
 
+def _some(names: tuple[str, ...]) -> str:
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _between(name: str) -> Problem:
+    message = f"'{name}' can't be left out: it lies between steps that are selected, or around one"
+    hint = f"a step runs on this run's results or on another's, never on both: exclude '{name}+', or select it"
+    return Problem(id="PB029", message=message, hint=hint)
+
+
 def _found(chosen: Chosen, source: Execution | None, why: str) -> Found:
     steps = f"{len(chosen.steps)} step{'' if len(chosen.steps) == 1 else 's'}"
-    left = f"; left out: {', '.join(chosen.left_out)}" if chosen.left_out else ""
+    left = f"; left out: {_some(chosen.left_out)}" if chosen.left_out else ""
     results = f"; their results are those of execution {source.id}" if source and chosen.needed else ""
     selection = Selection(steps=chosen.steps, source=source.arn if source and chosen.needed else "")
     return Found(selection=selection, words=f"{steps} ({why}){left}{results}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -37,10 +37,12 @@ def judge_execution(
     reused: bool,
     kept: Kept | None = None,
     date: str = "",
+    noted: Callable[[RunRecord], RunRecord] = lambda record: record,
 ) -> RunRecord:
     """Return the record of an execution, with the verdict on it; one that is `kept` where it still stands.
 
-    `date` is the logical date of an inference run, where its parameters don't tell it.
+    `date` is the logical date of an inference run, where its parameters don't tell it; `noted` adds what the checkout
+    knows of its commits.
 
     Raises:
         PlanRefused: PB461 where it was judged before, and what it has made has moved since; PB462, PB465.
@@ -69,7 +71,7 @@ def judge_execution(
     evidence = witness_run(record, target, asked)
     _refuse_replaced(record, evidence, target)
     keep_evidence(evidence, target)
-    record = judge_evidence(evidence, record)
+    record = noted(judge_evidence(evidence, record))
     if upheld:
         upheld.keep(record, evidence, since)
     return record

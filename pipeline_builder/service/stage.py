@@ -46,7 +46,7 @@ def run_build(session: Session, setting: Setting) -> Staged:
 
     from pipeline_builder.release.plan import plan_json
 
-    done = session.checkout(locked=False)
+    done = session.checkout(locked=False, earlier=True)
     commits = {repo.name: repo.commit for repo in done.lock.repos}
     if setting.repository:
         session.say(f"          {_about_push(setting, commits)}")

@@ -7,18 +7,9 @@ from xml.sax.saxutils import escape
 
 from pipeline_builder.dag.outline import Node
 from pipeline_builder.inert import inert_line
-from pipeline_builder.views.drawing import (
-    DOT_HEAD,
-    MARGIN,
-    STYLE,
-    dot_lines,
-    dot_text,
-    layout,
-    mermaid_lines,
-    mermaid_text,
-    svg_head,
-    svg_parts,
-)
+from pipeline_builder.views.drawing import DOT_HEAD, dot_lines, dot_text, mermaid_lines, mermaid_text
+from pipeline_builder.views.graphs.picture import STYLE, svg_head, svg_parts
+from pipeline_builder.views.graphs.placing import MARGIN, layout
 
 Graphs = Mapping[str, Sequence[Node]]
 """The nodes of each pipeline, by its title."""
@@ -55,4 +46,6 @@ def render_image(graphs: Graphs) -> str:
         parts += [text, moved, *svg_parts(nodes, drawn), "</g>"]
         width = max(width, drawn.width, MARGIN * 2 + len(title) * _LETTER)
         height += drawn.height + _TITLE_HEIGHT
-    return "".join([svg_head(width, height, style=STYLE), *parts, "</svg>"])
+    return "".join(
+        [svg_head(width, height, [node for nodes in graphs.values() for node in nodes], style=STYLE), *parts, "</svg>"]
+    )

@@ -12,7 +12,7 @@ from pipeline_builder.release.machines import MachineTime, machine_times
 from pipeline_builder.release.record import RunRecord, StepRecord
 from pipeline_builder.views.bounds import bounded, left_out
 from pipeline_builder.views.days import Day, Timeline, timelines, with_this
-from pipeline_builder.views.drawing import render_svg
+from pipeline_builder.views.graphs.picture import render_svg
 from pipeline_builder.views.headline import Headline, headline_of
 from pipeline_builder.views.model_view import ModelView, model_view
 from pipeline_builder.views.scored import ScoreView, bounds_of, days_of, score_views

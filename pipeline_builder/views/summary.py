@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from pipeline_builder.descriptions import ApprovalChange, Execution, StepState, reason_line
+from pipeline_builder.descriptions import Execution, StepState, reason_line
 from pipeline_builder.errors import ExitCode, Problem
 from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.refusals import OWN
 from pipeline_builder.release.metrics import compare_metrics
 from pipeline_builder.release.record import PackageRecord, RunRecord
 from pipeline_builder.release.standing import Standing, standing
-from pipeline_builder.views.uses import date_taken, taken
+from pipeline_builder.views.uses import taken
 
 _MOST_METRICS = 12
 _NEXT = "'pipeline-builder retry {}' does it again as it was, 'pipeline-builder up' with what has changed since"
@@ -75,44 +75,6 @@ def _step_json(step: StepState) -> dict[str, Any]:
         "attempts": step.attempts,
         "metadata": dict(step.metadata),
         "log": step.log,
-    }
-
-
-def render_history(executions: Sequence[Execution], approvals: Sequence[ApprovalChange]) -> str:
-    """Return runs and promotions, newest first."""
-    if not executions:
-        return "nothing has run yet"
-    runs = [
-        f"  {_time(e.started)}  {e.id}  {e.status.value:<9}  {e.pipeline}{_version(e)}{_date(e)}  commit {_commit(e)}"
-        for e in executions
-    ]
-    changes = [
-        f"  {_time(a.when)}  {a.group} version {a.version}: {a.before.value} -> {a.after.value}, "
-        f"{inert_line(a.description)}"
-        for a in approvals
-    ]
-    return "\n".join(["runs", *runs, "promotions", *(changes or ["  none"])])
-
-
-def _commit(execution: Execution) -> str:
-    return inert_line(execution.parameters.get("ManifestCommit", "")[:7]) or "unknown"
-
-
-def history_json(executions: Sequence[Execution], approvals: Sequence[ApprovalChange]) -> dict[str, Any]:
-    """Return the same as JSON."""
-    return {
-        "executions": [execution_json(execution) for execution in executions],
-        "approvals": [
-            {
-                "package": change.package,
-                "before": change.before.value,
-                "after": change.after.value,
-                "by": change.by,
-                "description": change.description,
-                "when": _time(change.when),
-            }
-            for change in approvals
-        ],
     }
 
 
@@ -200,16 +162,6 @@ def failure_problems(record: RunRecord) -> tuple[Problem, ...]:
         reasons = "; ".join(record.verdict.reasons[:most]) + (f"; and {left:,} more" if left > 0 else "")
         return (Problem(id="PB431", message=inert_line(f"the gate blocks this run: {reasons}")),)
     return ()
-
-
-def _version(execution: Execution) -> str:
-    """AWS lists executions without their pipeline's version."""
-    return f" version {execution.version}" if execution.version else ""
-
-
-def _date(execution: Execution) -> str:
-    date = date_taken(execution.parameters)
-    return f"  of {date}" if date else ""
 
 
 def _id(record: RunRecord) -> str:

@@ -14,8 +14,9 @@ from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.connect import AwsSettings, open_aws_target
 from pipeline_builder.canonical import canonical
 from pipeline_builder.descriptions import SettingChange
-from pipeline_builder.release.plan import Plan, build_plan, render_plan
+from pipeline_builder.release.plan import Plan, build_plan
 from pipeline_builder.target import Target
+from pipeline_builder.views.plans import render_plan
 from tests.engine.definitions import definition, script
 from tests.serve.serving import KEYS, ROLE, Served, serving
 

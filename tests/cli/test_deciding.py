@@ -35,12 +35,14 @@ def test_each_model_has_its_answer(trio: Trio) -> None:
         ("Approve price version 1?", "n"),
         ("Comment", ""),
         ("Comment", "too dear"),
+        ("Approve segments version 1?", "perhaps"),
         ("Approve segments version 1?", "later"),
     )
     assert (code, "a rejection needs a reason" in seen) == (0, True), seen
+    assert "'perhaps' is no answer, expected yes, no, later, all or quit; the first letter is enough" in seen
     assert trio.statuses() == {"churn": "Approved", "price": "Rejected", "segments": "PendingManualApproval"}
     # Again only what waits is asked for.
-    code, seen = ask(trio, ("Approve segments version 1? yes / no (reject) / later", "yes"), ("Comment", "so be it"))
+    code, seen = ask(trio, ("Approve segments version 1? yes / no (reject) / later", "YE"), ("Comment", "so be it"))
     assert (code, trio.statuses()["segments"], "all (yes" in seen) == (0, "Approved", False), seen
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.workspaces import MANIFEST, make_workspace
 
-HEAVY = {"boto3", "botocore", "git", "http.client", "isal", "jinja2", "rich", "sqlite3", "ssl"}
+HEAVY = {"boto3", "botocore", "flask", "git", "http.client", "isal", "jinja2", "rich", "sqlite3", "ssl", "werkzeug"}
 
 
 def test_validate_imports_nothing_heavy(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pipeline_builder.dag.outline import Node, outline
 from pipeline_builder.descriptions import StepState, StepStatus
-from pipeline_builder.views.drawing import render_mermaid, render_svg, render_text
+from pipeline_builder.views.drawing import render_mermaid, render_text
+from pipeline_builder.views.graphs.picture import render_svg
 from pipeline_builder.views.progress import describe, open_progress
 from tests.definition.cases import CASES
 from tests.definition.composing import compose_definition

@@ -57,6 +57,11 @@ def test_every_page_has_one_place_in_the_navigation() -> None:
     assert beside <= there
 
 
+def test_headings_have_no_brackets() -> None:
+    # A git host makes another anchor of them than the site does.
+    assert [line for page in DOCS.rglob("*.md") for line in re.findall(r"^#+ .*<.*$", prose(page), re.MULTILINE)] == []
+
+
 def test_every_page_has_a_title_of_its_own() -> None:
     titles = {page: re.findall(r"^# (.+)$", prose(page), re.MULTILINE) for page in DOCS.rglob("*.md")}
     assert [page for page, found in titles.items() if len(found) != 1] == []
@@ -187,5 +192,6 @@ def test_pages_are_rendered_whole(site: Path) -> None:
     for path in site.rglob("*.html"):
         text = path.read_text("utf-8")
         assert not re.search(r"<p>[^<]*(?:```|\|\s*---|^\s*\| )", text, re.MULTILINE), path
+        assert not re.search(r"<p>(?:(?!</p>).)*\n(?:\d+\.|-) ", text, re.DOTALL), f"{path}: a list within a paragraph"
         assert "<!-- keys" not in text, path
         assert "{.run}" not in re.sub(r"<code>.*?</code>", "", text, flags=re.DOTALL), path

@@ -27,6 +27,7 @@ RESERVED = (
     "subprocess",
     "sqlite3",
     "werkzeug",
+    "flask",
     "jinja2",
     "click",
     "rich",

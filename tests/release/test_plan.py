@@ -14,8 +14,9 @@ from markdown_it import MarkdownIt
 
 from pipeline_builder.descriptions import CachePrediction, DeployedPipeline
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.release.plan import build_plan, plan_json, render_markdown, render_plan
+from pipeline_builder.release.plan import build_plan, plan_json
 from pipeline_builder.release.plan_files import load_plans
+from pipeline_builder.views.plans import render_markdown, render_plan
 
 
 def step(name: str, **arguments: Any) -> dict[str, Any]:

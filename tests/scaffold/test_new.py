@@ -798,6 +798,6 @@ def test_the_how_to_word_for_word(empty: Workspace) -> None:
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root becomes somebody else")
 def test_a_user_without_a_name_has_a_number() -> None:
-    code = "import os; from pipeline_builder.cli.output import login_name; os.setuid(54321); print(login_name())"
+    code = "import os; from pipeline_builder.machine.people import login_name; os.setuid(54321); print(login_name())"
     done = subprocess.run([sys.executable, "-c", code], env={}, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "uid-54321\n"), done.stderr

@@ -146,6 +146,11 @@ def remember(
         )  # fmt: skip
 
 
+def has_run(state: State, pipeline: str, step: Step) -> bool:
+    """Tell whether the cache has had any result of a step."""
+    return bool(state.query("SELECT 1 FROM cache WHERE pipeline = ? AND step = ? LIMIT 1", pipeline, step.name))
+
+
 def why_missed(state: State, pipeline: str, step: Step, key: Key) -> str:
     """Say what is different from that of the step's last runs which is the most like this."""
     rows = state.query(

@@ -11,13 +11,17 @@ from pipeline_builder.engine.document.conditions import OUTCOME, decide
 from pipeline_builder.engine.document.document import STEP_TYPES, Document, Step
 from pipeline_builder.engine.document.flow import Flow
 from pipeline_builder.engine.document.references import Scope, UnresolvedError, resolve
-from pipeline_builder.engine.execution.cache import build_key, find_hit, why_missed
+from pipeline_builder.engine.execution.cache import build_key, find_hit, has_run, why_missed
 from pipeline_builder.engine.execution.engine import Engine
 from pipeline_builder.engine.jobs.packages import layers_of
 from pipeline_builder.engine.jobs.resolving import with_model
 from pipeline_builder.engine.jobs.tools import StepFailedError
 from pipeline_builder.engine.jobs.work import describe_model
 from pipeline_builder.errors import InputProblems
+from pipeline_builder.inert import inert_line
+
+_NO_CODE = "PB522"
+_MOST_SAID = 160
 
 
 def predict(engine: Engine, pipeline: str, document: Document, scope: Scope) -> tuple[CachePrediction, ...]:
@@ -51,10 +55,19 @@ class _Prediction:
             found, reason = self._not_run(step) or self._looked_up(step)
         except UnresolvedError as error:
             found, reason = "", f"after '{error.step}', which runs"
-        except (InputProblems, StepFailedError):
-            found, reason = "", "what it needs isn't there yet"
+        except (InputProblems, StepFailedError) as error:
+            found, reason = "", self._unread(step, error)
         stubbed = step.name in self.engine.stubs
         return CachePrediction(step=step.name, hit=bool(found), reason=reason, stubbed=stubbed, source=found)
+
+    def _unread(self, step: Step, error: Exception) -> str:
+        """Say why a step runs for which nothing can be looked up: most often its code is new, and not uploaded yet."""
+        if not has_run(self.engine.state, self.pipeline, step):
+            return "has not run before"
+        first = error.problems[0] if isinstance(error, InputProblems) else None
+        if first and first.id == _NO_CODE:
+            return "changed: code"
+        return inert_line(first.message if first else str(error), _MOST_SAID)
 
     def _condition(self, step: Step) -> str:
         """Say on what it depends whether the step runs, where that can't be told yet."""

@@ -283,6 +283,12 @@ def jobs_of(state: State, execution: str, steps: Sequence[str]) -> dict[str, Job
     return {row["step"]: _record(row) for row in rows}
 
 
+def reasons_of(state: State, execution: str) -> dict[str, str]:
+    """Return why the step cache didn't stand for the jobs of an execution, by step: the last try's."""
+    rows = state.query("SELECT step, missed FROM jobs WHERE execution = ? AND missed != '' ORDER BY number", execution)
+    return {str(row["step"]): str(row["missed"]) for row in rows}
+
+
 def _record(row: Row) -> JobRecord:
     started = row.time("started")
     return JobRecord(

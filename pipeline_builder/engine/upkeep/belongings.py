@@ -11,6 +11,9 @@ from pathlib import Path
 from pipeline_builder.engine.state.places import BUCKET
 from pipeline_builder.engine.upkeep.needs import Needs, owner_of
 
+ARCHIVE = "evidence"
+"""A folder in which what is named as an execution isn't its output: what runs were judged by, and their records."""
+
 
 @dataclass(slots=True)
 class Belongings:
@@ -35,6 +38,8 @@ def find_belongings(store: Path, ids: Mapping[str, str]) -> Belongings:
             while waiting:
                 folder, owner = waiting.pop()
                 for entry in _entries(Path(folder)):
+                    if not owner and entry.name == ARCHIVE:
+                        continue
                     whose = owner or owner_of(entry.name, ids)
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append((entry.path, whose))

@@ -55,6 +55,10 @@ class Bound:
     def words(self) -> str:
         return f"{'at least' if self.kind == 'min' else 'at most'} {format_number(self.value)}"
 
+    def kept(self, value: float) -> bool:
+        """Tell whether a number is within."""
+        return value >= self.value if self.kind == "min" else value <= self.value
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:

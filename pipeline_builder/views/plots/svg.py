@@ -8,6 +8,9 @@ from xml.sax.saxutils import escape, quoteattr
 
 from pipeline_builder.inert import inert_line
 
+_ANY = 2**60
+"""Of a path nothing is cut off."""
+
 Place = tuple[float, float]
 
 
@@ -25,7 +28,7 @@ def _named(key: str) -> str:
 
 
 def _valued(value: object) -> str:
-    return pixels(value) if isinstance(value, float) else inert_line(str(value))
+    return pixels(value) if isinstance(value, float) else inert_line(str(value), _ANY)
 
 
 def pixels(value: float) -> str:

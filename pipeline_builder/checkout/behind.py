@@ -1,0 +1,135 @@
+"""What the checkouts lack: commits that their revisions have by now, and changes that nobody has committed.
+
+Nothing is fetched or written. A folder of this machine is asked for the commits in between; of another host it is known
+only that its branch has moved. Each is asked once, all at a time, and what doesn't answer soon is said so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pipeline_builder.checkout.git import Git
+from pipeline_builder.checkout.heads import Head
+from pipeline_builder.checkout.remotes import fetch_heads, is_commit
+from pipeline_builder.checkout.runner import Remote
+from pipeline_builder.checkout.words import GitError
+from pipeline_builder.checkout.worktrees import look_at
+from pipeline_builder.errors import PipelineBuilderError
+from pipeline_builder.manifest.addresses import is_local
+from pipeline_builder.manifest.lock import Lock, LockedRepo
+from pipeline_builder.manifest.manifest import Repo
+
+SOON = 3.0
+"""Seconds that a look may take."""
+_MOST_COMMITS = 5
+_FIELDS = "%H%x00%s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """A commit that isn't checked out."""
+
+    id: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behind:
+    """What a repository's checkout lacks: it is at commit `has`, and its revision at `now`, empty where that isn't
+    known. `commits` are the newest of those in between, of `count`, 0 where they can't be told. `uncommitted` says that
+    its folder on this machine has changes that aren't committed, `unknown` why it couldn't be looked at.
+    """
+
+    repository: str
+    revision: str
+    has: str
+    now: str = ""
+    commits: tuple[Commit, ...] = ()
+    count: int = 0
+    uncommitted: bool = False
+    unknown: str = ""
+
+    @property
+    def moved(self) -> bool:
+        return bool(self.now) and self.now != self.has
+
+
+def look_behind(
+    repos: Sequence[Repo], lock: Lock, git: Git, remote: Callable[[Repo], Remote], *, jobs: int = 8
+) -> tuple[Behind, ...]:
+    """Return what each checkout lacks that lacks anything, in the order of the manifest; nothing of it fails.
+
+    `git` is one that is patient for a moment only.
+    """
+    locked = {entry.name: entry for entry in lock.repos}
+    asked = [repo for repo in repos if _is_asked(repo, locked.get(repo.name))]
+    heads = fetch_heads(asked, git, remote, jobs=jobs)
+    found = (_behind(repo, locked[repo.name], heads[repo.name], git, remote) for repo in asked)
+    return tuple(one for one in found if one.moved or one.uncommitted or one.unknown)
+
+
+def _is_asked(repo: Repo, entry: LockedRepo | None) -> bool:
+    """Leave out what is at a fixed commit, and what the lock has otherwise, which other commands say."""
+    return (
+        entry is not None and not is_commit(repo.revision) and (entry.url, entry.revision) == (repo.url, repo.revision)
+    )
+
+
+def _behind(
+    repo: Repo,
+    entry: LockedRepo,
+    head: Head | PipelineBuilderError,
+    git: Git,
+    remote: Callable[[Repo], Remote],
+) -> Behind:
+    found = Behind(repository=repo.name, revision=repo.revision, has=entry.commit)
+    if isinstance(head, PipelineBuilderError):
+        return replace(found, unknown=head.problems[0].message)
+    if not is_local(repo.url):
+        return replace(found, now=head.commit)
+    top = Path(remote(repo).url.removeprefix("file://"))
+    with suppress(GitError, OSError):
+        found = replace(found, uncommitted=_is_changed(git, top / repo.path))
+        if head.commit == entry.commit or _tree(git, top, head.commit, repo.path) == entry.tree:
+            return found  # commits that change nothing of it are none that it lacks
+        found = replace(found, now=head.commit)
+        commits, count = _between(git, top, entry.commit, head.commit, repo.path)
+        found = replace(found, commits=commits, count=count)
+    return found
+
+
+def _is_changed(git: Git, folder: Path) -> bool:
+    return folder.is_dir() and bool(look_at(git, folder).changed)
+
+
+def _tree(git: Git, top: Path, commit: str, path: str) -> str:
+    return git.run(["rev-parse", "--verify", "--quiet", f"{commit}:{path}"], whose="machine", folder=top).strip()
+
+
+def _between(git: Git, top: Path, old: str, new: str, path: str) -> tuple[tuple[Commit, ...], int]:
+    """Return the newest commits from one to another that touch a folder, and how many there are; none where the old
+    one is no ancestor, as after a forced push.
+    """
+
+    def ask(*arguments: str) -> str:
+        return git.run(arguments, whose="machine", folder=top)
+
+    where = ["--", path] if path else []
+    try:
+        ask("merge-base", "--is-ancestor", old, new)
+    except GitError:
+        return (), 0
+    newest = ("log", f"--max-count={_MOST_COMMITS}", "--no-show-signature", f"--format={_FIELDS}")
+    said = ask(*newest, f"{old}..{new}", *where)
+    count = ask("rev-list", "--count", f"{old}..{new}", *where)
+    return tuple(_commits(said)), int(count.strip() or 0)
+
+
+def _commits(said: str) -> Iterator[Commit]:
+    for line in said.split("\n"):
+        commit, separator, subject = line.partition("\0")
+        if separator:
+            yield Commit(id=commit, subject=subject)

@@ -1,0 +1,71 @@
+"""The console: pages on this machine about what is in production, what waits, what ran."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import tempfile
+import webbrowser
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from pipeline_builder.cli.group import main
+from pipeline_builder.cli.options import Asked, located, open_session
+from pipeline_builder.cli.output import say, show, terminal
+
+
+@main.command()
+@located
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Default: 8266 where it is free, else another; 0 takes a free one."
+)
+@click.option("--open/--no-open", "opens", default=None, help="Open a browser; default: where a person sits here.")
+@click.option(
+    "--decide/--read-only",
+    "decides",
+    default=None,
+    help="Let the pages approve and reject; default: on the local target.",
+)
+def console(*, asked: Asked, as_json: bool, port: int | None, opens: bool | None, decides: bool | None) -> None:
+    """Show what is in production, what waits for a decision, what runs and what ran, as pages for a browser.
+
+    It listens on 127.0.0.1 only. The address that is printed lets in whoever has it; keep it for yourself. Pages are
+    about the local state, or with '--target aws' about AWS, where they are read-only without '--decide'. They follow
+    what happens while they are open. Ctrl-C ends it.
+
+    \b
+    Example: pipeline-builder console --port 8266
+    """
+    from pipeline_builder.console.looks import Looks
+    from pipeline_builder.console.server import open_console
+
+    may_decide = asked.target == "local" if decides is None else decides
+    looks = Looks(open_session=functools.partial(open_session, asked), may_decide=may_decide)
+    server = open_console(looks, port=port, report=say)
+    show({"url": server.url, "address": server.address}, as_json=as_json, text=server.address)
+    if not as_json:
+        say(f"the console of {os.path.relpath(asked.manifest.parent)}; Ctrl-C ends it")
+    with contextlib.ExitStack() as stack:
+        if _shown() if opens is None else opens:
+            stack.enter_context(_opened(server.address))
+        with contextlib.suppress(KeyboardInterrupt):
+            server.serve()
+
+
+def _shown() -> bool:
+    """Tell whether a person sits here who has a screen for a browser."""
+    return terminal() and bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.name != "posix")
+
+
+@contextlib.contextmanager
+def _opened(address: str) -> Iterator[None]:
+    """Open a browser at a file that leads on: arguments of its process, with a token in them, were for all to see."""
+    with tempfile.TemporaryDirectory(prefix="pipeline-builder-console-") as folder:
+        page = Path(folder) / "open.html"
+        page.touch(mode=0o600)
+        page.write_text(f'<!doctype html><meta http-equiv="refresh" content="0; url={address}">\n', "utf-8")
+        webbrowser.open(page.as_uri())
+        yield

@@ -1,0 +1,32 @@
+"""What commands know of earlier runs: the index over all that were kept, as the console has it too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pipeline_builder.descriptions import Execution
+    from pipeline_builder.release.past.index import RunIndex
+    from pipeline_builder.release.waits import Waiting
+    from pipeline_builder.session import Session
+
+
+def open_index(session: Session, executions: Iterable[Execution]) -> RunIndex:
+    """Return the index over the runs of the pipelines that these executions are of, as it is now."""
+    from pipeline_builder.release.past.index import RunIndex
+
+    workspace = session.workspace
+    path = workspace.state / f"runs-{workspace.target}.json" if workspace.state.is_dir() else None
+    names = tuple(dict.fromkeys(execution.pipeline for execution in executions))
+    index = RunIndex(session.target, lambda: names, path)
+    index.refresh()
+    return index
+
+
+def waiting_of(session: Session, index: RunIndex) -> tuple[Waiting, ...]:
+    """Return what waits for a decision."""
+    from pipeline_builder.release.waits import find_waiting
+
+    return find_waiting(session.target, index, session.runs.saved())

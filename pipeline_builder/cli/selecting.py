@@ -1,0 +1,102 @@
+"""The options that say which steps a command is about, and what they mean in each pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from pipeline_builder.cli.completion import expressions_of_steps
+
+if TYPE_CHECKING:
+    from pipeline_builder.dag.outline import Node
+    from pipeline_builder.release.matching import Meant
+    from pipeline_builder.session import Session
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def select_options(verb: str) -> Callable[[Command], Command]:
+    """Return what gives a command --select and --exclude; `verb` says what it does to the steps."""
+
+    def add(command: Command) -> Command:
+        chosen = click.option(
+            "--select",
+            "names",
+            multiple=True,
+            metavar="STEPS",
+            shell_complete=expressions_of_steps,
+            help=f"{verb} these only: step, model, +x, x+, @x, tag:x, 'a b', a,b; may be repeated.",
+        )
+        left = click.option(
+            "--exclude",
+            "exclude",
+            multiple=True,
+            metavar="STEPS",
+            shell_complete=expressions_of_steps,
+            help="Leave these out, written in the same way; may be repeated.",
+        )
+        return chosen(left(command))
+
+    return add
+
+
+def meant_in_each(sessions: Iterable[Session], names: Sequence[str], exclude: Sequence[str]) -> Mapping[str, Meant]:
+    """Return what is selected of each pipeline, by its handle.
+
+    Raises:
+        InputProblems: PB025 to PB027, PB442.
+    """
+    from pipeline_builder.release.expressions import parse_expression
+    from pipeline_builder.release.matching import select_each
+    from pipeline_builder.release.narrowing import open_space
+
+    expression = parse_expression(names, exclude)
+    spaces = {
+        one.manifest.entry.name: open_space(one.composed.definition, one.manifest, one.target.pipelines)
+        for one in sessions
+    }
+    return select_each(expression, spaces)
+
+
+class Shown:
+    """What of each pipeline a command shows that changes nothing: all of it, where nothing is selected."""
+
+    def __init__(self, session: Session, names: Sequence[str], exclude: Sequence[str]) -> None:
+        self._asked = (names, exclude)
+        self._several = session.several
+        self._meant: Mapping[str, Meant] = {}
+
+    def __bool__(self) -> bool:
+        return any(self._asked)
+
+    def keep(self, sessions: tuple[Session, ...]) -> tuple[Session, ...]:
+        """Return those of which anything is selected."""
+        if not self:
+            return sessions
+        self._meant = meant_in_each(sessions, *self._asked)
+        return tuple(one for one in sessions if self._meant[one.manifest.entry.name].steps)
+
+    def steps(self, one: Session) -> frozenset[str] | None:
+        """Return the selected steps of a pipeline; None for all."""
+        if not self:
+            return None
+        if not self._several:
+            self._meant = self._meant or meant_in_each([one], *self._asked)
+        return frozenset(self._meant[one.manifest.entry.name].steps)
+
+    def of(self, one: Session) -> tuple[Node, ...]:
+        """Return the selected steps as they are drawn, with the edges between them."""
+        from dataclasses import replace
+
+        from pipeline_builder.release.overview import nodes_of
+
+        steps, nodes = self.steps(one), nodes_of(one.composed)
+        if steps is None:
+            return nodes
+        return tuple(
+            replace(node, depends_on=tuple(name for name in node.depends_on if name in steps))
+            for node in nodes
+            if node.name in steps
+        )

@@ -1,0 +1,108 @@
+"""The way back: takes a model's champion out of use, from a page that shows which version takes its place."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline_builder.console.decide.form import MOST_COMMENT
+from pipeline_builder.console.decide.subject import approver
+from pipeline_builder.console.decide.taking import ONE, fresh_session
+from pipeline_builder.console.pages import Done
+from pipeline_builder.descriptions import ApprovalStatus, ModelPackage
+from pipeline_builder.errors import InputProblems, PlanRefused, Problem
+from pipeline_builder.release.standing import describe_word
+
+if TYPE_CHECKING:
+    from pipeline_builder.console.look import Look
+    from pipeline_builder.console.pages import Query
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """A version, with the words of who has decided about it."""
+
+    arn: str
+    version: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollbackView:
+    """The champion of a group, and what would be the champion again; None where there is none."""
+
+    title: str
+    group: str
+    champion: Version | None
+    before: Version | None
+    by: str
+    done: str
+    command: str
+
+
+def rollback_view(look: Look, query: Query, group: str) -> RollbackView:
+    """Return what a rollback of a group would do.
+
+    Raises:
+        InputProblems: PB480 where there is no such group.
+    """
+    listed = look.target.registry.list_packages(group)
+    if not listed:
+        raise InputProblems(Problem(id="PB480", message=f"there is no model package group '{group}' with a version"))
+    approved = [_version(look, one) for one in listed if one.status is ApprovalStatus.APPROVED][:2]
+    back = query.get("back")
+    done = next((one for one in listed if str(one.version) == back and one.status is ApprovalStatus.REJECTED), None)
+    return RollbackView(
+        title=f"Roll back {group}",
+        group=group,
+        champion=approved[0] if approved else None,
+        before=approved[1] if len(approved) > 1 else None,
+        by=approver(look) if look.may_decide else "",
+        done=_version(look, done).words if done else "",
+        command=_command(look, group),
+    )
+
+
+def rollback_act(look: Look, form: Mapping[str, str], group: str) -> Done:
+    """Take the champion that was seen out of use.
+
+    Raises:
+        InputProblems: PB024 without a reason, PB433 where nothing is before it.
+        PlanRefused: PB454 where another version is the champion by now, PB461 where what comes back isn't what was
+            approved.
+    """
+    comment, seen = form.get("why", "").strip(), form.get("champion", "")
+    if not comment or len(comment) > MOST_COMMENT:
+        what = "a rollback needs a reason" if not comment else f"a comment has at most {MOST_COMMENT} characters"
+        raise InputProblems(Problem(id="PB024", message=f"{group}: {what}", hint="nothing was decided"))
+    said: list[str] = []
+    with ONE:
+        session = fresh_session(look, said)
+        decision = session.make_decision("reject", comment, by=approver(look))
+        _check_champion(session.target.registry.list_packages(group), group, seen)
+        old, _ = session.decisions.rollback(group, decision)
+    look.answers.forget()
+    return Done(to=f"/decide/rollback/{group}?back={old.version}")
+
+
+def _check_champion(listed: tuple[ModelPackage, ...], group: str, seen: str) -> None:
+    """Refuse to take out of use what nobody has looked at; who sends the same form twice is told what it has done."""
+    champion = next((one for one in listed if one.status is ApprovalStatus.APPROVED), None)
+    gone = next((one for one in listed if one.arn == seen and one.status is ApprovalStatus.REJECTED), None)
+    if champion is None or champion.arn == seen:
+        return
+    words = f", and version {gone.version} is out of use already" if gone else ""
+    message = f"the champion of '{group}' is version {champion.version} now{words}"
+    raise PlanRefused(Problem(id="PB454", message=message, hint="nothing was decided: look at the page again"))
+
+
+def _version(look: Look, package: ModelPackage) -> Version:
+    known = look.target.registry.describe_package(package.arn)
+    return Version(arn=known.arn, version=known.version, words=describe_word(known))
+
+
+def _command(look: Look, group: str) -> str:
+    target = " --target aws" if look.target.name == "aws" else ""
+    return f"pipeline-builder rollback {shlex.quote(group)}{target} --comment WHY"

@@ -1,0 +1,1 @@
+"""Scoring: the days of inference pipelines, and how their data drift."""

@@ -1,0 +1,173 @@
+"""The index: a summary of every run, read again only where a record has changed, and kept for the next start."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from pipeline_builder.descriptions import Execution
+from pipeline_builder.errors import InputProblems
+from pipeline_builder.machine.streams import write_file
+from pipeline_builder.release.past.keeping import RECORD, parse_record, runs_folder
+from pipeline_builder.release.past.query import RunQuery
+from pipeline_builder.release.past.summary import (
+    ModelSummary,
+    RunSummary,
+    dump_summary,
+    load_summary,
+    summarise,
+    summarise_execution,
+)
+from pipeline_builder.release.witness import at_once
+from pipeline_builder.target import Target
+
+MOST_RUNS = 20_000
+"""Runs that are known of a pipeline at once, the newest: a summary is about a kilobyte."""
+FORMAT = 1
+Pipelines = Callable[[], Iterable[str]]
+
+_Entry = tuple[str, RunSummary | None]
+"""What changes when a record does, and its summary; None of one that can't be read."""
+
+
+class RunIndex:
+    """The runs of some pipelines; `pipelines` names them at each look, as new ones may come.
+
+    It may be used from several threads, and several may be at one `path`: that is written whole, and only saves time.
+    `reads` counts the records that were read.
+    """
+
+    def __init__(self, target: Target, pipelines: Pipelines, path: Path | None = None) -> None:
+        self._target, self._pipelines, self._path = target, pipelines, path
+        self._lock = threading.Lock()
+        self._entries: dict[str, _Entry] = {}
+        self._runs: tuple[RunSummary, ...] = ()
+        self._by_id: Mapping[str, RunSummary] = {}
+        self._models: Mapping[str, tuple[tuple[RunSummary, ModelSummary], ...]] = {}
+        self._generation = 0
+        self._loaded = False
+        self.reads = 0
+        self.unreadable: tuple[str, ...] = ()
+
+    @property
+    def generation(self) -> int:
+        """Return a number that changes when anything has, as of the last refresh."""
+        return self._generation
+
+    def refresh(self) -> int:
+        """Look for what has changed, and return a number that is another one when anything has.
+
+        Raises:
+            OutsideFailure, InputProblems: the target can't be asked; what was known before still is.
+        """
+        with self._lock:
+            if not self._loaded:
+                self._entries, self._loaded = self._load(), True
+            names = tuple(dict.fromkeys(self._pipelines()))
+            changed = self._look(names)
+            listed = [one for name in names for one in self._target.pipelines.list_executions(name)]
+            runs = _merged((found for _, found in self._entries.values() if found), listed)
+            if runs != self._runs or not self._generation:
+                self._show(runs)
+            if changed:
+                self._save()
+            return self._generation
+
+    def runs(self, query: RunQuery, *, offset: int = 0, limit: int = 100) -> tuple[tuple[RunSummary, ...], int]:
+        """Return some of the runs that a query means, the newest first, and how many there are in all."""
+        found = self._runs if query == RunQuery() else tuple(run for run in self._runs if query.fits(run))
+        return found[max(0, offset) : max(0, offset) + limit], len(found)
+
+    def run(self, pipeline: str, execution: str) -> RunSummary | None:
+        """Return the summary of a run (its ARN or id); None where there is none."""
+        found = self._by_id.get(execution.rsplit("/", 1)[-1])
+        return found if found and found.pipeline == pipeline else None
+
+    def groups(self) -> tuple[str, ...]:
+        """Return every group that one of the runs has registered in, sorted."""
+        return tuple(sorted(self._models))
+
+    def of_model(self, group: str) -> tuple[tuple[RunSummary, ModelSummary], ...]:
+        """Return the versions of a group that are known, each with its run, the oldest first."""
+        return self._models.get(group, ())
+
+    # --- what is looked at
+
+    def _look(self, names: Iterable[str]) -> bool:
+        """Read the records that have changed; tell whether there were any, or some are gone."""
+        stamps: dict[str, str] = {}
+        for name in names:
+            found = self._target.store.entries(runs_folder(self._target, name))
+            stamps |= {uri: stamp for uri, stamp in found.items() if uri.endswith(f"/{RECORD}")}
+        known = {uri: entry for uri, entry in self._entries.items() if stamps.get(uri) == entry[0]}
+        wanted = [uri for uri in stamps if uri not in known]
+        gone = len(known) != len(self._entries)
+        if not wanted and not gone:
+            return False
+        read = at_once(self._summary, wanted) if wanted else ()
+        self.reads += len(wanted)
+        self._entries = known | {uri: (stamps[uri], found) for uri, found in zip(wanted, read, strict=True)}
+        return True
+
+    def _summary(self, uri: str) -> RunSummary | None:
+        try:
+            found = self._target.store.read(uri)
+            record = parse_record(found[0], uri.rsplit("/", 2)[-2]) if found else None
+            return summarise(record) if record else None
+        except (InputProblems, ValueError):  # too large to be ours, or with words that no registry has
+            return None
+
+    def _show(self, runs: tuple[RunSummary, ...]) -> None:
+        models: dict[str, list[tuple[RunSummary, ModelSummary]]] = {}
+        for run in reversed(runs):
+            for model in run.models:
+                models.setdefault(model.group, []).append((run, model))
+        self._models = {group: tuple(sorted(found, key=lambda one: one[1].version)) for group, found in models.items()}
+        self._by_id = {run.id: run for run in reversed(runs)}
+        self.unreadable = tuple(uri for uri, (_, found) in self._entries.items() if found is None)
+        self._runs = runs
+        self._generation += 1
+
+    # --- what is kept of it
+
+    def _load(self) -> dict[str, _Entry]:
+        """Return what the last one has left; nothing where that is damaged, another version's or another place's."""
+        if self._path is None:
+            return {}
+        try:
+            found = json.loads(self._path.read_bytes())
+            if (found["format"], found["place"]) != (FORMAT, self._place):
+                return {}
+            return {uri: (stamp, load_summary(one) if one else None) for uri, (stamp, one) in found["runs"].items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return {}
+
+    def _save(self) -> None:
+        if self._path is None:
+            return
+        runs = {uri: [stamp, dump_summary(one) if one else None] for uri, (stamp, one) in self._entries.items()}
+        found = {"format": FORMAT, "place": self._place, "runs": runs}
+        with contextlib.suppress(OSError):  # it only saves time
+            write_file(self._path, json.dumps(found, separators=(",", ":")).encode())
+
+    @property
+    def _place(self) -> str:
+        return f"{self._target.name} {self._target.base('')}"
+
+
+def _merged(kept: Iterable[RunSummary], listed: Iterable[Execution]) -> tuple[RunSummary, ...]:
+    """Return all runs, the newest first; of one that goes on (again) the target knows more than its record."""
+    found = {run.id: run for run in kept}
+    for execution in listed:
+        known = found.get(execution.id)
+        if known is None:
+            found[execution.id] = summarise_execution(execution)
+        elif known.status != execution.status.value:
+            status, ended = execution.status.value, execution.ended
+            found[execution.id] = replace(known, status=status, ended=ended, passed=None)
+    newest = sorted(found.values(), key=lambda run: (run.started, run.id), reverse=True)
+    return tuple(newest[:MOST_RUNS])

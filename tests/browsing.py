@@ -1,0 +1,72 @@
+"""A real browser, for tests of pages as people see them: the system's Chromium, through Playwright."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline_builder.machine.programs import find_working
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Dialog, Page
+
+
+@contextmanager
+def open_browser() -> Iterator[Browser]:
+    """Start the browser, or skip where there is none.
+
+    Nothing else of this process may use asyncio until it has ended: let its fixture be a package's, not a session's.
+    """
+    found = find_working("chromium", ["--version"], "Chromium ", environment=os.environ, observe=print)
+    path = found or pytest.skip("no chromium that works on this machine")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@dataclass
+class Seen:
+    """What a browser has said and asked for while a test looked: errors, dialogs, requests."""
+
+    said: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def open_page(
+    browser: Browser, *, width: int = 1280, dark: bool = False, script: bool = True, address: str = ""
+) -> Iterator[tuple[Page, Seen]]:
+    """Open a page in a browser that nobody has used; at its end nothing may have gone wrong in it.
+
+    Requests may only go to `address`, and nothing may be on its console, which is where refused styles and scripts are.
+    """
+    context: BrowserContext = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light", java_script_enabled=script
+    )
+
+    def heard(dialog: Dialog) -> None:
+        seen.said.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    context.set_default_timeout(15_000)
+    page, seen = context.new_page(), Seen()
+    page.on("dialog", heard)
+    page.on("console", lambda message: seen.said.append(f"console: {message.text}"))
+    page.on("pageerror", lambda error: seen.said.append(f"error: {error}"))
+    page.on("request", lambda request: seen.requests.append(request.url))
+    try:
+        yield page, seen
+        assert seen.said == []
+        outside = [url for url in seen.requests if not url.startswith((address or "http://127.0.0.1:", "data:"))]
+        assert outside == []
+    finally:
+        context.close()

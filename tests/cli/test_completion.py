@@ -1,0 +1,110 @@
+"""What Tab completes, in a real bash, and by the protocols of zsh and fish; it says nothing and makes nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.trio import MANIFEST, Trio, make_trio
+
+PROGRAM = Path(sys.executable).with_name("pipeline-builder")
+BASH = """
+set -eu
+source <(_PIPELINE_BUILDER_COMPLETE=bash_source {program})
+complete -p pipeline-builder > /dev/null
+COMP_WORDS=({words}); COMP_CWORD={index}; COMPREPLY=()
+_pipeline_builder_completion {program}
+printf '%s\\n' "${{COMPREPLY[@]}}"
+"""
+
+
+def in_bash(trio: Trio, *words: str) -> list[str]:
+    """Return what bash offers for the last of the words."""
+    quoted = " ".join(f"'{word}'" for word in ("pipeline-builder", *words))
+    script = BASH.format(program=PROGRAM, words=quoted, index=len(words))
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=trio.root, env=trio.environment(), capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+    assert done.returncode in (0, 1), done  # 1 where nothing is offered
+    return [line for line in done.stdout.splitlines() if line]
+
+
+def by_protocol(trio: Trio, shell: str, words: str, index: int) -> str:
+    """Return what a shell is told: zsh asks with the index of the word, fish with the word."""
+    last = words.split(" ")[index]
+    asked = {"_PIPELINE_BUILDER_COMPLETE": f"{shell}_complete", "COMP_WORDS": words, "COMP_CWORD": str(index)}
+    asked |= {"COMP_CWORD": last} if shell == "fish" else {}
+    done = subprocess.run(
+        [PROGRAM], cwd=trio.root, env=trio.environment(**asked), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def trio(tmp_path_factory: pytest.TempPathFactory) -> Trio:
+    """Three models that were trained, in one group."""
+    manifest = MANIFEST.replace("  - url: remotes/price\n", "  - url: remotes/price\n    groups: [nightly]\n")
+    made = make_trio(tmp_path_factory.mktemp("completion") / "trio", manifest)
+    assert made.call("up").code == 0
+    return made
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (("logs", "ch"), ["churn", "churn-Train", "churn-Register"]),
+        (("run", "--select", "price-R"), ["price-Register"]),
+        (("graph", "--select", "churn+,2+seg"), [f"churn+,2+{name}" for name in ("segments", "segments-Train", "segments-Register")]),
+        (("plan", "--exclude", '"churn+ @price-T'), ["churn+ @price-Train"]),
+        (("run", "--group", "n"), ["nightly"]),
+        (("promote", "churn", ""), ["price", "segments"]),
+        (("plan", "--pipeline", "t"), ["training"]),
+        (("explain", "pb44"), [f"PB44{digit}" for digit in range(10)]),
+        (("logs", "zzz"), []),
+    ],
+)  # fmt: skip
+def test_what_bash_completes(trio: Trio, words: tuple[str, ...], offered: list[str]) -> None:
+    found = in_bash(trio, *words)
+    assert sorted(found) == sorted(offered)
+
+
+def test_executions_are_completed_newest_first(trio: Trio) -> None:
+    assert trio.call("run", "--rerun", "--select", "churn-Train").code == 0
+    listed = [one["arn"].rsplit("/", 1)[-1] for one in trio.call("history", "--json").json["executions"]]
+    assert in_bash(trio, "status", "") == listed
+    assert in_bash(trio, "promote", "--run", listed[0][:6]) == listed[:1]
+
+
+def test_zsh_and_fish_are_told_what_each_is(trio: Trio) -> None:
+    told = by_protocol(trio, "zsh", "pipeline-builder logs price-T", 2)
+    assert told == "plain\nprice-Train\na step of price\n"
+    assert by_protocol(trio, "fish", "pipeline-builder run --group n", 3) == "plain,nightly\ta group of repositories\n"
+    assert "plain,tag:nightly" in by_protocol(trio, "fish", "pipeline-builder graph --select tag:n", 3)
+
+
+def test_what_is_built_or_ran_is_known_where_the_checkouts_have_changed(trio: Trio) -> None:
+    """Nothing is composed: of a conf that is broken by now, the steps of before are offered."""
+    conf = trio.root / "aws-train" / "price" / "conf" / "conf.yaml"
+    text = conf.read_text()
+    conf.write_text("conf: [")
+    try:
+        assert in_bash(trio, "logs", "price-T") == ["price-Train"]
+    finally:
+        conf.write_text(text)
+
+
+def test_where_nothing_is_there_nothing_is_said_or_made(tmp_path: Path) -> None:
+    empty = Trio(tmp_path)
+    for words in (("logs", ""), ("status", ""), ("run", "--select", "a"), ("plan", "--pipeline", ""), ("promote", "")):
+        assert in_bash(empty, *words) == []
+    (tmp_path / "model_repos.yaml").write_text("version: [")
+    (tmp_path / ".pipeline_builder").mkdir()
+    (tmp_path / ".pipeline_builder" / "state.db").write_text("no database")
+    for words in (("logs", ""), ("status", ""), ("run", "--select", "a"), ("plan", "--pipeline", "")):
+        assert in_bash(empty, *words) == []
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [".pipeline_builder", "model_repos.yaml", "state.db"]
