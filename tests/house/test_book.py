@@ -20,6 +20,7 @@ from pipeline_builder.conf.inference import InferenceFile
 from pipeline_builder.documents.schema import Section, spellings
 from pipeline_builder.explanations import load_explanations
 from pipeline_builder.manifest.sections import ManifestSection
+from tests.browsing import open_browser, open_page
 from tests.house.fences import pages
 from tests.places import ROOT
 
@@ -195,3 +196,19 @@ def test_pages_are_rendered_whole(site: Path) -> None:
         assert not re.search(r"<p>(?:(?!</p>).)*\n(?:\d+\.|-) ", text, re.DOTALL), f"{path}: a list within a paragraph"
         assert "<!-- keys" not in text, path
         assert "{.run}" not in re.sub(r"<code>.*?</code>", "", text, flags=re.DOTALL), path
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_the_site_is_searched_from_a_disk_and_asks_nobody(site: Path, dark: bool) -> None:
+    with open_browser() as browser, open_page(browser, dark=dark, address=site.as_uri()) as (page, seen):
+        page.goto((site / "how-to" / "on-call.html").as_uri())
+        scheme = page.evaluate("document.body.getAttribute('data-md-color-scheme')")
+        assert scheme == ("slate" if dark else "default")
+        page.get_by_role("button", name="Search").click()
+        page.keyboard.type("rollback", delay=20)
+        page.get_by_role("option").filter(has_text="PB432").first.click()
+        page.wait_for_url("**/problems.html**")
+        assert page.locator("#pb432").is_visible()
+        # Of Chromium's own, where a page is opened at an anchor.
+        seen.said[:] = [line for line in seen.said if "Autofocus processing was blocked" not in line]
