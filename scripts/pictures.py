@@ -23,15 +23,13 @@ CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 MOST = 200_000
 """Bytes of a picture."""
 
-# Name: page, what of it (a selector, empty for what is seen first), width.
+# Name: page, what of it (a selector, empty for what is seen first), which link of a list leads on (-1: the oldest run).
 SHOTS = {
-    "console": ("/", "", 1280),
-    "dag": ("/runs", "[data-graph], .graph", 1280),
-    "run": ("/runs", "", 1280),
-    "models": ("/models/churn", "", 1280),
-    "compare": ("/models/churn/compare/1/2", "", 1280),
-    "decide": ("/decide", "", 1280),
-    "plan": ("/plan", "", 1280),
+    "console": ("/", "", None),
+    "dag": ("/runs", ".graph svg", -1),
+    "run": ("/runs", "", 0),
+    "models": ("/models/churn", "", None),
+    "decide": ("/decide", "", 0),
 }
 
 
@@ -46,7 +44,7 @@ def main(arguments: list[str]) -> int:
         history(folder)
         with console(folder) as address, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-            page = browser.new_page(viewport={"width": 1280, "height": 800}, device_scale_factor=1.5)
+            page = browser.new_page(viewport={"width": 1280, "height": 800}, device_scale_factor=1.25)
             page.goto(address)
             for picture in asked:
                 take(page, address, picture)
@@ -134,11 +132,10 @@ def console(folder: Path) -> Iterator[str]:
 
 def take(page: Page, address: str, picture: str) -> None:
     """Write one picture; a page with a list is left for what its newest line leads to."""
-    path, selector, width = SHOTS[picture]
-    page.set_viewport_size({"width": width, "height": 800})
+    path, selector, link = SHOTS[picture]
     page.goto(re.sub(r"/\?.*", path, address))
-    if path in ("/runs", "/decide"):
-        page.locator(f"main a[href^='{path}/']").first.click()
+    if link is not None:
+        page.locator(f"main a[href^='{path}/churn/']").nth(link).click()
     page.wait_for_load_state("load")
     page.wait_for_timeout(500)
     file = PICTURES / f"{picture}.png"

@@ -17,6 +17,7 @@ import pytest
 from pipeline_builder.cli import main
 from pipeline_builder.conf.conf import ConfFile
 from pipeline_builder.conf.inference import InferenceFile
+from pipeline_builder.console.pages import all_pages
 from pipeline_builder.documents.schema import Section, spellings
 from pipeline_builder.explanations import load_explanations
 from pipeline_builder.manifest.sections import ManifestSection
@@ -123,6 +124,12 @@ def test_every_environment_variable_is_on_its_page() -> None:
     known = set(re.findall(r"\bSMP_[A-Z_]*[A-Z]\b", text)) | {"SMP_SECRET"}  # the beginning of one for each secret
     assert used - known == set()
     assert known - used - {"SMP_SECRET"} == set(), "nothing reads these"
+
+
+def test_every_page_of_the_console_is_on_its_page() -> None:
+    text = (DOCS / "how-to" / "console.md").read_text("utf-8")
+    paths = [re.sub(r"<\w+:(\w+)>", r"<\1>", page.path) for page in all_pages()]
+    assert [path for path in paths if f"`{path}`" not in text] == []
 
 
 # --- the site
