@@ -166,6 +166,21 @@ def test_old_executions_go_and_their_records_stay(workspace: Workspace) -> None:
     assert kept_files(workspace).keys() == before.keys()
 
 
+def test_records_go_where_somebody_asks_for_that_and_nothing_stands_on_them(workspace: Workspace) -> None:
+    assert workspace.call("reject", "churn", "--comment", "no").code == 0
+    (rejected,) = [name for name, content in kept_files(workspace).items() if b'"Rejected"' in content]
+    workspace.push("scripts/train.py", f"{TRAIN}# a third one\n")
+    assert workspace.call("up").code == 0
+    before = kept_files(workspace)
+    assert workspace.call("gc", "--yes", "--runs", "1").code == 0
+    assert kept_files(workspace) == before  # they are of today
+    ended = workspace.call("gc", "--yes", "--runs", "0", "--json")
+    assert [item["name"] for item in ended.json["items"] if item["kind"] == "runs"] == [rejected]
+    # The champion's stays, and that of the version which waits.
+    assert kept_files(workspace).keys() == before.keys() - {rejected}
+    assert workspace.call("status", rejected).code == 0  # the target still knows what it did
+
+
 def test_jobs_never_write_there(workspace: Workspace) -> None:
     one = session(workspace)
     folder = run_folder(one.target, "tiny", "x" * 12)
