@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 
 from pipeline_builder.console.access import HEADERS, Access, RefusedError
 from pipeline_builder.console.live import Live
+from pipeline_builder.console.look import Look
 from pipeline_builder.console.looks import Looks
 from pipeline_builder.console.pages import Page, Query, Raw, all_pages, page_json
 from pipeline_builder.console.rendering import make_shell, render_alone, render_page
@@ -134,9 +135,7 @@ class _Console:
             if request.method == "POST" and page.act:
                 if not look.may_decide:
                     raise RefusedError(403, "This console is read-only: start it with --decide.")
-                done = page.act(look, request.form, **parts)
-                self.access.note(self._session, done.said)
-                return _away(done.to)
+                return self._acted(page, look, parts)
             view = page.view(look, _query(), **parts)
             if isinstance(view, Raw):
                 return _raw(view)
@@ -148,6 +147,20 @@ class _Console:
             return _html(render_page(page, view, shell, self.url))
 
         return answer
+
+    def _acted(self, page: Page, look: Look, parts: dict[str, Any]) -> Response:
+        """Do what a form asks for, by what there is now and not by what was answered some seconds ago.
+
+        Who changes something forgets answers as well, and may keep what the next page is to tell.
+        """
+        assert page.act
+        look.answers.forget()
+        try:
+            done = page.act(look, request.form, **parts)
+        finally:
+            self.looks.current(fresh=True)
+        self.access.note(self._session, done.said)
+        return _away(done.to)
 
     def as_json(self, page: Page) -> Callable[..., Response]:
         """Return what answers with a page's value."""
