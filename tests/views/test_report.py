@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import html.parser
-import os
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline_builder.machine.programs import find_working
 from pipeline_builder.release.record import RunRecord, TrialRecord, VerdictRecord
-from pipeline_builder.views.days import Day
 from pipeline_builder.views.formats import format_duration, format_number
 from pipeline_builder.views.report import render_report
-from tests.release.records import CHAMPION, METRICS, package, run_record, steps
-from tests.views.watched import column, monitor, score, scored
+from tests.release.records import CHAMPION, package, run_record, steps
 
 HOSTILE = """<script>alert(1)</script>"'><img src=x onerror=alert(2)>{{ 7*7 }}${x}"""
 
@@ -143,36 +138,6 @@ def test_numbers(value: float | None, text: str) -> None:
 )
 def test_durations(seconds: float | None, text: str) -> None:
     assert format_duration(seconds) == text
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("width", [480, 1200])
-@pytest.mark.parametrize("dark", [False, True])
-def test_in_a_browser(tmp_path: Path, width: int, dark: bool) -> None:
-    """Nothing overflows sideways, nothing runs, and texts can be read against what is behind them."""
-    found = find_working("chromium", ["--version"], "Chromium ", environment=os.environ, observe=print)
-    browser_path = found or pytest.skip("no chromium that works on this machine")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    page_file = tmp_path / "report.html"
-    champion = package("churn", champion_version=1, champion_metrics=CHAMPION, metrics=METRICS)
-    days = [Day(model="churn", date=f"2026-11-{n}", version=n // 15, status="published", drift=0.1) for n in (8, 9, 28)]
-    wild = {"x" * 300: column(0.9), HOSTILE: column(0.5), **{f"column {n}": column(0.1) for n in range(40)}}
-    inference = scored(score(monitor(wild)), score(None, model=HOSTILE))
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
-        for record in (run_record("churn", "prices", packages=(champion,)), hostile_record(), inference):
-            page_file.write_text(render_report(record, days))
-            page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light")
-            said: list[str] = []
-            page.on("dialog", lambda dialog, said=said: (said.append(dialog.message), dialog.dismiss()))
-            page.on("console", lambda message, said=said: said.append(message.text))
-            page.on("request", lambda request, said=said: said.append(request.url))
-            page.goto(page_file.as_uri())
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
-            assert page.locator("svg.dag g.step").count() == len(record.steps)
-            assert said == [page_file.as_uri()]
-            page.close()
-        browser.close()
 
 
 def test_the_trainings_of_a_tuning_are_a_table_and_a_drawing() -> None:
