@@ -98,6 +98,11 @@ class RunsView:
     kinds: tuple[tuple[str, str], ...] = KINDS
 
     @property
+    def more_asked(self) -> bool:
+        """Tell whether something is asked for that few ask for, whose fields are folded."""
+        return bool(self.asked.keys() & {"commit", "since", "until", "kind", "trigger"})
+
+    @property
     def pages(self) -> tuple[tuple[int, bool], ...]:
         """The numbers of the pages that are linked, 0 for those between."""
         near = sorted({1, self.last, *range(max(1, self.page - 2), min(self.last, self.page + 2) + 1)})

@@ -18,7 +18,7 @@ def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace, S
     """A workspace with two runs on a service: one whose model is approved, and one that failed."""
     folder = tmp_path_factory.mktemp("far")
     workspace = make_workspace(folder / "here", state=False)
-    with serving(folder, **{"local/churn": workspace.root / "data"}) as served:
+    with serving(folder, jobs=4, **{"local/churn": workspace.root / "data"}) as served:
         ended = workspace.run("up", "--approve", **served.environment)
         assert ended.code == 0, ended.err
         workspace.push("scripts/train.py", "import sys\nprint('before')\nsys.exit('no such column')\n")
