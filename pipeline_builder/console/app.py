@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import select
+import socket
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -136,12 +139,13 @@ class _Console:
                 if not look.may_decide:
                     raise RefusedError(403, "This console is read-only: start it with --decide.")
                 return self._acted(page, look, parts)
+            seen = json.dumps(self.live.now()) if page.live else ""
             view = page.view(look, _query(), **parts)
             if isinstance(view, Raw):
                 return _raw(view)
             shell = make_shell(
                 page, look, self.url, self.pages,
-                json=_json_address(page), said=self.access.noted(self._session),
+                json=_json_address(page), seen=seen, said=self.access.noted(self._session),
                 form=self.access.form_token(self._session) if look.may_decide and self._session else "",
             )  # fmt: skip
             return _html(render_page(page, view, shell, self.url))
@@ -176,7 +180,7 @@ class _Console:
 
     def events(self) -> Response:
         """Answer with a stream of what changes."""
-        body = "" if request.method == "HEAD" else self.live.listen()
+        body = "" if request.method == "HEAD" else self.live.listen(_hung_up(request.environ))
         return Response(body, mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
     def static(self, name: str) -> Response:
@@ -232,6 +236,21 @@ _WORDS = {
     413: "The form is too large.",
     414: "The address is too long.",
 }
+
+
+def _hung_up(environ: Mapping[str, Any]) -> Callable[[], bool]:
+    """Return what tells whether who has asked is gone: who still listens says nothing more, and who is gone an end."""
+    connection: socket.socket | None = environ.get("werkzeug.socket")
+
+    def gone() -> bool:
+        if connection is None:
+            return False
+        try:
+            return bool(select.select([connection], [], [], 0)[0]) and connection.recv(1, socket.MSG_PEEK) == b""
+        except (OSError, ValueError):  # it was closed
+            return True
+
+    return gone
 
 
 def _query() -> Query:
