@@ -10,11 +10,15 @@ from pipeline_builder.descriptions import Execution, StepState, reason_line
 from pipeline_builder.errors import ExitCode, Problem
 from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.refusals import OWN
-from pipeline_builder.release.record import PackageRecord, RunRecord
+from pipeline_builder.release.record import PackageRecord, RunRecord, StepRecord
 from pipeline_builder.release.standing import Standing, standing
 from pipeline_builder.views.uses import taken
 
 _NEXT = "'pipeline-builder retry {}' does it again as it was, 'pipeline-builder up' with what has changed since"
+_BETTER = (
+    "the same again comes to the same: change the model, its data, or the bounds of 'gate' in its conf; commit that, "
+    "and run 'pipeline-builder up'"
+)
 _FAILURE_LINES = 20
 _MOST_REASONS = 20
 _MOST_REASONS_OF_SCORES = 2
@@ -92,7 +96,9 @@ def render_result(record: RunRecord, report: str) -> str:
         lines += ["", render_scores(record.scores), ""]
     if models := waiting(record):
         names = f"{', '.join(package.model for package in models)}: " if len(record.packages) > 1 else ""
-        lines.append(f"waits for your decision: {names}'pipeline-builder promote' or 'pipeline-builder reject'")
+        lines.append(
+            f"waits for your decision: {names}'pipeline-builder promote' or 'pipeline-builder reject --comment WHY'"
+        )
     return "\n".join([*lines, f"report: {report}"])
 
 
@@ -114,11 +120,11 @@ def failure_problems(record: RunRecord) -> tuple[Problem, ...]:
     failed = [step for step in record.steps if step.status == "Failed"]
     problems = []
     for step in failed:
-        tail = "\n".join(f"    {inert_line(line)}" for line in step.log_tail[-_FAILURE_LINES:])
-        message = f"step '{step.name}' failed: {step.failure_reason}" + (f"\n{tail}" if tail else "")
+        reason, tail = _told(step)
+        message = "\n".join([f"step '{step.name}' failed: {reason}", *(f"    {line}" for line in tail)])
         where = [f"the whole log: {inert_line(step.log)}"] if step.log else []
         where += [f"in the console: {inert_line(step.link)}"] if step.link else []
-        hint = "\n        ".join((*where, _NEXT.format(_id(record))))
+        hint = "\n        ".join((*where, _BETTER if step.type == "Fail" else _NEXT.format(_id(record))))
         problems.append(Problem(id="PB500", message=message, hint=hint))
     if problems:
         return tuple(problems)
@@ -128,8 +134,22 @@ def failure_problems(record: RunRecord) -> tuple[Problem, ...]:
         most = _MOST_REASONS_OF_SCORES if record.scores else _MOST_REASONS
         left = len(record.verdict.reasons) - most
         reasons = "; ".join(record.verdict.reasons[:most]) + (f"; and {left:,} more" if left > 0 else "")
-        return (Problem(id="PB431", message=inert_line(f"the gate blocks this run: {reasons}")),)
+        helps = None if record.scores else _BETTER
+        return (Problem(id="PB431", message=inert_line(f"the gate blocks this run: {reasons}"), hint=helps),)
     return ()
+
+
+def _told(step: StepRecord) -> tuple[str, list[str]]:
+    """Return why a step failed, and the end of its log; a reason that is that end is said once, by its last words."""
+    tail = [inert_line(line) for line in step.log_tail[-_FAILURE_LINES:]]
+    lines = [line.strip() for line in step.failure_reason.splitlines()]
+    known = {line.strip() for line in step.log_tail} - {""}
+    again = [number for number, line in enumerate(lines) if line in known]
+    if not again:
+        return step.failure_reason, tail
+    reason = reason_line(step.failure_reason).strip()
+    shown = [*tail, *(line for line in lines[again[-1] + 1 :] if line != reason)]
+    return reason, [] if [line.strip() for line in shown] == [reason] else shown
 
 
 def _id(record: RunRecord) -> str:
