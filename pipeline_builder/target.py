@@ -207,7 +207,7 @@ class PipelineService(Protocol):
         ...
 
     def describe_job(self, arn: str, step: str) -> JobDescription | None:
-        """Return what a step last asked for, of one that the cache answered what was asked for then; None for nothing."""
+        """Return what a step last asked for; of one that the cache answered what it asked for then."""
         ...
 
     def is_at_work(self, arn: str) -> bool:
