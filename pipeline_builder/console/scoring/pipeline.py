@@ -93,18 +93,25 @@ class Drift:
     turns: tuple[Mark, ...] = field(default=(), metadata={"json": False})
 
     def lines(self, url: Url) -> str:
-        """Draw the chosen columns over time."""
-        series = [Series(name=column, points=tuple(self._points(column, url))) for column in self.columns]
+        """Draw the chosen columns over time; each point leads to its day."""
+        places = {one.date: when.replace(tzinfo=timezone.utc) for one in self.read if (when := moment_of(one.date))}
+        hrefs = {date: url("day", pipeline=self.at.pipeline, date=date) for date in places}
+        series = [
+            Series(
+                name=column,
+                points=tuple(
+                    Point(
+                        x=places[date], y=value, label=f"{date}: {column} {format_statistic(value)}", href=hrefs[date]
+                    )
+                    for date, value in self.values[column]
+                    if date in places
+                ),
+            )
+            for column in self.columns
+        ]
         bounds = [Bound(value=self.bound, kind="max")] if self.bound is not None else []
         title = f"{STATISTICS.get(self.statistic, self.statistic)} by day"
         return line_plot(title, series, bounds=bounds, marks=self.turns, size=(900, 240))
-
-    def _points(self, column: str, url: Url) -> Iterator[Point]:
-        for date, value in self.values[column]:
-            if when := moment_of(date):
-                told = f"{date}: {column} {format_statistic(value)}"
-                href = url("day", pipeline=self.at.pipeline, date=date)
-                yield Point(x=when.replace(tzinfo=timezone.utc), y=value, label=told, href=href)
 
     def heat(self, url: Url) -> str:
         """Draw the columns that have drifted most as cells."""
@@ -152,7 +159,7 @@ def scores_view(look: Look, query: Query, pipeline: str) -> Scores:
     at = At(pipeline=pipeline, model=model, span=span if span in SPANS else _SPAN, statistic=query.get("statistic"))
     drift = _drift(look, query, at, shown)
     rows, pages = page_of(own[::-1], query, most=_MOST_ROWS)
-    worst = _worst(look, pipeline, drift)
+    worst = _worst(look, pipeline, drift, rows)
     return Scores(
         title=handle or pipeline,
         pipeline=pipeline,
@@ -209,16 +216,15 @@ def _row(day: LedgerDay, worst: Mapping[str, str]) -> DayRow:
     )
 
 
-def _worst(look: Look, pipeline: str, drift: Drift | None) -> dict[str, str]:
+def _worst(look: Look, pipeline: str, drift: Drift | None, days: Sequence[LedgerDay]) -> dict[str, str]:
     """Return the column that has drifted most on each date of which the file has been read."""
     if drift is None:
         return {}
-    shelf = shelf_of(look, pipeline)
+    drifts = shelf_of(look, pipeline).drifts
     found = {}
-    for _, day in list(shelf.days.values()):
-        read = shelf.drifts.get(day.monitor.uri) if day and day.monitor else None
-        values = read.values.get(drift.statistic) if read else None
-        if day and values:
+    for day in days:
+        read = drifts.get(day.monitor.uri) if day.monitor else None
+        if values := read.values.get(drift.statistic) if read else None:
             found[day.date] = max(values, key=lambda column: values[column])
     return found
 
