@@ -150,6 +150,7 @@ def scores_view(look: Look, query: Query, pipeline: str) -> Scores:
     Raises:
         InputProblems: PB037 where there is no such inference pipeline.
     """
+    pipeline = named(look, pipeline)
     days, handle = days_known(look, pipeline)
     models = models_of(days)
     model = query.get("model") if query.get("model") in models else next(iter(models), "")
@@ -188,6 +189,11 @@ def days_known(look: Look, pipeline: str) -> tuple[tuple[LedgerDay, ...], str]:
         message = f"there is no inference pipeline '{pipeline}', and no day of it has been scored"
         raise InputProblems(Problem(id="PB037", message=message, hint=hint))
     return days, handle
+
+
+def named(look: Look, pipeline: str) -> str:
+    """Return what SageMaker calls a pipeline; people type its handle in the manifest, too."""
+    return inference_pipelines(look).get(pipeline, pipeline)
 
 
 def is_name(text: str) -> bool:
