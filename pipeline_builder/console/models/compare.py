@@ -234,9 +234,9 @@ def _curves(found: Compared) -> list[Plotted]:
 
 def _errors(found: Compared) -> list[Plotted]:
     return [
-        Plotted(name=f"version {facts.package.version}", svg=svg)
+        Plotted(name=f"version {facts.package.version}: {name}", svg=svg)
         for facts in (found.before, found.after)
-        for svg in regression_plots(facts.metrics)
+        for name, svg in regression_plots(facts.metrics)
     ]
 
 
