@@ -154,7 +154,7 @@ def version_view(look: Look, query: Query, group: str, version: int) -> VersionP
         reads=_grouped((uri, step.name) for step in facts.made for uri in step.reads),
         containers=facts.proof.containers if facts.proof else (),
         images=_grouped((image, step.name) for step in facts.made for image in step.images),
-        required=read_required(facts, look.target.store) if asked == "packages" else None,
+        required=read_required(facts, look.target.store, asking.remember) if asked == "packages" else None,
         lineage=lineage_of(facts, uses),
         uses=uses,
         turns=_turns(asking, shown, group),
