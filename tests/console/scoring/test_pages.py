@@ -73,6 +73,11 @@ def test_a_days_page_has_its_report_and_where_it_is(scores: Client) -> None:
     assert f'href="/runs/churn-scoring/{noted["run"]}"' in page
 
 
+def test_a_pipeline_may_be_called_by_its_handle(scores: Client) -> None:
+    assert scores.json("/scoring/scoring.json") == scores.json("/scoring/churn-scoring.json")
+    assert scores.json("/scoring/scoring/2026-11-01.json")["pipeline"] == "churn-scoring"
+
+
 def test_a_version_says_which_days_it_has_scored(scores: Client) -> None:
     (use,) = scores.json("/models/churn/1.json")["uses"]
     assert (use["kind"], use["name"], use["date"]) == ("inference", "scoring", "2026-11-02")
