@@ -234,6 +234,9 @@ class Media(enum.Enum):
     HTML = "text/html; charset=utf-8"
     JSON = "application/json"
     YAML = "application/yaml"
+    CSS = "text/css; charset=utf-8"
+    SCRIPT = "text/javascript; charset=utf-8"
+    SVG = "image/svg+xml"
 
 
 class Readable(Protocol):

@@ -22,6 +22,7 @@ DOCS = ROOT / "docs"
 STAGE = ROOT / ".pipeline_builder" / "book"
 LOCK = ROOT / "requirements-docs.txt"
 _LINK = re.compile(r"(?<=\]\()([^)\s]+)(?=\))")
+_ITEM = re.compile(r"(?:[-*]|\d+\.) ")
 _FENCED = re.compile(r"^( *)(`{3,})[^`\n]*\n.*?^\1\2 *$", re.MULTILINE | re.DOTALL)
 BAR = "\\|"
 _OLDEST = (3, 11)  # of Zensical
@@ -34,7 +35,7 @@ def main(arguments: list[str]) -> int:
     build_ = commands.add_parser("build", help="write the site")
     build_.add_argument("--out", type=Path, default=ROOT / "build" / "book", help="its folder (default: build/book)")
     serve_ = commands.add_parser("serve", help="serve the site on 127.0.0.1, and build anew what changes")
-    serve_.add_argument("--port", type=int, default=8266, help="default: 8266")
+    serve_.add_argument("--port", type=int, default=8267, help="default: 8267")
     given = parser.parse_args(arguments)
     try:
         zensical = environment()
@@ -54,7 +55,7 @@ def build(zensical: Path, out: Path) -> int:
         stage()
         done = subprocess.run(
             [zensical, "build", "--strict", "--config-file", STAGE / "zensical.toml"],
-            cwd=STAGE, capture_output=True, text=True, check=False,
+            cwd=STAGE, capture_output=True, text=True, check=False, env={**os.environ, "NO_COLOR": "1"},
         )  # fmt: skip
         if done.returncode:
             print(done.stdout + done.stderr, file=sys.stderr)
@@ -165,18 +166,24 @@ def _barred(match: re.Match[str]) -> str:
 
 
 def shifted(text: str) -> str:
-    """Indent what belongs to an item of a list by four, which Python's Markdown asks for; two or three do elsewhere."""
-    lines, more, ticks = list[str](), "", ""
+    """Return a page's lists as Python's Markdown takes them; a git host takes more.
+
+    What belongs to an item is indented by four, not by two or three, and an item behind another one of several
+    paragraphs has a blank line before it.
+    """
+    lines, more, inside, apart = list[str](), "", False, False
     for line in text.splitlines():
         indent = len(line) - len(line.lstrip(" "))
-        fence = line.lstrip(" ").startswith("```")
-        if not ticks and indent in (2, 3):
-            more = " " * (4 - indent)
-        elif not ticks:
-            more = ""
-        if fence:
-            ticks = "" if ticks else "```"
-        lines.append((more + line) if line.strip() else line)
+        if not inside:
+            more = " " * (4 - indent) if indent in (2, 3) else ""
+            if apart and _ITEM.match(line) and lines[-1].strip():
+                lines.append("")
+            if indent and lines and not lines[-1].strip():
+                apart = True  # a second paragraph, or a block, of an item
+            elif line.strip() and not indent:
+                apart = False
+        inside ^= line.lstrip(" ").startswith("```")
+        lines.append(more + line if line.strip() else line)
     return "\n".join(lines) + "\n"
 
 

@@ -99,10 +99,23 @@ def model_views(record: RunRecord) -> tuple[ModelView, ...]:
 
     Of many all are in the summary, the first few are open, and the last ones have no drawings.
     """
+    return tuple(_model(one, word, tone, index) for index, (one, word, tone) in enumerate(models_of(record)))
+
+
+def models_of(record: RunRecord) -> list[tuple[Found, str, str]]:
+    """Return the models of a run, each with the word and the tone of where it stands, in the order of the report."""
     found: list[tuple[Found, str, str]] = [(blocked, "Blocked", "bad") for blocked in record.blocked]
     found += [(package, *_word(record, package)) for package in record.packages]
     found.sort(key=lambda one: (not _to_see(*one[1:]), _TONES.index(one[2])))
-    return tuple(_model(one, word, tone, index) for index, (one, word, tone) in enumerate(found))
+    return found
+
+
+def metric_rows(found: Found, *, drawn: int = 0) -> tuple[MetricRow, ...]:
+    """Return a model's numbers, those with bounds first; of the first ones there is a drawing."""
+    compared = compare_metrics(found.metrics, found.champion_metrics)
+    limits = _limits(found.bounds, compared)
+    shown = sorted(compared, key=lambda one: one.path not in limits)
+    return tuple(_row(one, limits, found.bounds, drawn=number < drawn) for number, one in enumerate(shown))
 
 
 def _to_see(word: str, tone: str) -> bool:
@@ -111,12 +124,9 @@ def _to_see(word: str, tone: str) -> bool:
 
 def _model(found: Found, word: str, tone: str, index: int) -> ModelView:
     package = found if isinstance(found, PackageRecord) else None
-    compared = compare_metrics(found.metrics, found.champion_metrics)
-    limits = _limits(found.bounds, compared)
     most = MOST_METRICS if index < _MOST_DRAWN else _FEW_ROWS
-    shown = sorted(compared, key=lambda one: one.path not in limits)[:most]
     drawn = _MOST_METERS if index < _MOST_DRAWN else 0
-    rows = tuple(_row(one, limits, found.bounds, drawn=number < drawn) for number, one in enumerate(shown))
+    rows = metric_rows(found, drawn=drawn)
     matrix = find_confusion(found.metrics) if drawn else None
     return ModelView(
         model=found.model,
@@ -129,8 +139,8 @@ def _model(found: Found, word: str, tone: str, index: int) -> ModelView:
         description=package.approval_description if package else "",
         champion_version=found.champion_version,
         champion_note=package.champion_note if package else "",
-        rows=rows,
-        rows_left=max(len(compared) - most, 0),
+        rows=rows[:most],
+        rows_left=max(len(rows) - most, 0),
         first=rows[:2],
         fault=found.metrics_fault,
         confusion=confusion_table(matrix, find_confusion(found.champion_metrics)) if matrix else "",

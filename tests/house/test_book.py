@@ -17,9 +17,11 @@ import pytest
 from pipeline_builder.cli import main
 from pipeline_builder.conf.conf import ConfFile
 from pipeline_builder.conf.inference import InferenceFile
+from pipeline_builder.console.pages import all_pages
 from pipeline_builder.documents.schema import Section, spellings
 from pipeline_builder.explanations import load_explanations
 from pipeline_builder.manifest.sections import ManifestSection
+from tests.browsing import open_browser, open_page
 from tests.house.fences import pages
 from tests.places import ROOT
 
@@ -55,6 +57,11 @@ def test_every_page_has_one_place_in_the_navigation() -> None:
     beside = {page for page in found if not (DOCS / page).exists()}
     there = {path.relative_to(ROOT).as_posix().replace("/README.md", ".md") for path in pages()}
     assert beside <= there
+
+
+def test_headings_have_no_brackets() -> None:
+    # A git host makes another anchor of them than the site does.
+    assert [line for page in DOCS.rglob("*.md") for line in re.findall(r"^#+ .*<.*$", prose(page), re.MULTILINE)] == []
 
 
 def test_every_page_has_a_title_of_its_own() -> None:
@@ -117,6 +124,12 @@ def test_every_environment_variable_is_on_its_page() -> None:
     known = set(re.findall(r"\bSMP_[A-Z_]*[A-Z]\b", text)) | {"SMP_SECRET"}  # the beginning of one for each secret
     assert used - known == set()
     assert known - used - {"SMP_SECRET"} == set(), "nothing reads these"
+
+
+def test_every_page_of_the_console_is_on_its_page() -> None:
+    text = (DOCS / "how-to" / "console.md").read_text("utf-8")
+    paths = [re.sub(r"<\w+:(\w+)>", r"<\1>", page.path) for page in all_pages()]
+    assert [path for path in paths if f"`{path}`" not in text] == []
 
 
 # --- the site
@@ -187,5 +200,22 @@ def test_pages_are_rendered_whole(site: Path) -> None:
     for path in site.rglob("*.html"):
         text = path.read_text("utf-8")
         assert not re.search(r"<p>[^<]*(?:```|\|\s*---|^\s*\| )", text, re.MULTILINE), path
+        assert not re.search(r"<p>(?:(?!</p>).)*\n(?:\d+\.|-) ", text, re.DOTALL), f"{path}: a list within a paragraph"
         assert "<!-- keys" not in text, path
         assert "{.run}" not in re.sub(r"<code>.*?</code>", "", text, flags=re.DOTALL), path
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_the_site_is_searched_from_a_disk_and_asks_nobody(site: Path, dark: bool) -> None:
+    with open_browser() as browser, open_page(browser, dark=dark, address=site.as_uri()) as (page, seen):
+        page.goto((site / "how-to" / "on-call.html").as_uri())
+        scheme = page.evaluate("document.body.getAttribute('data-md-color-scheme')")
+        assert scheme == ("slate" if dark else "default")
+        page.get_by_role("button", name="Search").click()
+        page.keyboard.type("rollback", delay=20)
+        page.get_by_role("option").filter(has_text="PB432").first.click()
+        page.wait_for_url("**/problems.html**")
+        assert page.locator("#pb432").is_visible()
+        # Of Chromium's own, where a page is opened at an anchor.
+        seen.said[:] = [line for line in seen.said if "Autofocus processing was blocked" not in line]

@@ -49,18 +49,20 @@ def parse_drift(content: Any) -> DayDrift:
         columns[PREDICTIONS] = predictions
     shared = {name: number(value) for name, value in mapping(found.get("bounds")).items()}
     return DayDrift(
-        values=_values(columns, lambda column, name: number(column.get(name))),
+        values=_by_statistic(columns),
         bounds={name: value for name, value in shared.items() if value is not None and name in STATISTICS},
-        own=_values(columns, lambda column, name: number(mapping(column.get("bounds")).get(name))),
+        own=_by_statistic({name: own for name, raw in columns.items() if (own := mapping(raw.get("bounds")))}),
     )
 
 
-def _values(columns: Mapping[str, Mapping[str, Any]], find: Any) -> Values:
-    found = {
-        name: {column: value for column, raw in columns.items() if (value := find(raw, name)) is not None}
-        for name in STATISTICS
-    }
-    return {name: values for name, values in found.items() if values}
+def _by_statistic(columns: Mapping[str, Mapping[str, Any]]) -> Values:
+    """Return the numbers of columns by statistic; in one go, as a year of days has some hundred thousand."""
+    found: dict[str, dict[str, float]] = {}
+    for column, raw in columns.items():
+        for name, value in raw.items():
+            if name in STATISTICS and (known := number(value)) is not None:
+                found.setdefault(name, {})[column] = known
+    return {name: found[name] for name in STATISTICS if name in found}
 
 
 def read_drift(uri: str, target: Target) -> DayDrift:
@@ -83,7 +85,13 @@ def read_missing(known: dict[str, DayDrift], uris: Sequence[str], target: Target
     """
     wanted = [uri for uri in dict.fromkeys(reversed(uris)) if uri not in known]
     read = wanted[:MOST_READ]
-    known |= zip(read, at_once(lambda uri: read_drift(uri, target), read) if read else (), strict=True)
+    # Here a file is read in less time than threads take each other; on AWS they wait for the network.
+    found = (
+        [read_drift(uri, target) for uri in read]
+        if target.name == "local"
+        else at_once(lambda uri: read_drift(uri, target), read)
+    )
+    known |= zip(read, found, strict=True)
     return len(wanted) - len(read)
 
 
@@ -98,8 +106,10 @@ def rank_columns(drifts: Sequence[DayDrift], statistic: str) -> tuple[str, ...]:
     """Return the columns, those first that were the furthest beyond their bound on any of the days, then by value."""
     worst: dict[str, tuple[float, float]] = {}
     for one in drifts:
+        own, shared = one.own.get(statistic, {}), one.bounds.get(statistic)
         for column, value in one.values.get(statistic, {}).items():
-            bound = one.bound(statistic, column)
+            bound = own.get(column, shared)
             badness = (value / bound if bound else 0.0, value)
-            worst[column] = max(worst.get(column, (0.0, 0.0)), badness)
+            if badness > worst.get(column, (-1.0, -1.0)):
+                worst[column] = badness
     return tuple(sorted(worst, key=lambda column: (-worst[column][0], -worst[column][1], column)))

@@ -11,7 +11,7 @@ from pipeline_builder.console.scoring.asked import Request, requests_of
 from pipeline_builder.console.scoring.calendar import tone_of
 from pipeline_builder.console.scoring.pipeline import days_known
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.release.past.keeping import read_run
+from pipeline_builder.release.past.keeping import read_kept
 from pipeline_builder.release.record import RunRecord, ScoreRecord
 from pipeline_builder.release.scoring.ledger import LedgerDay, PublishedObject, read_day
 from pipeline_builder.release.scoring.recalling import recall_published
@@ -149,7 +149,7 @@ def _scores(look: Look, days: list[LedgerDay]) -> tuple[tuple[ScoreView, ...], t
 
 def _record(look: Look, pipeline: str, execution: str) -> RunRecord | None:
     """Return the record of a run; of one that nobody has kept as its evidence tells."""
-    if kept := look.attempt(lambda: read_run(look.target, pipeline, execution), None):
+    if kept := look.attempt(lambda: read_kept(look.target, pipeline, execution), None):
         return kept
     remade = look.attempt(lambda: look.session.runs.record(execution), None)
     return look.attempt(lambda: recall_published(remade, look.target), None) if remade else None

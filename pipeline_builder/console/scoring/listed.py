@@ -36,19 +36,16 @@ class Scored:
 
     def strip(self, url: Url, pipeline: str) -> str:
         """Draw the newest dates side by side."""
-        cells = [
-            element(
-                "a",
-                element(
-                    "rect", title(words_of(day)), x=index * _SIDE, y=0, width=_SIDE - 2, height=18, rx=2,
-                    class_=f"cell {tone_of(day)}",
-                ),
-                href=url("day", pipeline=pipeline, date=day.date),
-                aria_label=words_of(day),
-            )
-            for index, day in enumerate(self.days)
-        ]  # fmt: skip
+        cells = [_cell(day, index, url("day", pipeline=pipeline, date=day.date)) for index, day in enumerate(self.days)]
         return plot(f"Newest days of {self.model}", "", (0, 0, len(self.days) * _SIDE, 18), *cells, class_="plot strip")
+
+
+def _cell(day: Day, index: int, address: str) -> str:
+    words = words_of(day)
+    cell = element(
+        "rect", title(words), x=index * _SIDE, y=0, width=_SIDE - 2, height=18, rx=2, class_=f"cell {tone_of(day)}"
+    )
+    return element("a", cell, href=address, aria_label=words) if address else cell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,6 +89,7 @@ class Drift:
     values: Mapping[str, tuple[tuple[str, float], ...]]
     at: At
     read: tuple[HeatDay, ...] = field(default=(), metadata={"json": False})
+    worst: tuple[str, ...] = field(default=(), metadata={"json": False})
     turns: tuple[Mark, ...] = field(default=(), metadata={"json": False})
 
     def lines(self, url: Url) -> str:
@@ -107,13 +108,9 @@ class Drift:
 
     def heat(self, url: Url) -> str:
         """Draw the columns that have drifted most as cells."""
-        columns = (*self.columns, *self.others)[:_MOST_HEAT]
-        ranked = sorted(columns, key=self.ranked.index)
-        return heat("Drift by column", self.read, ranked, self.statistic, lambda column: self.at.column(url, column))
-
-    @property
-    def ranked(self) -> list[str]:
-        return [*rank_columns([one.drift for one in self.read], self.statistic)]
+        return heat(
+            "Drift by column", self.read, self.worst, self.statistic, lambda column: self.at.column(url, column)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,6 +256,7 @@ def _drift(look: Look, query: Query, at: At, days: Sequence[LedgerDay]) -> Drift
         values={column: _values(read, column, statistic) for column in columns},
         at=replace(at, statistic=statistic),
         read=tuple(read),
+        worst=ranked[:_MOST_HEAT],
         turns=tuple(_versions(days)),
     )
 

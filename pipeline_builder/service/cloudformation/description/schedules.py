@@ -92,7 +92,7 @@ def _timezone_problems(schedule: Schedule) -> Iterator[Problem]:
         hint = "install the system's tzdata"
         yield Problem(id="PB612", message=said, place=schedule.at("timezone"), hint=hint, warning=True)
     elif section.timezone not in known:
-        said = f"the schedule '{section.name}' names the timezone {describe(section.timezone)}, which there is none of"
+        said = f"the schedule '{section.name}' names the timezone {describe(section.timezone)}, which doesn't exist"
         hint = did_you_mean(section.timezone, known) or "expected an IANA name such as 'Europe/Berlin'"
         yield Problem(id="PB612", message=said, place=schedule.at("timezone"), hint=hint)
 

@@ -111,7 +111,7 @@ def test_a_wrong_rate_is_said(rate: str, fault: str) -> None:
 def test_a_timezone_is_of_the_list() -> None:
     assert faults(cron="0 2 * * ? *", timezone="America/Argentina/Buenos_Aires") == []
     assert faults(cron="0 2 * * ? *", timezone="Europe/Berln") == [
-        "PB612 the schedule 's' names the timezone 'Europe/Berln', which there is none of | did you mean 'Europe/Berlin'"
+        "PB612 the schedule 's' names the timezone 'Europe/Berln', which doesn't exist | did you mean 'Europe/Berlin'"
     ]
     for bad in ("/etc/passwd", "../UTC", "posix/UTC", "europe/berlin", "", "UTC\n"):
         assert [text[:5] for text in faults(cron="0 2 * * ? *", timezone=bad)] == ["PB612"]
