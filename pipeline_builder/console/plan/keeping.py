@@ -6,6 +6,7 @@ import threading
 import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pipeline_builder.console.plan.looking import Ahead, look_ahead
@@ -127,7 +128,7 @@ def beside(look: Look) -> Key:
     """Return what changes with what has run, which fills the step cache, and with what is deployed."""
     deployed = []
     for name in sorted({*look.names.values()}):
-        found = look.attempt(lambda name=name: look.target.pipelines.describe_pipeline(name), None)
+        found = look.attempt(partial(look.target.pipelines.describe_pipeline, name), None)
         deployed.append((name, found.version if found else 0))
     return (look.index.generation, *deployed)
 
