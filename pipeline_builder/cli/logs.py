@@ -143,26 +143,27 @@ def _silence(name: str, states: Mapping[str, StepState]) -> str:
 
 
 def _follow(session: Session, meant: _Meant) -> None:
-    """Print what the steps have written, and what they write, until each has ended or won't begin any more."""
+    """Print the ends of what the steps have written, and what they write, until each has ended or won't begin."""
     service, arn = session.target.pipelines, meant.execution.arn
     pause = _PAUSES.get(session.target.name, _PAUSE)
-    seen = dict.fromkeys(meant.steps, "")
+    marks = dict.fromkeys(meant.steps, "")
     last = ""
     while True:
         execution = service.describe_execution(arn)
         states = {state.name: state for state in service.list_steps(arn)}
+        more = False
         for name in meant.steps:
-            text = service.read_log(arn, name, whole=True)
-            new = text.removeprefix(seen[name]) if text.startswith(seen[name]) else text
-            if new and name != last and len(meant.steps) > 1:
+            part = service.read_log_part(arn, name, mark=marks[name])
+            marks[name], more = part.mark, more or part.more
+            if part.text and name != last and len(meant.steps) > 1:
                 click.echo(f"==> {name} <==")
                 last = name
-            seen[name] = text
-            click.echo(shown(new), nl=False)
+            click.echo(shown(part.text), nl=False)
         over = execution is None or execution.status.ended
-        if over or all(name in states and _has_ended(states[name]) for name in meant.steps):
+        if not more and (over or all(name in states and _has_ended(states[name]) for name in meant.steps)):
             return
-        time.sleep(pause)
+        if not more:
+            time.sleep(pause)
 
 
 def _has_ended(state: StepState) -> bool:

@@ -4,6 +4,7 @@ of all commands that take them, over three models.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,23 @@ def test_logs_by_less_than_a_name(ran: Trio) -> None:
     several = ran.call("logs", "segments+", "--json").json["logs"]
     assert [one["step"] for one in several] == ["segments-Train", "segments-Register"]
     assert "==> segments-Train <==\n" in ran.call("logs", "segments").out
+
+
+def test_logs_are_followed_to_the_end(tmp_path: Path) -> None:
+    """Of a run that another command works on; every line comes once."""
+    trio = make_trio(tmp_path / "trio")
+    slow = "import time\nfor number in range(8):\n    print('line', number, flush=True)\n    time.sleep(0.15)\n"
+    trio.change("churn", slow + TRAIN.replace("THIS", "churn"))
+    up = trio.start("up")
+    log = trio.root / ".pipeline_builder" / "jobs"
+    while not [*log.glob("*/churn-Train/log.txt")]:
+        assert up.poll() is None
+        time.sleep(0.02)
+    followed = trio.run("logs", "churn-T", "--follow")
+    assert followed.out.splitlines() == [f"line {number}" for number in range(8)]
+    up.communicate(timeout=60)
+    assert up.wait() == 0
+    assert trio.call("logs", "churn-T", "--follow", "--json").code == 2
 
 
 def test_what_waits_is_listed(ran: Trio) -> None:
