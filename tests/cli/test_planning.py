@@ -119,6 +119,7 @@ def test_logs_by_less_than_a_name(ran: Trio) -> None:
     assert "==> segments-Train <==\n" in ran.call("logs", "segments").out
 
 
+@pytest.mark.long
 def test_logs_are_followed_to_the_end(tmp_path: Path) -> None:
     """Of a run that another command works on; every line comes once."""
     trio = make_trio(tmp_path / "trio")
