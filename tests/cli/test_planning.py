@@ -149,3 +149,5 @@ def test_what_waits_is_listed(ran: Trio) -> None:
     assert [model["waits"] for model in runs[-1]["models"]] == [True, True, False]
     assert len(ran.call("history", "--json", "--last", "1").json["executions"]) == 1
     assert "hint: did you mean 'segments'" in ran.call("history", "--model", "segment").err
+    assert ran.call("history", "--audit", "--last", "1").code == 2
+    assert ran.call("history", "--audit").out.count("segments") > 0
