@@ -131,15 +131,18 @@ def _known(owner: Session) -> tuple[Mapping[str, str], Mapping[str, str]]:
 
 def _silence(name: str, states: Mapping[str, StepState]) -> str:
     """Say why a step has no log."""
+    from pipeline_builder.descriptions import reason_line
+
     state = states.get(name)
-    if state is None:
-        return f"{name} has no log: it has not been started in this execution"
+    if state is None or state.started is None:
+        return f"{name} has no log: it has not run in this execution"
     if state.stub:
         return f"{name} has no log: a stub stands for it"
     if state.cache_hit or state.taken_from:
         source = (state.cache_hit or state.taken_from).rsplit("/", 1)[-1]
         return f"{name} has no log here: its result is that of execution {source}"
-    return f"{name} has no log: it is {state.status.value} and has written nothing"
+    why = f": {reason_line(state.failure_reason)}" if state.failure_reason else ""
+    return f"{name} has no log: it is {state.status.value} and has written nothing{why}"
 
 
 def _follow(session: Session, meant: _Meant) -> None:
