@@ -214,6 +214,10 @@ class PipelineService(Protocol):
         """
         ...
 
+    def is_at_work(self, arn: str) -> bool:
+        """Tell whether anybody runs an execution that goes on: the command that does so here may have been killed."""
+        ...
+
     def why_ran(self, arn: str) -> Mapping[str, str]:
         """Return why the step cache didn't answer, for the steps of an execution that could have been cached."""
         ...
@@ -230,6 +234,9 @@ class Media(enum.Enum):
     HTML = "text/html; charset=utf-8"
     JSON = "application/json"
     YAML = "application/yaml"
+    CSS = "text/css; charset=utf-8"
+    SCRIPT = "text/javascript; charset=utf-8"
+    SVG = "image/svg+xml"
 
 
 class Readable(Protocol):

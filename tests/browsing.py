@@ -65,8 +65,8 @@ def open_page(
     page.on("request", lambda request: seen.requests.append(request.url))
     try:
         yield page, seen
-        assert seen.said == []
+        assert seen.said == [], seen.said
         outside = [url for url in seen.requests if not url.startswith((address or "http://127.0.0.1:", "data:"))]
-        assert outside == []
+        assert outside == [], outside
     finally:
         context.close()

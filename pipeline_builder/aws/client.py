@@ -201,7 +201,7 @@ class translated:  # noqa: N801 - it is used as a function
                 raise OutsideFailure(not_aws(self._asked, page)) from error
             found = error.response.get("Error", {})
             code, said = str(found.get("Code", "")), str(found.get("Message", ""))
-            if code in _ABSENT or (code in _INVALID and re.search(r"does not exist|not found", said)):
+            if code in _ABSENT or (code in _INVALID and re.search(r"does not exist|not found|^Could not find", said)):
                 raise not_found(self._operation, said or code) from error
             if code == "UnknownOperationException":
                 raise UnservedError(_refused(self._operation, code, said)) from error

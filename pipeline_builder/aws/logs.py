@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 
 from pipeline_builder.aws.client import Aws, NotFoundError
 from pipeline_builder.descriptions import HEAD, LogPart
 from pipeline_builder.inert import log_text
 
+_TOKEN = re.compile(r"[fb]/[0-9]{1,100}(?:/s)?")
 _MOST_LINES = 2_000
 _MOST_EVENTS, _LINE = 10_000, 64
 """What a call takes at most, and how many bytes a line is taken to have."""
@@ -68,4 +70,4 @@ def _known(mark: str) -> dict[str, str]:
         found = json.loads(mark) if mark.startswith("{") else {}
     except (ValueError, RecursionError):
         return {}
-    return {name: token for name, token in found.items() if isinstance(token, str)}
+    return {name: token for name, token in found.items() if isinstance(token, str) and _TOKEN.fullmatch(token)}

@@ -120,7 +120,7 @@ def _left(manifest: Manifest, lock: Lock) -> Iterator[Compared]:
     names = {repo.name for repo in manifest.repos}
     for entry in lock.repos:
         if entry.name not in names:
-            message = f"the lock has the repository '{entry.name}', which the manifest hasn't, or not enabled"
+            message = f"the lock has the repository '{entry.name}', which is not in the manifest, or not enabled there"
             problem = Problem(id="PB142", message=message, hint=_ANEW)
             yield Compared(name=entry.name, revision=entry.revision, locked=entry.commit, now="", problems=(problem,))
 

@@ -216,7 +216,7 @@ class _Work:
             raise failure_of(self.repo, error, remote) from error
 
     def work(self, remote: Remote) -> _Outcome:
-        begun, before = time.monotonic(), self.source.fetched
+        begun, before, others = time.monotonic(), self.source.fetched, is_whole(self.bare)
         commit = self.commit(remote)
         known, self.stamp = read_note(self.state, self.repo)
         # What is there as it was left needs nothing of what was fetched.
@@ -225,6 +225,8 @@ class _Work:
             self.remember(facts)
         else:
             self.fetch(remote, commit)
+            if self.source.fetched > before and (others or self.earlier):
+                fetch_earlier(self.git, self.bare, remote, commit, names=not self.source.whole)
             facts = self.facts(remote, commit, known)
             changed = self.export(facts, known, remote)
         self.warn_of_changes(remote)
@@ -239,11 +241,8 @@ class _Work:
         return _Outcome(locked=facts, checked_out=checked_out, warnings=tuple(self.warnings), history=history)
 
     def fetch(self, remote: Remote, commit: str) -> None:
-        known, before = is_whole(self.bare), self.source.fetched
         try:
             self.source.fetch(remote, commit)
-            if self.source.fetched > before and (known or self.earlier):
-                fetch_earlier(self.git, self.bare, remote, commit, names=not self.source.whole)
         except GitError as error:
             if error.kind == "missing" and self.locked is not None:
                 text = f"the commit {commit[:12]} that is locked is not there any more ({error})"

@@ -147,8 +147,8 @@ def _not_installed(app: App, shown: str) -> AppError:
     if "suspended" in shown.lower():
         text = f"the installation of the app '{app.id}' for '{app.owner}/{app.name}' is suspended: {shown}"
         return AppError("installation", text, "an owner there can unsuspend it, in the settings of GitHub Apps")
-    what = f"the installation '{app.installation}'" if app.installation else "an installation"
-    text = f"the app '{app.id}' has not {what} that may read '{app.owner}/{app.name}': {shown}"
+    what = f"installation '{app.installation}'" if app.installation else "installation"
+    text = f"the app '{app.id}' has no {what} that may read '{app.owner}/{app.name}': {shown}"
     hint = "install the app for that repository, with 'Contents: read'; look at 'installation_id', and at its name"
     return AppError("installation", text, hint)
 

@@ -33,7 +33,8 @@ def read_files(git: Runner, repository: Path, commit: str, paths: Sequence[str])
         GitError: kind "missing" where the repository doesn't have the commit.
     """
     _check(repository, commit)
-    wanted = [path for path in paths if "\n" not in path]
+    # A path that begins so would be one of where git stands.
+    wanted = [path for path in paths if "\n" not in path and not path.startswith((".", "/"))]
     specs = [f"{commit}^{{commit}}", *(f"{commit}:{path}" for path in wanted)]
     said = git.run_raw(["cat-file", "--batch"], repository=repository, text="".join(f"{s}\n" for s in specs))
     (_, kind, _), *found = parse_batch(said, len(specs))

@@ -58,7 +58,7 @@ def checkout(session: Session, *, as_json: bool, locked: bool) -> None:
 def policy(session: Session, *, as_json: bool, suggest: bool) -> None:
     """Show what the confs of each repository may ask for.
 
-    What --suggest writes stands instead of the manifest's 'policy:'; what no policy allows is said, with exit 1.
+    What --suggest writes takes the place of the manifest's 'policy:'; what no policy allows is said, with exit 1.
 
     \b
     Example: pipeline-builder policy --suggest
@@ -143,7 +143,7 @@ def build(session: Session, *, as_json: bool) -> None:
 @main.command()
 @common
 @click.argument("plan_file", metavar="[PLAN]", required=False, type=FILE)
-@click.option("--force", is_flag=True, help="Apply a plan that is unsafe.")
+@click.option("--force", is_flag=True, help="Apply a plan that 'plan' calls unsafe.")
 def apply(session: Session, *, as_json: bool, plan_file: Path | None, force: bool) -> None:
     """Deploy the definition and its code.
 

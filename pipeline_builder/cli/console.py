@@ -29,12 +29,26 @@ from pipeline_builder.cli.output import say, show, terminal
     default=None,
     help="Let the pages approve and reject; default: on the local target.",
 )
-def console(*, asked: Asked, as_json: bool, port: int | None, opens: bool | None, decides: bool | None) -> None:
+@click.option("--export", "folder", type=click.Path(path_type=Path, file_okay=False), help="Write a static site.")
+@click.option("--most", type=click.IntRange(0), help="Runs whose pages the site has, the newest; default: 200.")
+def console(
+    *,
+    asked: Asked,
+    as_json: bool,
+    port: int | None,
+    opens: bool | None,
+    decides: bool | None,
+    folder: Path | None,
+    most: int | None,
+) -> None:
     """Show what is in production, what waits for a decision, what runs and what ran, as pages for a browser.
 
     It listens on 127.0.0.1 only. The address that is printed lets in whoever has it; keep it for yourself. Pages are
     about the local state, or with '--target aws' about AWS, where they are read-only without '--decide'. They follow
     what happens while they are open. Ctrl-C ends it.
+
+    With '--export' the same pages are written into a folder, as a static site for a bucket or an artifact of a CI;
+    again, what is the same stays. Nothing can be decided there.
 
     \b
     Example: pipeline-builder console --port 8266
@@ -42,6 +56,9 @@ def console(*, asked: Asked, as_json: bool, port: int | None, opens: bool | None
     from pipeline_builder.console.looks import Looks
     from pipeline_builder.console.server import open_console
 
+    if folder is not None:
+        _export(asked, folder, most, as_json=as_json)
+        return
     may_decide = asked.target == "local" if decides is None else decides
     looks = Looks(open_session=functools.partial(open_session, asked), may_decide=may_decide)
     server = open_console(looks, port=port, report=say)
@@ -53,6 +70,25 @@ def console(*, asked: Asked, as_json: bool, port: int | None, opens: bool | None
             stack.enter_context(_opened(server.address))
         with contextlib.suppress(KeyboardInterrupt):
             server.serve()
+
+
+def _export(asked: Asked, folder: Path, most: int | None, *, as_json: bool) -> None:
+    """Write the pages into a folder."""
+    from pipeline_builder.console.export import MOST, export_site
+    from pipeline_builder.console.looks import Looks
+    from pipeline_builder.console.site import Folder
+
+    site = Folder(folder)
+    looks = Looks(open_session=functools.partial(open_session, asked))
+    try:
+        done = export_site(looks.current(), site, most=MOST if most is None else most)
+    finally:
+        looks.close()
+    for line in done.failed:
+        say(f"          {line}")
+    page = folder / "index.html"
+    found = {"index": str(page), "files": done.files, "written": done.written}
+    show(found, as_json=as_json, text=f"{os.path.relpath(page)}  {done.files} files, {done.written} written")
 
 
 def _shown() -> bool:

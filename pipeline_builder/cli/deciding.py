@@ -201,7 +201,7 @@ def ask_decisions(session: Session, record: RunRecord, answer: str | None, comme
     What has been decided stays decided when a later answer is never given.
     """
     from pipeline_builder.release.promote import Decided, waiting
-    from pipeline_builder.views.summary import render_evidence
+    from pipeline_builder.views.evidence import render_evidence
 
     models = waiting(record)
     decided = Decided(record=record)
@@ -209,7 +209,9 @@ def ask_decisions(session: Session, record: RunRecord, answer: str | None, comme
         return _try(session, decided, make_decision(session, answer, comment), models)
     if not models or not terminal():
         return decided
+    report = session.report(record)
     say(render_evidence(record))
+    say(f"with everything that there is to look at: {os.path.relpath(report)}")
     for package, asked, why in _ask_each(models, comment):
         decided = _try(session, decided, make_decision(session, asked, why), (package,))
         if decided.failure:

@@ -85,7 +85,13 @@ def status(session: Session, *, as_json: bool, execution: str) -> None:
 @main.command()
 @common
 @click.option("--audit", "audited", is_flag=True, help="Every decision with its evidence, one JSON object a line.")
-@click.option("--model", default="", metavar="MODEL", shell_complete=models_of_the_last_run, help="Its runs only.")
+@click.option(
+    "--model",
+    default="",
+    metavar="MODEL",
+    shell_complete=models_of_the_last_run,
+    help="Only runs that registered this model.",
+)
 @click.option("--last", type=click.IntRange(1), metavar="N", help="So many runs; default: 20, with --json all.")
 def history(session: Session, *, as_json: bool, audited: bool, model: str, last: int | None) -> None:
     """List runs and promotions, newest first, and what waits for a decision.

@@ -90,20 +90,15 @@ def plan(
 
 
 def tell(one: Session, plan: Plan) -> Plan:
-    """Return a plan with what people want to know besides: the model of each step, which models would be left out, and
-    which files differ in changed code.
-    """
-    from pipeline_builder.release.bundle_changes import code_changes
-    from pipeline_builder.release.overview import models_of
-    from pipeline_builder.release.whole import leave_whole
+    """Return a plan with what people want to know besides."""
+    from pipeline_builder.release.telling import Around, tell
 
-    definition, target = one.composed.definition, one.target
-    models = {node.name: node.model for node in models_of(definition)}
-    left = None
-    if definition.kind == "training" and not plan.unchanged_since and len({*models.values()}) > 1:
-        left = leave_whole(target.pipelines, plan.pipeline, definition.content, models_of(definition), plan.predictions)
-    deployed = target.pipelines.describe_pipeline(definition.pipeline) if plan.changes else None
-    top = one.workspace.root / one.manifest.training_dir
-    folders = {repo.name: str(top / repo.name) for repo in one.manifest.repos}
-    code = code_changes(deployed.definition, definition, target.store, folders) if deployed else ()
-    return replace(plan, models=models, spared=left.models if left else (), code=code)
+    workspace = one.workspace
+    around = Around(
+        target=one.target,
+        lock=one.lock,
+        checkouts=workspace.root / one.manifest.training_dir,
+        cache=workspace.state / "git",
+        environment=workspace.environment,
+    )
+    return tell(plan, one.composed.definition, around)

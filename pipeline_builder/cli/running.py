@@ -71,7 +71,7 @@ def build_and_run(session: Session, *, force: bool, rerun: bool, timeout: float 
 @click.option("--approve", "answer", flag_value="approve", help="Approve the models that pass the gate.")
 @click.option("--reject", "answer", flag_value="reject", help="Reject the models.")
 @click.option("--comment", default="", help="Why, for the record.")
-@click.option("--force", is_flag=True, help="Apply a plan that is unsafe.")
+@click.option("--force", is_flag=True, help="Apply a plan that 'plan' calls unsafe.")
 @timeout_option
 @stubs_option
 @accept_stubs_option
@@ -239,7 +239,8 @@ def wanted_of_each(sessions: tuple[Session, ...], wanted: Wanted) -> dict[str, W
 def retry(session: Session, *, as_json: bool, execution: str) -> None:
     """Go on with a failed or stopped execution.
 
-    What has succeeded stays; the rest is done again with the same definition.
+    What has succeeded stays; the rest is done again with the same definition. What has a reason that is
+    still there, such as a mistake in a script, fails again: 'up' runs what was changed since.
 
     \b
     Example: pipeline-builder retry

@@ -66,7 +66,7 @@ def _of_execution(session: Session, execution: str) -> tuple[Session, str]:
 def publish_command(session: Session, *, as_json: bool, execution: str, force: bool) -> None:
     """Publish what an inference run has scored and the gate has passed, by default the last one.
 
-    It is what 'run' does last. Again, it writes nothing.
+    It is what 'run' does last. Repeated, it writes nothing.
 
     \b
     Example: pipeline-builder publish --pipeline scoring

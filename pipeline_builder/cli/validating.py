@@ -28,7 +28,7 @@ Checked = TypeVar("Checked", bound="Opened")
 @located
 @stubs_option
 def validate(asked: Asked, *, as_json: bool) -> None:
-    """Check everything; all problems at once.
+    """Check manifest, confs, graph and definition, and say all that is wrong at once.
 
     Offline, but for --target aws: there it also looks at credentials, role, bucket, key, images and quotas.
     Steps that only AWS runs are a warning, and with --target local, where they need a --stub, a problem.

@@ -4,10 +4,10 @@ Comes in: what a manifest's pipelines have left on a target. Goes out: pages for
 decisions that a person takes on them. A page is a function of a `Look` that gives a frozen value, and a template; it
 stands in the `PAGES` of its module, from where server and export take it.
 
-May use: session, dated, several, opened, workspace, aws, here, views, serve, release, definition, conf, checkout,
-manifest, documents, engine, dag, machine, target, descriptions, canonical, explanations, errors, durations, layout,
-inert.
+May use: gitops, session, dated, several, opened, workspace, aws, here, views, serve, release, definition, conf,
+checkout, manifest, documents, engine, dag, machine, target, descriptions, canonical, explanations, errors, durations,
+layout, inert.
 
-Begin reading: `pages.Page`, then `look.Look`, `now.now_view` as a page, `app.make_app` for how they are served,
+Begin reading: `pages.Page`, then `look.Look`, `now` as a page, `app.make_app` for how they are served,
 `access.Access` for who may see them.
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -29,6 +29,7 @@ _STATIC = {
     "console.css": ("console/static/console.css", "text/css; charset=utf-8"),
     "console.js": ("console/static/console.js", "text/javascript; charset=utf-8"),
     "decide.css": ("console/static/decide.css", "text/css; charset=utf-8"),
+    "plan.css": ("console/static/plan.css", "text/css; charset=utf-8"),
     "dag.js": ("console/static/dag.js", "text/javascript; charset=utf-8"),
     "compare.js": ("console/static/compare.js", "text/javascript; charset=utf-8"),
     "icon.svg": ("console/static/icon.svg", "image/svg+xml"),
@@ -129,7 +130,7 @@ class _Console:
         """Return what answers with a page."""
 
         def answer(**parts: Any) -> Response:
-            look = self.looks.current()
+            look = replace(self.looks.current(), url=self.url)
             if request.method == "POST" and page.act:
                 if not look.may_decide:
                     raise RefusedError(403, "This console is read-only: start it with --decide.")
@@ -152,7 +153,7 @@ class _Console:
         """Return what answers with a page's value."""
 
         def answer(**parts: Any) -> Response:
-            look = self.looks.current()
+            look = replace(self.looks.current(), url=self.url)
             view = page_json(page.view(look, _query(), **parts))
             remarks = [page_json(problem) for problem in look.remarks]
             value = {**view, "remarks": remarks} if remarks and isinstance(view, dict) else view

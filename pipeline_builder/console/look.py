@@ -28,6 +28,12 @@ def utc() -> datetime:
     return datetime.now(timezone.utc)
 
 
+def no_url(name: str, /, **parts: object) -> str:
+    """Return no page's address: nobody has said where pages are."""
+    del name, parts
+    return ""
+
+
 @dataclass(slots=True)
 class Answers:
     """Answers that are remembered for some time, for all pages and whoever looks at them."""
@@ -76,13 +82,15 @@ class Look:
 
     `session` is about the pipeline that was asked for, or about all of the manifest; `index` has what is known of all
     runs. `remarks` are what could not be read, which stand as lines on the page; `ages` when the oldest answers came
-    that the page shows. `prices` are USD of an hour, by type of machine.
+    that the page shows. `url` is what templates have, for addresses inside of drawings. `prices` are USD of
+    an hour, by type of machine.
     """
 
     session: Session
     target: Target
     index: RunIndex
     now: Callable[[], datetime] = utc
+    url: Callable[..., str] = no_url
     prices: Mapping[str, float] = field(default_factory=dict)
     may_decide: bool = False
     answers: Answers = field(default_factory=Answers)
@@ -120,12 +128,12 @@ class Look:
             return default
 
     def known(self, key: Hashable, seconds: float | None, make: Callable[[], Value]) -> Value:
-        """Return an answer that is asked for again only after so many seconds; None is never.
+        """Return an answer that is asked for again only after so many seconds; None is never, 0 each time.
 
         Where it can't be had again, the last one stands, and the page says so, and how old it is.
         """
         if found := self.answers.find(key, seconds):
-            if seconds is not None:
+            if seconds:
                 self.ages.append(found[0])
             return cast("Value", found[1])
         try:
@@ -137,7 +145,7 @@ class Look:
             self.ages.append(last[0])
             return cast("Value", last[1])
         when = self.answers.keep(key, value)
-        if seconds is not None:
+        if seconds:
             self.ages.append(when)
         return value
 

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 from pipeline_builder.console.aged import aged
 from pipeline_builder.console.look import FRESH, Answers, Look, utc
 from pipeline_builder.errors import PipelineBuilderError, Problem
+from pipeline_builder.machine.held import is_held
 from pipeline_builder.release.machines import machine_prices
 from pipeline_builder.release.past.index import RunIndex
+from pipeline_builder.release.past.query import RunQuery
 from pipeline_builder.workspace import begin_state, open_target
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from pipeline_builder.workspace import Workspace
 
 STATE = "state.db"
+_GOING = ("executing", "stopping")
 _SOON = 2.0
 """Seconds after which this machine's runs are looked at again where nothing else says that they have changed."""
 Stamp = tuple[int, ...]
@@ -171,15 +174,19 @@ def _read_once(session: Session) -> tuple[Stamp, ...]:
 
 def known_stamps(look: Look) -> dict[str, Any]:
     """Return what changes with each topic that a page can be about, as cheap as it can be told."""
+    from pipeline_builder.console.plan.keeping import keeper_of
+
     workspace = look.session.workspace
     state, shared, seen = workspace.state, workspace.shared, memory(workspace)
     files = (stamp(workspace.manifest_path), stamp(workspace.lock_path))
-    runs = (*seen, look.index.generation)
+    going = [run.id for state in _GOING for run in look.index.runs(RunQuery(state=state), limit=20)[0]]
+    # Nothing is written where a run is killed; its lock goes.
+    runs = (*seen, look.index.generation, *(is_held(state / "jobs" / name / "lock") for name in going))
     return {
         "runs": runs,
         "registry": runs,
         "scoring": runs,
         "manifest": files,
-        "plan": (*files, stamp(shared / "pipeline_definition.json"), seen),
+        "plan": (*files, stamp(shared / "pipeline_definition.json"), seen, keeper_of(look).generation),
         "watch": tuple(stamp(path) for path in sorted((state / "watch").glob("*"))),
     }

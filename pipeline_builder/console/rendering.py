@@ -23,7 +23,8 @@ class Shell:
     """What stands around every page.
 
     `here` is the page's own address without what changes by itself; `form` the token that its forms carry, empty where
-    nothing can be decided. `static` is where stylesheets and scripts are; `generation` what `live.js` compares with.
+    nothing can be decided. `static` is where stylesheets and scripts are; `written` says when a page of a static
+    site was, which nobody answers.
     """
 
     page: Page
@@ -36,6 +37,7 @@ class Shell:
     static: str = "/static/"
     form: str = ""
     said: str = ""
+    written: str = ""
     as_of: datetime | None = None
     remarks: tuple[Problem, ...] = ()
 

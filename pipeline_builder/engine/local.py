@@ -32,6 +32,7 @@ from pipeline_builder.engine.execution.execution import (
     build_scope,
     definition_of,
     execution_variables,
+    is_held,
     list_steps,
     run_execution,
 )
@@ -306,6 +307,10 @@ class LocalPipelines:
     def describe_job(self, arn: str, step: str) -> JobDescription | None:
         """Return what the step last asked for."""
         return described.describe_job(self._state, arn, step)
+
+    def is_at_work(self, arn: str) -> bool:
+        """Tell whether a command holds the execution, which it loses with its life."""
+        return is_held(self.engine.jobs_folder / arn.rsplit("/", 1)[-1])
 
     def why_ran(self, arn: str) -> Mapping[str, str]:
         """Return why the cache didn't answer, by step."""

@@ -14,7 +14,9 @@ from pipeline_builder.manifest.paths import DataFolder, Source
 class LocalSection(Section):
     """Settings of the local target."""
 
-    s3: dict[str, DataFolder] = Field({}, description="bucket or bucket/prefix: folder with its data")
+    s3: dict[str, DataFolder] = Field(
+        {}, description="bucket or bucket/prefix: folder with its data, relative to the manifest or absolute"
+    )
     sources: dict[Source, DataFolder] = Field(
         {}, description="filesystem://, athena:// or redshift:// address, or its beginning: folder with its data"
     )

@@ -18,15 +18,19 @@ _LONGEST_NAME, _LONGEST_PATH = 255, 1000
 
 
 @lru_cache(maxsize=4096)  # models name the same few
-def relative_path(value: str, *, may_climb: bool = False) -> str:
+def relative_path(value: str, *, anywhere: bool = False) -> str:
     """Return the path without redundant parts; ValueError where it is absolute or climbs out with '..'.
 
-    With `may_climb` it may begin with '..': for data, which is only read and which several manifests may share.
+    One that may lie `anywhere` may be absolute, or begin with '..': for data, which is only read, and which several
+    manifests may share.
     """
     path = PurePosixPath(value)
-    inside = tuple(dropwhile(lambda part: may_climb and part == "..", path.parts))
-    if path.is_absolute() or ".." in inside or "\\" in value or not value.strip() or "\x00" in value:
-        raise ValueError(f"the path {describe(value)} is refused, expected a relative path without '..'")
+    inside = tuple(dropwhile(lambda part: anywhere and part == "..", path.parts))
+    outside = path.is_absolute() and not anywhere
+    if outside or ".." in inside or "\\" in value or not value.strip() or "\x00" in value:
+        folder = "a folder relative to the manifest, which may begin with '..', or an absolute one"
+        expected = folder if anywhere else "a relative path without '..'"
+        raise ValueError(f"the path {describe(value)} is refused, expected {expected}")
     sizes = [len(part.encode("utf-8", "surrogatepass")) for part in path.parts]
     if max(sizes, default=0) > _LONGEST_NAME or sum(sizes) + len(sizes) > _LONGEST_PATH:
         bounds = f"{_LONGEST_NAME} bytes in a name and {_LONGEST_PATH} in all"
@@ -57,5 +61,5 @@ def _source(value: str) -> str:
 RelativePath = Annotated[str, AfterValidator(relative_path)]
 Glob = Annotated[RelativePath, AfterValidator(_glob)]
 Globs = Annotated[tuple[Glob, ...], BeforeValidator(as_tuple, json_schema_input_type=str | tuple[str, ...])]
-DataFolder = Annotated[str, AfterValidator(partial(relative_path, may_climb=True))]
+DataFolder = Annotated[str, AfterValidator(partial(relative_path, anywhere=True))]
 Source = Annotated[str, AfterValidator(_source)]

@@ -293,10 +293,10 @@ def _key_of(path: DataPath) -> tuple[str, ...]:
 
 
 def policy_problems(section: PolicySection, repos: Iterable[str], document: Document) -> Iterator[Problem]:
-    """Yield a problem for every repository that the policy names and the manifest hasn't."""
+    """Yield a problem for every repository that the policy names and the manifest doesn't have."""
     known = tuple(repos)
     for name in section.repos:
         if name not in known:
-            message = f"the policy names the repository '{name}', which the manifest hasn't"
+            message = f"the policy names the repository '{name}', which the manifest doesn't have"
             place = document.place(("policy", "repos", name), key=True)
             yield Problem(id="PB119", message=message, place=place, hint=did_you_mean(name, known))

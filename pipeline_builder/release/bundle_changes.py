@@ -68,11 +68,23 @@ class FileChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TouchingCommit:
+    """A commit that touched a file of changed code; `url` is its page at the git host, empty where that isn't known."""
+
+    sha: str
+    subject: str
+    author: str
+    when: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CodeChange:
     """The code of `steps`, the same for each of them, as it is deployed (an address) and as it is composed.
 
     `folder` is where the files lie in the repository's checkout, relative to that, or None where they are none of it;
-    `unknown` says why it can't be told which files differ.
+    `unknown` says why it can't be told which files differ. `commits` have touched them since the deployed version ran,
+    `commits_unknown` says what of that can't be told.
     """
 
     steps: tuple[str, ...]
@@ -82,6 +94,8 @@ class CodeChange:
     folder: str | None = None
     files: tuple[FileChange, ...] = ()
     unknown: str = ""
+    commits: tuple[TouchingCommit, ...] = ()
+    commits_unknown: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,7 +46,10 @@ def collect(
     machines = _machines(content)
     logs = {s.name: target.pipelines.read_log(execution.arn, s.name) for s in states if s.log and tails}
     steps = tuple(_step(s, known.get(s.name), edges.get(s.name, ()), logs.get(s.name, "")) for s in states)
-    steps = tuple(step.model_copy(update=machines.get(step.name, {})) for step in steps)
+    missed = target.pipelines.why_ran(execution.arn)
+    steps = tuple(
+        step.model_copy(update={**machines.get(step.name, {}), "missed": missed.get(step.name, "")}) for step in steps
+    )
     return RunRecord(
         tool_version=__version__,
         target=target.name,

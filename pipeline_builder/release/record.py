@@ -82,7 +82,8 @@ class StepRecord(_Frozen):
     """A step with what became of it. Times are UTC; `cache_hit` is the ARN of the execution it was taken from.
 
     `stub` is the sha256 of the result that was given for it instead of running it. `trials` are a tuning's, the best
-    first. `machine` is the type of machine that its request asks for, `machines` how many.
+    first. `machine` is the type of machine that its request asks for, `machines` how many. `missed` is why the step
+    cache had nothing for it, where that is known.
     """
 
     name: str
@@ -102,6 +103,7 @@ class StepRecord(_Frozen):
     trials: tuple[TrialRecord, ...] = ()
     machine: str = ""
     machines: int = 0
+    missed: str = ""
 
 
 class VerdictRecord(_Frozen):

@@ -21,7 +21,7 @@ def rollback(group: str, decision: Decision, at: Deciding) -> tuple[ModelPackage
         PlanRefused: PB461 where that version isn't what was approved any more.
     """
     packages = at.registry.list_packages(group)
-    why = " ".join(f"{ROLLED_BACK} {decision.by}: {decision.comment}".split())[:MOST_DESCRIPTION]
+    why = words_of(decision)
     approved = [package for package in packages if package.status is ApprovalStatus.APPROVED]
     if approved and (done := _done(packages, approved[0], why, at)):
         return done, approved[0]
@@ -31,6 +31,11 @@ def rollback(group: str, decision: Decision, at: Deciding) -> tuple[ModelPackage
         raise InputProblems(Problem(id="PB433", message=message, hint=hint))
     at.using([approved[1].arn])
     return _roll_back(approved[0], why, decision, at), approved[1]
+
+
+def words_of(decision: Decision) -> str:
+    """Return what the registry says of a version that was rolled back so."""
+    return " ".join(f"{ROLLED_BACK} {decision.by}: {decision.comment}".split())[:MOST_DESCRIPTION]
 
 
 def _done(packages: Sequence[ModelPackage], champion: ModelPackage, why: str, at: Deciding) -> ModelPackage | None:

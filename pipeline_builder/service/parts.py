@@ -8,9 +8,9 @@ from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.manifest.cron import next_firing
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.service.cloudformation.access.fetched import secrets_of_hosts
-from pipeline_builder.service.cloudformation.description.firing import next_firing
 from pipeline_builder.service.cloudformation.description.model import ServiceModel
 from pipeline_builder.service.cloudformation.description.schedules import Timing
 from pipeline_builder.service.cloudformation.evaluation.document import Template, load_template

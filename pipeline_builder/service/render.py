@@ -14,6 +14,7 @@ from pipeline_builder.documents.values import build_settings
 from pipeline_builder.errors import InputProblems, Problem, sort_problems
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.addresses import parse_address
+from pipeline_builder.manifest.cron import next_firing
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.manifest.surroundings import reached_by_builds_alone
 from pipeline_builder.opened import Opened
@@ -29,7 +30,6 @@ from pipeline_builder.service.cloudformation.access.roles import (
 from pipeline_builder.service.cloudformation.checks import check_service
 from pipeline_builder.service.cloudformation.checks.telling import UNHEARD
 from pipeline_builder.service.cloudformation.description.availability import find_regional, find_untold
-from pipeline_builder.service.cloudformation.description.firing import next_firing
 from pipeline_builder.service.cloudformation.description.lasting import several_problems, touched_problems
 from pipeline_builder.service.cloudformation.description.lateness import late_problems
 from pipeline_builder.service.cloudformation.description.model import ServiceModel, build_model

@@ -22,11 +22,13 @@ from pipeline_builder.machine.streams import write_file
 from pipeline_builder.regions.partitions import console
 from pipeline_builder.release.answers import read_answer
 from pipeline_builder.release.approval import MOST_TEXT, approval_text, inert_text, verdict_word
+from pipeline_builder.release.past.keeping import run_folder
 from pipeline_builder.release.plan import Plan
 from pipeline_builder.release.promote import Decided, Decision, is_decidable
 from pipeline_builder.release.proof import approval_of
 from pipeline_builder.release.record import RunRecord
 from pipeline_builder.service.setting import Service, Setting
+from pipeline_builder.service.site import write_site
 from pipeline_builder.session import Session
 from pipeline_builder.target import Media
 from pipeline_builder.workspace import PLAN, REPORT, RUN
@@ -108,6 +110,9 @@ def _keep(session: Session, setting: Setting, record: RunRecord) -> str:
     prefix = f"{session.target.prefix}runs/{setting.execution or record.execution.rsplit('/', 1)[-1]}"
     for name, media in ((RUN, Media.JSON), (REPORT, Media.HTML)):
         session.target.store.put(f"s3://{setting.artifacts}/{prefix}/{name}", session.workspace.build / name, media)
+    uri = f"{run_folder(session.target, record.pipeline, record.execution)}{REPORT}"
+    session.target.store.put(uri, session.workspace.build / REPORT, Media.HTML)
+    write_site(session, record)
     if session.workspace.target == "local":
         return (session.workspace.store / setting.artifacts / prefix / REPORT).resolve().as_uri()
     return console_link(setting.artifacts, f"{prefix}/{REPORT}", session.workspace.region)

@@ -8,18 +8,18 @@ from pipeline_builder.release.metrics import Confusion
 from pipeline_builder.release.record import RunRecord, StepRecord
 
 # What one report shows; what it leaves out it says. All of it is in `run.json`, and in the metrics of the package.
-_MOST_PACKAGES = 100
+_MOST_PACKAGES = 200
 MOST_METRICS = 500
 MOST_LABELS = 50
-MOST_POINTS = 500
+MOST_POINTS = 250
 _MOST_STEPS = 1000
 _MOST_REPOS = 500
 _MOST_REASONS = 500
 _MOST_PARAMETERS = 250
 _MOST_TEXT = 20_000
 """Characters of a failure's words, or of the end of a log."""
-_MOST_LOGS = 2_000_000
-"""Characters of all ends of logs."""
+_MOST_LOGS = 100_000
+"""Characters of all ends of logs; those of steps that failed come first."""
 
 
 def bounded(record: RunRecord) -> RunRecord:
@@ -43,12 +43,13 @@ def bounded(record: RunRecord) -> RunRecord:
 
 
 def _bounded_steps(steps: Sequence[StepRecord]) -> Iterator[StepRecord]:
-    room = _MOST_LOGS
-    for step in steps:
+    room, tails = _MOST_LOGS, {}
+    for step in sorted(steps, key=lambda step: step.status != "Failed"):
         tail = "\n".join(step.log_tail)[-min(_MOST_TEXT, room) :] if room else ""
         room -= len(tail)
-        lines = tuple(tail.split("\n")) if tail else ()
-        yield step.model_copy(update={"failure_reason": _cut(step.failure_reason), "log_tail": lines})
+        tails[step.name] = tuple(tail.split("\n")) if tail else ()
+    for step in steps:
+        yield step.model_copy(update={"failure_reason": _cut(step.failure_reason), "log_tail": tails[step.name]})
 
 
 def _cut(text: str) -> str:

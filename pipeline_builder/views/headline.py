@@ -11,14 +11,20 @@ from pipeline_builder.release.record import PackageRecord, RunRecord, StepRecord
 from pipeline_builder.release.standing import Standing, standing
 from pipeline_builder.views.scored import scored_sentence, scored_word
 
+_MOST_NAMED = 8
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Headline:
-    """What the run came to, in a word and a sentence; `tone` is good, wait, bad or idle."""
+    """What the run came to, in a word and a sentence; `tone` is good, wait, bad or idle.
+
+    `commands` are what a reader may answer with.
+    """
 
     word: str
     sentence: str
     tone: str
+    commands: tuple[str, ...] = ()
 
 
 def headline_of(record: RunRecord, failed: Sequence[StepRecord]) -> Headline:  # noqa: PLR0911 - one line per outcome
@@ -51,9 +57,15 @@ def headline_of(record: RunRecord, failed: Sequence[StepRecord]) -> Headline:  #
 def _waits(record: RunRecord, models: Sequence[PackageRecord]) -> Headline:
     """Say who waits, and before that what failed for others."""
     name, failed = record.execution.rsplit("/", 1)[-1], failure_text(record)
-    passed = ", ".join(package.model for package in models) if failed else "The run"
-    sentence = f"{passed} passed the gate. A person decides now: pipeline-builder promote {name}, or reject {name}."
-    return Headline(word="Waiting for approval", sentence=f"{failed}. {sentence}" if failed else sentence, tone="wait")
+    passed = ", ".join(package.model for package in models[:_MOST_NAMED]) if failed else "The run"
+    more = f" and {len(models) - _MOST_NAMED} more" if failed and len(models) > _MOST_NAMED else ""
+    sentence = f"{passed}{more} passed the gate. A person decides now."
+    return Headline(
+        word="Waits for your decision",
+        sentence=f"{failed}. {sentence}" if failed else sentence,
+        tone="wait",
+        commands=(f"pipeline-builder promote {name}", f"pipeline-builder reject {name} --comment WHY"),
+    )
 
 
 def _decision(record: RunRecord) -> str:

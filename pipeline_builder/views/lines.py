@@ -45,7 +45,7 @@ def preflight_line(target: str, found: Sequence[Problem]) -> str:
 def build_line(definition: Definition, *, changed: bool, new: int) -> str:
     """Say whether the definition is another than before; `new` bundles were written."""
     state = "written" if changed else "unchanged"
-    return f"definition {definition.sha256[:12]} {state}, {_count(new, 'bundle')} written"
+    return f"definition {definition.sha256[:12]} {state}, {_count(new, 'code bundle')} written"
 
 
 def plan_line(plan: Plan, *, early: bool = False) -> str:
@@ -70,7 +70,7 @@ def _to_do(plan: Plan) -> str:
 def apply_line(applied: Applied) -> str:
     """Say which version is deployed, and whether it was before."""
     state = "applied" if applied.changed else "unchanged"
-    return f"version {applied.pipeline.version} {state}, {_count(len(applied.uploaded), 'bundle')} uploaded"
+    return f"version {applied.pipeline.version} {state}, {_count(len(applied.uploaded), 'code bundle')} uploaded"
 
 
 def gate_line(record: RunRecord) -> str:

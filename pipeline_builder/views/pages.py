@@ -43,6 +43,7 @@ _FILTERS = {
     "short": format_short,
     "since": format_since,
     "size": size_text,
+    "kind": lambda text: "".join(char for char in str(text) if char.isascii() and char.isalpha()),
 }
 _SIZES = {
     "trials_size": (trials.WIDTH, trials.HEIGHT),

@@ -128,10 +128,11 @@ def _code_lines(code: CodeChange) -> Iterator[str]:
         yield f"      {_SIGNS[file.kind]} {inert_line(_path(code, file))}{_extent(file)}"
     if (more := len(code.files) - _MOST_FILES) > 0:
         yield f"      and {more:,} more files"
-    commits = getattr(code, "commits", ())
-    yield from (f"        in {c.sha[:7]} {inert_line(c.subject, _MOST_SHOWN)}" for c in commits[:_MOST_COMMITS])
-    if (more := len(commits) - _MOST_COMMITS) > 0:
+    yield from (f"        in {c.sha[:7]} {inert_line(c.subject, _MOST_SHOWN)}" for c in code.commits[:_MOST_COMMITS])
+    if (more := len(code.commits) - _MOST_COMMITS) > 0:
         yield f"        and {more:,} more commits"
+    if code.commits_unknown and not code.commits:
+        yield f"        in which commits isn't known: {inert_line(code.commits_unknown, _MOST_SHOWN)}"
 
 
 def _path(code: CodeChange, file: FileChange) -> str:

@@ -10,13 +10,15 @@ from pipeline_builder.descriptions import Execution, StepState, reason_line
 from pipeline_builder.errors import ExitCode, Problem
 from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.refusals import OWN
-from pipeline_builder.release.metrics import compare_metrics
-from pipeline_builder.release.record import PackageRecord, RunRecord
+from pipeline_builder.release.record import PackageRecord, RunRecord, StepRecord
 from pipeline_builder.release.standing import Standing, standing
 from pipeline_builder.views.uses import taken
 
-_MOST_METRICS = 12
 _NEXT = "'pipeline-builder retry {}' does it again as it was, 'pipeline-builder up' with what has changed since"
+_BETTER = (
+    "the same again comes to the same: change the model, its data, or the bounds of 'gate' in its conf; commit that, "
+    "and run 'pipeline-builder up'"
+)
 _FAILURE_LINES = 20
 _MOST_REASONS = 20
 _MOST_REASONS_OF_SCORES = 2
@@ -78,42 +80,12 @@ def _step_json(step: StepState) -> dict[str, Any]:
     }
 
 
-def render_evidence(record: RunRecord) -> str:
-    """Return what an approver must see: the metrics beside the champion's, and the commits."""
-    lines = [inert_line(f"started by {record.trigger}")] if record.trigger else []
-    for package in record.packages:
-        lines.append(f"{inert_line(package.group)} version {package.version} ({package.status}, {_against(package)})")
-        lines += _metric_lines(package)
-    lines += [inert_line(f"commit {repo.name}@{repo.commit[:7]}  {repo.subject}") for repo in record.repos]
-    lines += [inert_line(f"evidence {record.evidence}")] if record.evidence else []
-    return "\n".join(lines)
-
-
-def _against(package: PackageRecord) -> str:
-    if package.champion_version:
-        note = f": {package.champion_note}" if package.champion_note else ""
-        return f"against version {package.champion_version}{note}"
-    return "the first of its group" if package.status == "Approved" else "no champion yet"
-
-
-def _metric_lines(package: PackageRecord) -> list[str]:
-    compared = compare_metrics(package.metrics, package.champion_metrics)
-    shown = compared[:_MOST_METRICS]
-    width = max((len(metric.path) for metric in shown), default=0)
-    lines = []
-    for metric in shown:
-        value = "none" if metric.candidate is None else f"{metric.candidate:.4g}"
-        old = "" if metric.champion is None else f"  champion {metric.champion:.4g}"
-        difference = "" if metric.difference is None else f"  {metric.difference:+.4g}"
-        lines.append(f"  {metric.path:<{width}}  {value:>9}{old}{difference}")
-    rest = len(compared) - len(shown)
-    return [*lines, f"  and {rest} more in the report"] if rest else lines
-
-
 def render_result(record: RunRecord, report: str) -> str:
     """Return the end of a run: evidence, approval, what is left to do, where the report is."""
     lines = [f"pipeline '{record.pipeline}' version {record.pipeline_version}: execution {_id(record)} {record.status}"]
-    if record.packages:
+    if record.packages or record.blocked:
+        from pipeline_builder.views.evidence import render_evidence
+
         lines += ["", render_evidence(record), ""]
     lines += [f"{inert_line(p.arn)}\n  {p.status}{_why(p)}" for p in record.packages]
     from pipeline_builder.release.promote import waiting
@@ -124,7 +96,9 @@ def render_result(record: RunRecord, report: str) -> str:
         lines += ["", render_scores(record.scores), ""]
     if models := waiting(record):
         names = f"{', '.join(package.model for package in models)}: " if len(record.packages) > 1 else ""
-        lines.append(f"waiting for approval: {names}'pipeline-builder promote' or 'pipeline-builder reject'")
+        lines.append(
+            f"waits for your decision: {names}'pipeline-builder promote' or 'pipeline-builder reject --comment WHY'"
+        )
     return "\n".join([*lines, f"report: {report}"])
 
 
@@ -146,11 +120,11 @@ def failure_problems(record: RunRecord) -> tuple[Problem, ...]:
     failed = [step for step in record.steps if step.status == "Failed"]
     problems = []
     for step in failed:
-        tail = "\n".join(f"    {inert_line(line)}" for line in step.log_tail[-_FAILURE_LINES:])
-        message = f"step '{step.name}' failed: {step.failure_reason}" + (f"\n{tail}" if tail else "")
+        reason, tail = _told(step)
+        message = "\n".join([f"step '{step.name}' failed: {reason}", *(f"    {line}" for line in tail)])
         where = [f"the whole log: {inert_line(step.log)}"] if step.log else []
         where += [f"in the console: {inert_line(step.link)}"] if step.link else []
-        hint = "\n        ".join((*where, _NEXT.format(_id(record))))
+        hint = "\n        ".join((*where, _BETTER if step.type == "Fail" else _NEXT.format(_id(record))))
         problems.append(Problem(id="PB500", message=message, hint=hint))
     if problems:
         return tuple(problems)
@@ -160,8 +134,22 @@ def failure_problems(record: RunRecord) -> tuple[Problem, ...]:
         most = _MOST_REASONS_OF_SCORES if record.scores else _MOST_REASONS
         left = len(record.verdict.reasons) - most
         reasons = "; ".join(record.verdict.reasons[:most]) + (f"; and {left:,} more" if left > 0 else "")
-        return (Problem(id="PB431", message=inert_line(f"the gate blocks this run: {reasons}")),)
+        helps = None if record.scores else _BETTER
+        return (Problem(id="PB431", message=inert_line(f"the gate blocks this run: {reasons}"), hint=helps),)
     return ()
+
+
+def _told(step: StepRecord) -> tuple[str, list[str]]:
+    """Return why a step failed, and the end of its log; a reason that is that end is said once, by its last words."""
+    tail = [inert_line(line) for line in step.log_tail[-_FAILURE_LINES:]]
+    lines = [line.strip() for line in step.failure_reason.splitlines()]
+    known = {line.strip() for line in step.log_tail} - {""}
+    again = [number for number, line in enumerate(lines) if line in known]
+    if not again:
+        return step.failure_reason, tail
+    reason = reason_line(step.failure_reason).strip()
+    shown = [*tail, *(line for line in lines[again[-1] + 1 :] if line != reason)]
+    return reason, [] if [line.strip() for line in shown] == [reason] else shown
 
 
 def _id(record: RunRecord) -> str:

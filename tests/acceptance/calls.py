@@ -18,6 +18,8 @@ _IDS = (
     (re.compile(r"pipelines-[0-9a-z]{12}-churn-Train-[0-9a-f]+"), "pipelines-x-tiny-Train-x"),
     (re.compile(r"(?<=log-stream:).+"), "pipelines-x"),
     (re.compile(r"(?<=/runs/)e\d"), "x"),
+    (re.compile(r"(?<=/evidence/runs/)[0-9a-z]{12}"), "x" * 12),
+    (re.compile(r"(?<=/evidence/site/).+"), "x"),
     (re.compile(r"(?<=model-package/tiny-churn/)\d+"), "1"),
 )
 _NAMED = (

@@ -115,13 +115,13 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
             0,
             "",
             "installation_id: 78",
-            "PB133 the repository 'churn': the app '1234' has not the installation '78' that may",
+            "PB133 the repository 'churn': the app '1234' has no installation '78' that may",
         ),
         (
             422,
             "There is at least one repository",
             "",
-            "PB133 the repository 'churn': the app '1234' has not an installation",
+            "PB133 the repository 'churn': the app '1234' has no installation",
         ),
         (
             403,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.cli.terminals import answer
+from tests.cli.terminals import answer, on_terminal
 from tests.trio import Trio, make_trio
 
 
@@ -25,6 +26,31 @@ def trio(ran: Trio, tmp_path: Path) -> Trio:
 
 def ask(trio: Trio, *answers: tuple[str, str]) -> tuple[int, str]:
     return answer(trio.command("up"), trio.root, trio.environment(), *answers)
+
+
+def test_the_report_is_there_before_the_question(trio: Trio) -> None:
+    report = trio.root / "build" / "report.html"
+    report.unlink()
+    words = ("up", "--comment", "fine")
+    shown = {**trio.environment(), "TERM": "xterm", "COLUMNS": "150", "LINES": "60"}
+    with on_terminal(trio.command(*words), trio.root, shown) as (_, main):
+        seen = ""
+        while "Approve churn version 1?" not in seen:
+            seen += os.read(main, 65536).decode()
+        assert "with everything that there is to look at: build/report.html" in seen
+        assert '<span class="badge">Waits for your decision</span>' in report.read_text()
+        os.write(main, b"all\n")
+        while main_says := _read(main):
+            seen += main_says
+    assert '<span class="badge">Approved</span>' in report.read_text()
+    assert trio.statuses() == dict.fromkeys(("churn", "price", "segments"), "Approved")
+
+
+def _read(main: int) -> str:
+    try:
+        return os.read(main, 65536).decode(errors="replace")
+    except OSError:  # the other end is closed
+        return ""
 
 
 def test_each_model_has_its_answer(trio: Trio) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.browsing import open_browser
 from tests.console.consoles import Client, client_of, looks_of
+from tests.console.hostile import make_hostile
 from tests.scoring import Scoring, make_scoring
 from tests.workspaces import Workspace, make_workspace
 
@@ -57,3 +58,22 @@ def browser() -> Iterator[Browser]:
     """A real browser, one for all tests of the console in a process."""
     with open_browser() as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A champion, a version that waits and a run that failed, with hostile words wherever others may write.
+
+    Only look at it; `check_page_is_inert` of `hostile.py` looks at a page.
+    """
+    return make_hostile(tmp_path_factory.mktemp("hostile"))
+
+
+@pytest.fixture
+def hostile_client(hostile: Workspace) -> Iterator[Client]:
+    """A browser that is logged in at the console over `hostile`."""
+    looks = looks_of(hostile)
+    made = client_of(looks)
+    yield made
+    looks.close()
+    assert made.bugs == []

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def test_the_first_page(client: Client) -> None:
-    assert "Nothing runs." in client.text("/")
-    assert client.json("/now.json")["nothing_yet"] is False
+    assert "1 to decide , nothing runs, tiny failed ." in client.text("/")
+    assert client.json("/now.json")["begun"] is True
 
 
 def test_the_first_page_in_a_browser(ran: Workspace, browser: Browser) -> None:

@@ -181,7 +181,7 @@ def test_the_tar_is_what_tarfile_writes(tmp_path: Path) -> None:
 def test_a_build_without_changes_writes_nothing(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
     workspace.run("checkout")
-    assert "written, 4 bundles written" in workspace.run("build").err
+    assert "written, 4 code bundles written" in workspace.run("build").err
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "build").rglob("*")}
-    assert "unchanged, 0 bundles written" in workspace.run("build").err
+    assert "unchanged, 0 code bundles written" in workspace.run("build").err
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "build").rglob("*")} == before

@@ -43,7 +43,7 @@ SAID = [
     ([GROUPS, "distributed: torchrun"], (2, 22, "PB901", "nothing says in which of its 2 instance groups")),
     (
         [GROUPS, "distributed: {by: mpi, instance_groups: [fats]}"],
-        (2, 50, "PB900", "its processes are to be in the instance group 'fats', which it hasn't"),
+        (2, 50, "PB900", "its processes are to be in the instance group 'fats', which it doesn't have"),
     ),
     (["distributed: mpi"], (1, 22, "PB903", "starts a single process by 'mpi'")),
     (["distributed: {by: torchrun, processes_per_host: 1}"], (1, 22, "PB903", "starts a single process by 'torchrun'")),

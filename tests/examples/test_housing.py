@@ -114,6 +114,9 @@ def test_the_whole_job_in_a_fresh_clone(tmp_path: Path, tmp_path_factory: pytest
     metrics = price["metrics"]["regression_metrics"]
     assert 0.35 < metrics["rmse"]["value"] < 0.6
     assert metrics["r2"]["value"] > 0.7
+    page = (clone / "examples" / "housing" / "build" / "report.html").read_text()
+    for drawing in ("Predicted and actual", "Residuals", "Absolute error"):
+        assert f"<figcaption>{drawing}</figcaption>" in page
     (tuned,) = [step["trials"] for step in record["steps"] if step["trials"]]
     assert (len(tuned), {trial["status"] for trial in tuned}) == (12, {"Completed"})
     assert pca["model_data_url"].endswith(f"/{tuned[0]['name']}/output/model.tar.gz")

@@ -155,7 +155,7 @@ def test_a_push_becomes_a_model(workspace: Workspace) -> None:
 
 def test_without_being_asked_it_approves_nothing(workspace: Workspace) -> None:
     ended = workspace.run("watch", "--once")
-    assert (ended.code, "waiting for approval" in ended.out) == (0, True), ended.err
+    assert (ended.code, "waits for your decision" in ended.out) == (0, True), ended.err
     assert history(workspace) == (["Succeeded"], [])
 
 

@@ -99,7 +99,7 @@ policy:
         "m.yaml:15:38: PB102 the key 'wriet' is not known here",
     ]
     assert problems("policy:\n  repos: {chrun: {read: []}}\n") == [
-        "m.yaml:4:11: PB119 the policy names the repository 'chrun', which the manifest hasn't"
+        "m.yaml:4:11: PB119 the policy names the repository 'chrun', which the manifest doesn't have"
     ]
 
 

@@ -12,7 +12,15 @@ from pipeline_builder.descriptions import Selection
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.manifest.lock import Lock, LockedRepo
 from pipeline_builder.release.run import follow, start
-from pipeline_builder.release.selection import Changes, Found, changed_repos, choose, select_changed, select_steps
+from pipeline_builder.release.selection import (
+    MOST_SELECTED,
+    Changes,
+    Found,
+    changed_repos,
+    choose,
+    select_changed,
+    select_steps,
+)
 from pipeline_builder.release.whole import groups_left
 from pipeline_builder.target import Target
 from tests.engine.definitions import (
@@ -68,6 +76,25 @@ def test_all_on_the_paths_between_two_steps_are_chosen() -> None:
     assert (chosen.steps, chosen.needed, chosen.left_out) == (("a", "b", "c"), (), ("other",))
     chosen = choose(CHAIN, ["b"], descendants=True)
     assert (chosen.steps, chosen.needed, chosen.left_out) == (("b", "c"), ("a",), ("a", "other"))
+
+
+def test_what_lies_between_is_said_and_cannot_be_excluded(tmp_path: Path) -> None:
+    local = target(tmp_path)
+    found = select_steps(local.pipelines, "p", CHAIN, ["a", "c"])
+    assert found.words == "3 steps (as asked, with b between them); left out: other"
+    with pytest.raises(InputProblems, match="PB029 'b' can't be left out: it lies between steps that are selected"):
+        select_steps(local.pipelines, "p", CHAIN, ["a", "c"], excluded=["b", "other"])
+
+
+def test_more_steps_than_the_service_takes(tmp_path: Path) -> None:
+    many = definition(*(script(f"s{number}", "true") for number in range(MOST_SELECTED + 2)))
+    names = [f"s{number}" for number in range(MOST_SELECTED + 2)]
+    local = target(tmp_path)
+    with pytest.raises(InputProblems, match="PB030 51 steps are selected, and SageMaker takes at most 50"):
+        select_steps(local.pipelines, "p", many, names[1:])
+    assert select_steps(local.pipelines, "p", many, names).selection is None  # everything needs no selection
+    words = select_steps(local.pipelines, "p", many, names[:1]).words
+    assert words.endswith("s12 and 39 more")
 
 
 def test_a_condition_stands_for_what_is_inside() -> None:

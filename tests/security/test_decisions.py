@@ -86,7 +86,7 @@ def test_models_are_decided_one_by_one_and_the_others_wait(trio: Trio) -> None:
     ended = trio.decide("promote", "churn", "trio-price/1", "--comment", "these")
     assert ended.code == 0, ended.err
     assert trio.statuses() == {"churn": "Approved", "price": "Approved", "segments": "PendingManualApproval"}
-    assert "waiting for approval: segments: " in ended.out
+    assert "waits for your decision: segments: " in ended.out
     assert trio.decide("reject", "--comment", "the rest").code == 0
     assert trio.statuses()["segments"] == "Rejected"
     mixed = trio.decide("promote", "churn", "segments")
@@ -168,7 +168,7 @@ def test_what_failed_is_said_and_the_others_may_be_decided(tmp_path: Path) -> No
     trio = make_trio(tmp_path / "trio")
     trio.change("segments", FAILS)
     ended = trio.decide("up")
-    assert (ended.code, "waiting for approval: churn, price: " in ended.out) == (5, True), ended.err
+    assert (ended.code, "waits for your decision: churn, price: " in ended.out) == (5, True), ended.err
     assert "PB500 step 'segments-Train' failed: no data for segments" in ended.err
     assert trio.decide("promote", "churn").code == 0
     assert trio.decide("promote", "segments").code == 1

@@ -51,10 +51,11 @@ from pipeline_builder.release.plan_files import load_plans
 from pipeline_builder.release.record import RunRecord, StepRecord, VerdictRecord
 from pipeline_builder.serve.application import Application
 from pipeline_builder.serve.background import Background
+from pipeline_builder.views.evidence import render_evidence
 from pipeline_builder.views.graphs.picture import render_svg
 from pipeline_builder.views.progress import describe
 from pipeline_builder.views.report import render_report
-from pipeline_builder.views.summary import failure_code, failure_problems, render_evidence, render_result
+from pipeline_builder.views.summary import failure_code, failure_problems, render_result
 from tests.definition.composing import compose_definition
 from tests.places import ROOT
 from tests.release.records import METRICS, package, run_record, steps

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
@@ -119,12 +118,11 @@ def test_hostile_texts_of_a_job_are_only_texts() -> None:
                 since=HOSTILE, package_metadata={f"commit-{HOSTILE}": HOSTILE}, pointer=HOSTILE, retraining=HOSTILE)  # fmt: skip
     html = render_report(scored(one, one, date=HOSTILE))
     page = Page(html)
-    assert {"script", "img", "link", "iframe", "object", "form", "a"} & set(page.tags) == set()
+    assert {"script", "img", "link", "iframe", "object", "form"} & set(page.tags) == set()
     assert [name for name in page.attributes if name.startswith("on")] == []
     assert "\u202e" not in html
     assert "x" * 1500 not in page.text
-    styles = re.findall(r'style="([^"]*)"', html)
-    assert [style for style in styles if not re.fullmatch(r"[a-z0-9:;.,%()# -]*", style, re.IGNORECASE)] == []
+    assert "style=" not in html
 
 
 ODD: tuple[Any, ...] = (

@@ -7,7 +7,9 @@ from datetime import datetime, timezone
 import pytest
 
 from pipeline_builder.descriptions import Execution, ExecutionStatus, StepState, StepStatus
-from pipeline_builder.views.summary import render_status
+from pipeline_builder.release.record import StepRecord
+from pipeline_builder.views.summary import failure_problems, render_status
+from tests.release.records import run_record
 
 TRACE = "of a line that is cut off\nValueError: no number\nthe transform of 'a.csv' failed at record 3\n1 of 2 files failed: a.csv"
 
@@ -23,3 +25,31 @@ def test_why_a_step_has_failed_is_the_line_that_says_it(reason: str, said: str) 
     )  # fmt: skip
     step = StepState(name="s", type="Transform", status=StepStatus.FAILED, failure_reason=reason)
     assert render_status(execution, [step]).splitlines()[1].endswith(f"  {said}")
+
+
+@pytest.mark.parametrize(
+    ("reason", "log", "said"),
+    [
+        ("it broke", ("it broke",), "it broke"),
+        ("one\ntwo", ("zero", "one", "two"), "two\n    zero\n    one\n    two"),
+        ("e line\ntwo", ("one line", "two"), "two\n    one line\n    two"),
+        ("two\nit may lack a package", ("one", "two"), "it may lack a package\n    one\n    two"),
+        ("the failure file's words", ("one", "two"), "the failure file's words\n    one\n    two"),
+        ("OutOfMemory", (), "OutOfMemory"),
+    ],
+)
+def test_the_end_of_a_log_is_said_once(reason: str, log: tuple[str, ...], said: str) -> None:
+    """Whether the reason of a failure is that end, a part of it, or something else."""
+    step = StepRecord(
+        name="s",
+        type="Training",
+        step_class="Training",
+        model="m",
+        status="Failed",
+        failure_reason=reason,
+        log_tail=log,
+    )
+    record = run_record("m").model_copy(update={"status": "Failed", "steps": (step,)})
+    (problem,) = failure_problems(record)
+    assert problem.message == f"step 's' failed: {said}"
+    assert "pipeline-builder retry" in str(problem.hint)

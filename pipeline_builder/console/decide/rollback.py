@@ -13,11 +13,14 @@ from pipeline_builder.console.decide.taking import ONE, fresh_session
 from pipeline_builder.console.pages import Done
 from pipeline_builder.descriptions import ApprovalStatus, ModelPackage
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem
+from pipeline_builder.release.rollback import words_of
 from pipeline_builder.release.standing import describe_word
 
 if TYPE_CHECKING:
     from pipeline_builder.console.look import Look
     from pipeline_builder.console.pages import Query
+    from pipeline_builder.release.promote import Decision
+    from pipeline_builder.session import Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,19 +84,27 @@ def rollback_act(look: Look, form: Mapping[str, str], group: str) -> Done:
     with ONE:
         session = fresh_session(look, said)
         decision = session.make_decision("reject", comment, by=approver(look))
-        _check_champion(session.target.registry.list_packages(group), group, seen)
-        old, _ = session.decisions.rollback(group, decision)
+        done = _find_done(session, group, seen, decision)
+        old = done or session.decisions.rollback(group, decision)[0]
     look.answers.forget()
     return Done(to=f"/decide/rollback/{group}?back={old.version}")
 
 
-def _check_champion(listed: tuple[ModelPackage, ...], group: str, seen: str) -> None:
-    """Refuse to take out of use what nobody has looked at; who sends the same form twice is told what it has done."""
-    champion = next((one for one in listed if one.status is ApprovalStatus.APPROVED), None)
-    gone = next((one for one in listed if one.arn == seen and one.status is ApprovalStatus.REJECTED), None)
+def _find_done(session: Session, group: str, seen: str, decision: Decision) -> ModelPackage | None:
+    """Return what the same form has taken out of use already; refuse to take out of use what nobody has looked at.
+
+    Raises:
+        PlanRefused: PB454 where another version is the champion by now.
+    """
+    registry = session.target.registry
+    champion = next((one for one in registry.list_packages(group) if one.status is ApprovalStatus.APPROVED), None)
     if champion is None or champion.arn == seen:
-        return
-    words = f", and version {gone.version} is out of use already" if gone else ""
+        return None
+    gone = next((one for one in registry.list_packages(group) if one.arn == seen), None)
+    known = registry.describe_package(gone.arn) if gone else None
+    if known and known.approval_description == words_of(decision):
+        return known
+    words = f", and {describe_word(known)}" if known else ""
     message = f"the champion of '{group}' is version {champion.version} now{words}"
     raise PlanRefused(Problem(id="PB454", message=message, hint="nothing was decided: look at the page again"))
 

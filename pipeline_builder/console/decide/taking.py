@@ -56,7 +56,9 @@ def decide_act(look: Look, form: Mapping[str, str], pipeline: str, id: str) -> D
         taken = _take(look, session, record, given)
         if taken.wrote:
             session.report(taken.record)
-    told = keep_told(look, taken.outcomes, (*taken.notes, *_notes(said)))
+    known = {outcome.words for outcome in taken.outcomes}
+    notes = [note for note in _notes(said) if note not in known]
+    told = keep_told(look, taken.outcomes, (*taken.notes, *notes))
     return Done(to=f"/decide/{pipeline}/{execution.id}?told={told}")
 
 

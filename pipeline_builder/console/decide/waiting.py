@@ -79,7 +79,7 @@ class WaitingView:
 def waiting_view(look: Look, query: Query) -> WaitingView:
     """Return all that waits for a word, the oldest first."""
     del query
-    found, total = look.index.runs(RunQuery(state="waiting"), limit=_MOST_RUNS) if look.index else ((), 0)
+    found, total = look.index.runs(RunQuery(state="waiting"), limit=_MOST_RUNS)
     asked = look.attempt(lambda: _questions(look), ())
     runs = [one for run in found if (one := _waiting(look, run, asked))]
     days = [day for handle, name in look.names.items() for day in _days(look, handle, name)]

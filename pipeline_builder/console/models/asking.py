@@ -15,7 +15,7 @@ from pipeline_builder.errors import InputProblems, PipelineBuilderError, Problem
 from pipeline_builder.release.archive import find_newest, load_evidence
 from pipeline_builder.release.evidence import PIPELINE, PROPERTY
 from pipeline_builder.release.past.hosts import host_kind, host_link
-from pipeline_builder.release.past.keeping import read_run
+from pipeline_builder.release.past.keeping import read_kept
 from pipeline_builder.release.witness import at_once
 
 LISTED = 60.0
@@ -157,7 +157,7 @@ class Asking:
             target,
             execution=ran.execution if ran else "",
             pipeline=ran.pipeline if ran else "",
-            read_run=lambda pipeline, run: read_run(target, pipeline, run),
+            read_run=lambda pipeline, run: read_kept(target, pipeline, run),
         )
 
     # --- where commits are looked at

@@ -19,6 +19,7 @@ from pipeline_builder.console.models.comparing import Compared, MetricRow, compa
 from pipeline_builder.console.models.differing import Difference
 from pipeline_builder.console.models.facts import Facts
 from pipeline_builder.console.models.history import Version, versions_of
+from pipeline_builder.console.models.version import regression_plots
 from pipeline_builder.console.pages import Query
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.release.past.changes import Commit, commits_since
@@ -88,6 +89,7 @@ class Comparison:
     notes: tuple[str, ...]
     curves: tuple[Plotted, ...]
     confusions: tuple[Plotted, ...]
+    errors: tuple[Plotted, ...]
 
 
 def choose_view(look: Look, query: Query, group: str) -> Comparison:
@@ -136,6 +138,7 @@ def compare_view(look: Look, query: Query, group: str, a: int, b: int) -> Compar
         notes=found.notes,
         curves=tuple(_curves(found)),
         confusions=tuple(_confusions(found)),
+        errors=tuple(_errors(found)),
     )
 
 
@@ -227,6 +230,14 @@ def _curves(found: Compared) -> list[Plotted]:
         named = [(name, one) for name, one in zip(names, (pair.after, pair.before), strict=True) if one]
         drawn.append(Plotted(name=pair.name, svg=curve_plot(named, chance=pair.name == "ROC curve")))
     return drawn
+
+
+def _errors(found: Compared) -> list[Plotted]:
+    return [
+        Plotted(name=f"version {facts.package.version}", svg=svg)
+        for facts in (found.before, found.after)
+        for svg in regression_plots(facts.metrics)
+    ]
 
 
 def _confusions(found: Compared) -> list[Plotted]:

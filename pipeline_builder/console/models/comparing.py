@@ -191,8 +191,10 @@ def _named(lines: Mapping[str, Sequence[str]]) -> dict[str, str]:
 
 
 def package_name(line: str) -> str:
-    """Return the name of the package that a line of requirements is about, as pip compares names."""
+    """Return the name of the package that a line of requirements is about, as pip compares names; an option's words."""
     name = ""
+    if line.lstrip().startswith("-"):
+        return line.strip()
     for char in line.strip():
         if not (char.isalnum() or char in "-_."):
             break

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pipeline_builder.console.models.facts import Facts
 from pipeline_builder.console.models.made import MadeStep
 from pipeline_builder.dag.outline import Node
-from pipeline_builder.views.drawing import render_svg
+from pipeline_builder.views.graphs.picture import render_svg
 
 _MOST_DATA = 8
 _MOST_STEPS = 40

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from pipeline_builder.console.look import Look
@@ -20,6 +20,7 @@ from pipeline_builder.console.models.history import (
 )
 from pipeline_builder.console.pages import Query
 from pipeline_builder.console.paging import Pages, page_of
+from pipeline_builder.console.urls import Url
 from pipeline_builder.descriptions import ModelPackage
 from pipeline_builder.release.standing import Standing
 from pipeline_builder.views.formats import format_number
@@ -65,7 +66,21 @@ class MetricPlot:
     name: str
     gate: str
     values: tuple[tuple[int, float], ...]
-    svg: str = field(default="", metadata={"json": False})
+    group: str = field(metadata={"json": False})
+    points: tuple[Point, ...] = field(default=(), metadata={"json": False})
+    bounds: tuple[Bound, ...] = field(default=(), metadata={"json": False})
+    marks: tuple[Mark, ...] = field(default=(), metadata={"json": False})
+
+    def svg(self, url: Url) -> str:
+        """Draw it; each point leads to its version."""
+        numbers = (number for number, _ in self.values)
+        points = tuple(
+            replace(point, href=url("version", group=self.group, version=number))
+            for point, number in zip(self.points, numbers, strict=True)
+        )
+        return line_plot(
+            self.name, [Series(name=self.name, points=points)], bounds=self.bounds, marks=self.marks, size=_SIZE
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,9 +204,10 @@ def _plots(
             name=name,
             gate=gate.words if gate else "",
             values=tuple((one.number, value) for one, value in found),
-            svg=line_plot(
-                name, [Series(name=name, points=points)], bounds=[*_bounds(gate)], marks=marks, size=_SIZE
-            ),
+            group=packages[0].group,
+            points=points,
+            bounds=tuple(_bounds(gate)),
+            marks=tuple(marks),
         )
 
 

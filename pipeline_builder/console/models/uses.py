@@ -6,30 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from pipeline_builder.console.look import Look
-from pipeline_builder.console.models.asking import LISTED
 from pipeline_builder.console.models.facts import Facts
 from pipeline_builder.console.models.lineage import Use
-from pipeline_builder.release.scoring.ledger import LedgerDay, list_days
-
-MOST_DAYS = 400
-"""Newest days of each model that are looked through."""
-
-
-def days_of(look: Look, pipeline: str, most: int = MOST_DAYS) -> tuple[LedgerDay, ...]:
-    """Return the newest days of an inference pipeline, oldest first; what can't be read is a line on the page."""
-    key = ("days", pipeline, most)
-    if look.target.name == "local":
-        return look.attempt(lambda: list_days(look.target, pipeline, most=most), ())
-    return look.attempt(lambda: look.known(key, LISTED, lambda: list_days(look.target, pipeline, most=most)), ())
-
-
-def inference_pipelines(look: Look) -> dict[str, str]:
-    """Return what SageMaker calls each inference pipeline of the manifest, by its handle."""
-    manifest = look.manifest
-    if manifest is None:
-        return {}
-    kinds = {entry.name: entry.kind for entry in manifest.pipelines}
-    return {handle: name for handle, name in look.names.items() if kinds.get(handle) == "inference"}
+from pipeline_builder.console.scoring.shelf import days_of, inference_pipelines
 
 
 def uses_of(look: Look, facts: Facts) -> tuple[Use, ...]:

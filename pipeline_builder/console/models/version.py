@@ -18,9 +18,11 @@ from pipeline_builder.console.pages import Query
 from pipeline_builder.errors import PipelineBuilderError, Problem
 from pipeline_builder.release.evidence import ContainerEvidence, DataEvidence
 from pipeline_builder.release.metrics import compare_metrics, find_confusion, find_curves
+from pipeline_builder.release.regressions import find_predicted, find_quantiles, find_residuals
 from pipeline_builder.release.verification import verify
 from pipeline_builder.views.plots.curves import curve_plot
 from pipeline_builder.views.plots.matrix import confusion_table
+from pipeline_builder.views.plots.regression import quantiles_plot, residuals_plot, scatter_plot
 
 MOST_METRICS = 500
 
@@ -102,6 +104,7 @@ class VersionPage:
     missing: tuple[str, ...]
     others: tuple[tuple[int, str], ...]
     curves: tuple[str, ...] = field(default=(), metadata={"json": False})
+    regression: tuple[str, ...] = field(default=(), metadata={"json": False})
     confusion: str = field(default="", metadata={"json": False})
 
 
@@ -159,6 +162,7 @@ def version_view(look: Look, query: Query, group: str, version: int) -> VersionP
         missing=facts.missing,
         others=_others([package.version for package in packages], version, champion),
         curves=tuple(_curves(facts)),
+        regression=regression_plots(facts.metrics, _champions(facts)),
         confusion=_confusion(facts),
     )
 
@@ -245,6 +249,16 @@ def _curves(facts: Facts) -> list[str]:
         named = [(name, curve), *([(f"version {_against(facts)}, the champion then", other)] if other else [])]
         drawn.append(curve_plot(named, chance=curve.name == "ROC curve"))
     return drawn
+
+
+def regression_plots(report: object, champion: object = None) -> tuple[str, ...]:
+    """Return what is drawn of a regression: predicted over actual, residuals, absolute errors; nothing of another."""
+    drawn = (
+        scatter_plot(find_predicted(report)),
+        residuals_plot(find_residuals(report), find_residuals(champion)),
+        quantiles_plot(find_quantiles(report), find_quantiles(champion)),
+    )
+    return tuple(filter(None, drawn))
 
 
 def _confusion(facts: Facts) -> str:

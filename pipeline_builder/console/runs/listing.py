@@ -98,6 +98,11 @@ class RunsView:
     kinds: tuple[tuple[str, str], ...] = KINDS
 
     @property
+    def more_asked(self) -> bool:
+        """Tell whether something is asked for that few ask for, whose fields are folded."""
+        return bool(self.asked.keys() & {"commit", "since", "until", "kind", "trigger"})
+
+    @property
     def pages(self) -> tuple[tuple[int, bool], ...]:
         """The numbers of the pages that are linked, 0 for those between."""
         near = sorted({1, self.last, *range(max(1, self.page - 2), min(self.last, self.page + 2) + 1)})
@@ -115,7 +120,6 @@ def runs_view(look: Look, query: Query) -> RunsView:
 
     asked = {name: value for name in _WORDS if (value := query.get(name).strip())}
     wanted, faults = parse_query(asked)
-    look.attempt(look.index.refresh, 0)
     page = max(1, query.number("page", 1))
     _, total = look.index.runs(wanted, offset=0, limit=0)
     last = max(1, -(-total // PER_PAGE))

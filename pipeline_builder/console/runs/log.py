@@ -19,10 +19,11 @@ _MOST_SEARCHED = 256 << 20
 _LONGEST = 2000
 """Characters of a found line."""
 _PART = 1 << 20
-_PAUSE, _PAUSE_AWS, _QUIET = 0.5, 5.0, 15.0
+_PAUSE, _PAUSE_AWS, _QUIET = 0.5, 10.0, 15.0
 _BEHIND = 8
 """Parts in a row after which a follower jumps to the end of a log that grows faster than it is read."""
-_STREAMS = threading.BoundedSemaphore(24)
+MOST_STREAMS = 24
+_STREAMS = threading.BoundedSemaphore(MOST_STREAMS)
 EVENTS = "text/event-stream"
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pipeline_builder.console.look import FRESH, Look
 from pipeline_builder.dag.outline import flat_steps, outline
@@ -18,6 +18,7 @@ from pipeline_builder.release.record import RunRecord, StepRecord
 if TYPE_CHECKING:
     from pipeline_builder.dag.outline import Node
 
+Value = TypeVar("Value")
 ENDED = ("Succeeded", "Failed", "Stopped")
 """Words of steps that don't go on."""
 _TAIL = 40
@@ -55,7 +56,7 @@ def read_run(look: Look, pipeline: str, identity: str) -> Run:
         return Run(record=kept, execution=execution, kept=True)
     if execution is None:
         raise InputProblems(_unknown(pipeline, identity))
-    fresh = look.known(("run", execution.arn), _age(look), lambda: _collected(look, execution, kept))
+    fresh = once(look, ("run", execution.arn), FRESH, lambda: _collected(look, execution, kept))
     return Run(record=fresh, execution=execution, kept=False)
 
 
@@ -73,14 +74,14 @@ def find_execution(look: Look, pipeline: str, identity: str) -> Execution | None
     arn = _arn(look, pipeline, identity)
     if not arn:
         return None
-    return look.known(("execution", arn), FRESH, lambda: look.target.pipelines.describe_execution(arn))
+    return look.target.pipelines.describe_execution(arn)
 
 
 def _arn(look: Look, pipeline: str, identity: str) -> str:
     """Return the ARN of an execution on AWS, of which an address has the id only."""
-    if look.index is not None and (known := look.index.run(pipeline, identity)):
-        return str(known.execution)
-    listed = look.known(("listed", pipeline), FRESH, lambda: look.target.pipelines.list_executions(pipeline))
+    if known := look.index.run(pipeline, identity):
+        return known.execution
+    listed = look.target.pipelines.list_executions(pipeline)
     return next((one.arn for one in listed if one.id == identity), "")
 
 
@@ -88,12 +89,12 @@ def kept_record(look: Look, pipeline: str, identity: str) -> RunRecord | None:
     """Return the record that was kept of a run, its packages as the registry has them now."""
     from pipeline_builder.release.past.keeping import read_run as read_kept
 
-    seconds = 0.0 if look.target.name == "local" else FRESH
-    return look.known(("kept", pipeline, identity), seconds, lambda: read_kept(look.target, pipeline, identity))
+    return once(look, ("kept", pipeline, identity), FRESH, lambda: read_kept(look.target, pipeline, identity))
 
 
-def _age(look: Look) -> float:
-    return 0.0 if look.target.name == "local" else FRESH
+def once(look: Look, key: Hashable, seconds: float, make: Callable[[], Value]) -> Value:
+    """Return an answer of AWS that is asked for once in so many seconds; on this machine it is had at once."""
+    return make() if look.target.name == "local" else look.known(key, seconds, make)
 
 
 def _collected(look: Look, execution: Execution, kept: RunRecord | None) -> RunRecord:
@@ -137,7 +138,7 @@ def read_steps(look: Look, run: Run) -> Steps:
         return Steps(written={}, before={}, states={})
     arn, pipelines = run.execution.arn, look.target.pipelines
     content = look.known(("definition", arn), None, lambda: pipelines.definition_of(arn))
-    states = look.known(("steps", arn), _age(look), lambda: pipelines.list_steps(arn))
+    states = pipelines.list_steps(arn)
     return Steps(
         written=flat_steps(json.loads(content).get("Steps")),
         before={step.name: step.depends_on for step in outline(content)},

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pipeline_builder.console.look import Look
+from pipeline_builder.console.look import FRESH, Look
 from pipeline_builder.console.pages import Query
 from pipeline_builder.console.runs.between import Between, compare_runs
 from pipeline_builder.console.runs.listing import state_of
-from pipeline_builder.console.runs.reading import Run, find_execution, kept_record, read_run, read_steps
+from pipeline_builder.console.runs.reading import Run, find_execution, kept_record, once, read_run, read_steps
 from pipeline_builder.console.runs.step import StepView, step_view
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.release.promote import waiting
+from pipeline_builder.release.record import RunRecord
+from pipeline_builder.views.days import Day
+from pipeline_builder.views.headline import Headline
+from pipeline_builder.views.links import RunLinks
 from pipeline_builder.views.reported import days_before
 from pipeline_builder.views.run_view import RunView, run_view
 
 if TYPE_CHECKING:
+    from pipeline_builder.console.urls import Url
     from pipeline_builder.release.past.summary import RunSummary
 
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+_SETTLED = 300.0
 _UNKNOWN: Mapping[str, JSON] = MappingProxyType({})
+_MOMENT = 3.0
 _NEAR = 200
 """Runs of a pipeline that are looked through for those before and after one."""
 
@@ -35,21 +44,25 @@ class Near:
     tone: str
 
 
+_UNSAID: Mapping[str, bool] = MappingProxyType({"json": False})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPage:
     """What the page shows. `waits` are the models that a person has to decide about.
 
     `between` is what is otherwise than in the last run before that succeeded; None where there is none, or its record
-    is gone. `progress` counts the steps that have ended, `at` names those that are at work; `step` is the one whose
-    panel is open.
+    is gone. `progress` counts the steps that have ended, `at` names those that are at work; `left` says that nobody
+    works on it any more, though it has not ended. `step` is the one whose panel is open. `missed` is why the step cache
+    didn't answer, by step.
     """
 
     title: str
     pipeline: str
     id: str
-    arn: str
-    run: RunView
+    record: RunRecord
     live: bool
+    left: bool
     kept: bool
     local: bool
     before: Near | None
@@ -59,6 +72,27 @@ class RunPage:
     progress: tuple[int, int]
     at: tuple[str, ...]
     step: StepView | None
+    missed: Mapping[str, str]
+    days: tuple[Day, ...] = field(default=(), metadata=_UNSAID)
+    prices: Mapping[str, float] = field(default_factory=dict, metadata=_UNSAID)
+    now: datetime | None = field(default=None, metadata=_UNSAID)
+
+    def drawn(self, url: Url) -> RunView:
+        """Return what the report shows of it, with links to the pages of this console."""
+        links = RunLinks(
+            step=lambda name: url("step", pipeline=self.pipeline, id=self.id, step=name),
+            log=lambda name: url("log", pipeline=self.pipeline, id=self.id, step=name),
+            version=lambda group, version: url("version", group=group, version=version),
+            group=lambda group: url("model", group=group),
+            run=lambda pipeline, identity: url("run", pipeline=pipeline, id=identity),
+        )
+        now = self.now if self.live else None
+        shown = run_view(self.record, days=self.days, prices=self.prices, links=links, missed=self.missed, now=now)
+        if not self.live or shown.failed:
+            return shown
+        word = "Left" if self.left else "Stopping" if self.record.status == "Stopping" else "Runs"
+        tone = "bad" if self.left else "now"
+        return replace(shown, headline=Headline(word=word, sentence="What there is of it so far is shown.", tone=tone))
 
 
 def run_page(look: Look, query: Query, *, pipeline: str, id: str) -> RunPage:  # noqa: A002 - a part of its address
@@ -75,9 +109,9 @@ def run_page(look: Look, query: Query, *, pipeline: str, id: str) -> RunPage:  #
         title=f"{record.pipeline} {run.id}",
         pipeline=record.pipeline,
         id=run.id,
-        arn=record.execution,
-        run=run_view(record, days=look.attempt(lambda: days_before(record, look.target), ()), prices=look.prices),
+        record=record,
         live=run.going_on,
+        left=run.going_on and _is_left(look, run),
         kept=run.kept,
         local=look.target.name == "local",
         before=before,
@@ -87,14 +121,35 @@ def run_page(look: Look, query: Query, *, pipeline: str, id: str) -> RunPage:  #
         progress=(done, len(record.steps)),
         at=tuple(step.name for step in record.steps if step.status in ("Starting", "Executing", "Stopping")),
         step=step_view(look, run, query.get("step")) if query.get("step") else None,
+        missed=_missed(look, run),
+        days=look.attempt(lambda: days_before(record, look.target), ()),
+        prices=look.prices,
+        now=look.now(),
     )
+
+
+def _missed(look: Look, run: Run) -> Mapping[str, str]:
+    """Return why the step cache didn't answer; what the record says itself is not asked for."""
+    execution = run.execution
+    if execution is None or any(step.missed for step in run.record.steps):
+        return _NOTHING
+    seconds = _SETTLED if execution.status.ended else FRESH
+    pipelines = look.target.pipelines
+    return look.attempt(
+        lambda: once(look, ("why", execution.arn), seconds, lambda: pipelines.why_ran(execution.arn)), _NOTHING
+    )
+
+
+def _is_left(look: Look, run: Run) -> bool:
+    """Tell whether the command that ran it was killed; one that has just begun may not have it yet."""
+    begun = (look.now() - run.record.started).total_seconds()
+    return begun > _MOMENT and not look.target.pipelines.is_at_work(run.record.execution)
 
 
 def _beside(look: Look, run: Run) -> tuple[Near | None, Near | None, RunSummary | None]:
     """Return the runs of the same pipeline before and after this one, and the last before it that succeeded."""
     from pipeline_builder.release.past.query import RunQuery
 
-    look.attempt(look.index.refresh, 0)
     known, _ = look.index.runs(RunQuery(pipeline=run.record.pipeline), offset=0, limit=_NEAR)
     place = next((index for index, one in enumerate(known) if one.id == run.id), None)
     if place is None:

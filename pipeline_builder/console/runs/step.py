@@ -12,7 +12,7 @@ from pipeline_builder.console.pages import Query
 from pipeline_builder.console.runs.details import Address, Details, details_of
 from pipeline_builder.console.runs.hidden import hide_secrets
 from pipeline_builder.console.runs.log import MOST_FOUND, Found, find_in_log
-from pipeline_builder.console.runs.reading import ENDED, Run, find_step, read_run, read_steps
+from pipeline_builder.console.runs.reading import ENDED, Run, find_step, once, read_run, read_steps
 from pipeline_builder.descriptions import JSON, JobDescription, LogPart, StepState, StoredObject
 from pipeline_builder.release.machines import MachineTime, machine_times
 from pipeline_builder.release.record import StepRecord
@@ -141,11 +141,9 @@ def _job(look: Look, run: Run, step: StepRecord) -> JobDescription | None:
     if run.execution is None or step.status in ("Waiting", "Skipped"):
         return None
     arn, pipelines = run.execution.arn, look.target.pipelines
-    if look.target.name == "local":
-        return look.attempt(lambda: pipelines.describe_job(arn, step.name), None)
     seconds = _SETTLED if step.status in ENDED else FRESH
     return look.attempt(
-        lambda: look.known(("job", arn, step.name), seconds, lambda: pipelines.describe_job(arn, step.name)), None
+        lambda: once(look, ("job", arn, step.name), seconds, lambda: pipelines.describe_job(arn, step.name)), None
     )
 
 
@@ -155,12 +153,9 @@ def _log(look: Look, run: Run, step: StepRecord) -> LogPart:
     if run.execution is None or step.status in ("Waiting", "Skipped"):
         return kept
     arn, pipelines = run.execution.arn, look.target.pipelines
-    if look.target.name == "local":
-        part = look.attempt(lambda: pipelines.read_log_part(arn, step.name), kept)
-    else:
-        part = look.attempt(
-            lambda: look.known(("log", arn, step.name), FRESH, lambda: pipelines.read_log_part(arn, step.name)), kept
-        )
+    part = look.attempt(
+        lambda: once(look, ("log", arn, step.name), FRESH, lambda: pipelines.read_log_part(arn, step.name)), kept
+    )
     return part if part.text else replace(kept, mark=part.mark)
 
 

@@ -24,7 +24,9 @@ def check_distributed(step: Step, job: TrainSection, *, package: bool) -> Iterat
         return
     for index, name in enumerate(asked.instance_groups):
         if name not in job.instance_groups:
-            message = f"step '{step.name}': its processes are to be in the instance group '{name}', which it hasn't"
+            message = (
+                f"step '{step.name}': its processes are to be in the instance group '{name}', which it doesn't have"
+            )
             place = step.section_place("distributed", "instance_groups", index)
             yield Problem(id="PB900", message=message, place=place, hint=did_you_mean(name, job.instance_groups))
     if len(job.instance_groups) > 1 and not asked.instance_groups:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import threading
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from pipeline_builder.descriptions import Execution
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.machine.streams import write_file
-from pipeline_builder.release.past.keeping import RECORD, parse_record, runs_folder
+from pipeline_builder.release.past.keeping import RECORD, parse_record, record_uri, runs_folder
 from pipeline_builder.release.past.query import RunQuery
+from pipeline_builder.release.past.remembered import Entry, Remembered
 from pipeline_builder.release.past.summary import (
     ModelSummary,
     RunSummary,
-    dump_summary,
-    load_summary,
     summarise,
     summarise_execution,
 )
@@ -27,11 +25,7 @@ from pipeline_builder.target import Target
 
 MOST_RUNS = 20_000
 """Runs that are known of a pipeline at once, the newest: a summary is about a kilobyte."""
-FORMAT = 1
 Pipelines = Callable[[], Iterable[str]]
-
-_Entry = tuple[str, RunSummary | None]
-"""What changes when a record does, and its summary; None of one that can't be read."""
 
 
 class RunIndex:
@@ -42,14 +36,17 @@ class RunIndex:
     """
 
     def __init__(self, target: Target, pipelines: Pipelines, path: Path | None = None) -> None:
-        self._target, self._pipelines, self._path = target, pipelines, path
+        self._target, self._pipelines = target, pipelines
+        self._remembered = Remembered(path, f"{target.name} {target.base('')}") if path else None
         self._lock = threading.Lock()
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, Entry] = {}
         self._runs: tuple[RunSummary, ...] = ()
         self._by_id: Mapping[str, RunSummary] = {}
         self._models: Mapping[str, tuple[tuple[RunSummary, ModelSummary], ...]] = {}
         self._generation = 0
         self._loaded = False
+        self._looked = float("-inf")
+        self._held = False
         self.reads = 0
         self.unreadable: tuple[str, ...] = ()
 
@@ -58,24 +55,40 @@ class RunIndex:
         """Return a number that changes when anything has, as of the last refresh."""
         return self._generation
 
-    def refresh(self) -> int:
-        """Look for what has changed, and return a number that is another one when anything has.
+    def refresh(self, within: float = 0.0) -> int:
+        """Look for what has changed, unless that was done `within` so many seconds; return a number that is another one
+        when anything has.
 
         Raises:
             OutsideFailure, InputProblems: the target can't be asked; what was known before still is.
         """
         with self._lock:
+            if self._held or time.monotonic() - self._looked < within:
+                return self._generation
             if not self._loaded:
-                self._entries, self._loaded = self._load(), True
+                self._entries, self._loaded = self._remembered.load() if self._remembered else {}, True
             names = tuple(dict.fromkeys(self._pipelines()))
-            changed = self._look(names)
+            self._look(names)
             listed = [one for name in names for one in self._target.pipelines.list_executions(name)]
             runs = _merged((found for _, found in self._entries.values() if found), listed)
             if runs != self._runs or not self._generation:
                 self._show(runs)
-            if changed:
-                self._save()
+            self._looked = time.monotonic()
             return self._generation
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let everything until the end of the block see the same runs."""
+        self.refresh()
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+
+    def stamp(self, run: RunSummary) -> str:
+        """Return what changes when the record of a run does; empty of one that none was kept of."""
+        return self._entries.get(record_uri(self._target, run.pipeline, run.id), ("", None))[0]
 
     def runs(self, query: RunQuery, *, offset: int = 0, limit: int = 100) -> tuple[tuple[RunSummary, ...], int]:
         """Return some of the runs that a query means, the newest first, and how many there are in all."""
@@ -97,21 +110,20 @@ class RunIndex:
 
     # --- what is looked at
 
-    def _look(self, names: Iterable[str]) -> bool:
-        """Read the records that have changed; tell whether there were any, or some are gone."""
+    def _look(self, names: Iterable[str]) -> None:
+        """Read the records that have changed."""
         stamps: dict[str, str] = {}
         for name in names:
             found = self._target.store.entries(runs_folder(self._target, name))
             stamps |= {uri: stamp for uri, stamp in found.items() if uri.endswith(f"/{RECORD}")}
         known = {uri: entry for uri, entry in self._entries.items() if stamps.get(uri) == entry[0]}
         wanted = [uri for uri in stamps if uri not in known]
-        gone = len(known) != len(self._entries)
-        if not wanted and not gone:
-            return False
         read = at_once(self._summary, wanted) if wanted else ()
         self.reads += len(wanted)
-        self._entries = known | {uri: (stamps[uri], found) for uri, found in zip(wanted, read, strict=True)}
-        return True
+        changed: dict[str, Entry] = {uri: (stamps[uri], found) for uri, found in zip(wanted, read, strict=True)}
+        self._entries = known | changed
+        if changed and self._remembered:
+            self._remembered.add(changed, self._entries)
 
     def _summary(self, uri: str) -> RunSummary | None:
         try:
@@ -131,32 +143,6 @@ class RunIndex:
         self.unreadable = tuple(uri for uri, (_, found) in self._entries.items() if found is None)
         self._runs = runs
         self._generation += 1
-
-    # --- what is kept of it
-
-    def _load(self) -> dict[str, _Entry]:
-        """Return what the last one has left; nothing where that is damaged, another version's or another place's."""
-        if self._path is None:
-            return {}
-        try:
-            found = json.loads(self._path.read_bytes())
-            if (found["format"], found["place"]) != (FORMAT, self._place):
-                return {}
-            return {uri: (stamp, load_summary(one) if one else None) for uri, (stamp, one) in found["runs"].items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            return {}
-
-    def _save(self) -> None:
-        if self._path is None:
-            return
-        runs = {uri: [stamp, dump_summary(one) if one else None] for uri, (stamp, one) in self._entries.items()}
-        found = {"format": FORMAT, "place": self._place, "runs": runs}
-        with contextlib.suppress(OSError):  # it only saves time
-            write_file(self._path, json.dumps(found, separators=(",", ":")).encode())
-
-    @property
-    def _place(self) -> str:
-        return f"{self._target.name} {self._target.base('')}"
 
 
 def _merged(kept: Iterable[RunSummary], listed: Iterable[Execution]) -> tuple[RunSummary, ...]:

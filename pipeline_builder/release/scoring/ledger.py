@@ -129,10 +129,11 @@ def ledger_uri(target: Target, pipeline: str, model: str, date: str) -> str:
 def read_day(target: Target, pipeline: str, model: str, date: str) -> LedgerDay | None:
     """Return a model's logical date; None where nothing is noted of it, or what is can't be read."""
     found = target.store.read(ledger_uri(target, pipeline, model, date))
-    return _parsed(found[0]) if found else None
+    return parse_day(found[0]) if found else None
 
 
-def _parsed(content: bytes) -> LedgerDay | None:
+def parse_day(content: bytes) -> LedgerDay | None:
+    """Return what is noted of a logical date; None where it can't be read."""
     try:
         return LedgerDay.model_validate_json(content)
     except ValidationError:
@@ -150,7 +151,7 @@ def write_day(target: Target, day: LedgerDay, *, force: bool = False) -> LedgerD
     uri = ledger_uri(target, day.pipeline, day.model, day.date)
 
     def wanted(content: bytes) -> LedgerDay | None:
-        known = _parsed(content) if content else None
+        known = parse_day(content) if content else None
         if known and ((known.started > day.started and not force) or _same(known, day)):
             return None
         if known and day.status in ("blocked", "failed") and day.publication is None:

@@ -17,7 +17,10 @@ _WORST = ("Failed", "Stopped", "Stopping", "Executing", "Starting", "Waiting")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A model's steps: how many came to what, whether a reader has to see them at once, and their drawing."""
+    """A model's steps: how many came to what, whether a reader has to see them at once, and their drawing.
+
+    `svg` is "" where so many are drawn before it that the table has to be enough.
+    """
 
     model: str
     steps: int
@@ -42,22 +45,32 @@ def drawing_of(nodes: Sequence[Node], *, link: Link | None = None, critical: Seq
     by_model: dict[str, list[Node]] = {}
     for node in nodes:
         by_model.setdefault(node.model, []).append(node)
-    parts = [_part(model, own, link, critical) for model, own in by_model.items()]
+    parts, room = [], MOST_DRAWN
+    for model, own in sorted(by_model.items(), key=lambda item: not _is_open(item[1])):
+        drawn = len(own) <= room
+        room -= len(own) if drawn else 0
+        parts.append(_part(model, own, render_svg(own, link=link, critical=_own(critical, own)) if drawn else ""))
     models = _models(nodes, by_model)
-    return Drawing(svg=render_svg(models) if models else "", parts=tuple(sorted(parts, key=lambda part: not part.open)))
+    return Drawing(svg=render_svg(models) if models else "", parts=tuple(parts))
 
 
-def _part(model: str, nodes: Sequence[Node], link: Link | None, critical: Sequence[str]) -> Part:
-    states = Counter(map(state_of, nodes))
+def _is_open(nodes: Sequence[Node]) -> bool:
+    return any(node.status == "Failed" for node in nodes)
+
+
+def _own(critical: Sequence[str], nodes: Sequence[Node]) -> list[str]:
     names = {node.name for node in nodes}
-    drawn = render_svg(nodes, link=link, critical=[name for name in critical if name in names])
+    return [name for name in critical if name in names]
+
+
+def _part(model: str, nodes: Sequence[Node], svg: str) -> Part:
     return Part(
         model=model,
         steps=len(nodes),
-        states=tuple(states.most_common()),
+        states=tuple(Counter(map(state_of, nodes)).most_common()),
         seconds=sum(node.seconds or 0.0 for node in nodes if not node.given),
-        open=states["Failed"] > 0,
-        svg=drawn if len(nodes) <= MOST_DRAWN else "",
+        open=_is_open(nodes),
+        svg=svg,
     )
 
 

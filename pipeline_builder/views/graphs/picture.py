@@ -81,7 +81,7 @@ def svg_parts(
     for node in nodes:
         box = _box(node, *drawn.boxes[node.name], framed=framed, critical=node.name in critical)
         leads = link(node.name) if link else ""
-        yield element("a", box, href=leads, aria_label=told(node)) if leads else box
+        yield element("a", box, href=leads, data_step=node.name, aria_label=told(node)) if leads else box
 
 
 def _frame(frame: Frame) -> str:
@@ -140,7 +140,7 @@ def _box(node: Node, x: int, y: int, *, framed: bool, critical: bool) -> str:
         element("rect", class_="box", width=BOX_WIDTH, height=BOX_HEIGHT, rx=7),
         element("rect", class_="stripe", width=5, height=BOX_HEIGHT, rx=2),
         *lines,
-        element("text", words(_cut(about, 26)), class_="kind", x=15, y=56 if second else 46),
+        element("text", words(_cut(about, 26)), class_="kind", x=15, y=56 if second else 47),
         class_=f"step {kind}{' critical' if critical else ''}", data_step=node.name,
         transform=f"translate({x} {y})",
     )  # fmt: skip
@@ -151,8 +151,7 @@ def two_lines(name: str, line: int = _LINE) -> tuple[str, str]:
     if len(name) <= line:
         return name, ""
     ends = [match.end() for match in re.finditer(r"[-_. /]+|[a-z](?=[A-Z])", name[: line + 1]) if match.end() <= line]
-    at = next((end for end in reversed(ends) if len(name) - end <= line), ends[-1] if ends else line)
-    at = at if at >= line // 3 else line
+    at = next((end for end in reversed(ends) if len(name) - end <= line), line)
     return name[:at], _cut(name[at:], line)
 
 

@@ -42,10 +42,14 @@ class Layout:
     frames: tuple[Frame, ...] = ()
 
 
+Key = str | tuple[str, str, int]
+"""A step, by its name; or a passage: where from, where to, and in which column."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Column:
-    keys: list[str]
-    before: dict[str, list[str]]
+    keys: list[Key]
+    before: dict[Key, list[Key]]
 
 
 def layers(nodes: Sequence[Node]) -> list[list[str]]:
@@ -89,33 +93,29 @@ def layout(nodes: Sequence[Node]) -> Layout:
     )
 
 
-def _height(key: str) -> int:
-    return PASSAGE_HEIGHT if "\0" in key else BOX_HEIGHT
+def _height(key: Key) -> int:
+    return BOX_HEIGHT if isinstance(key, str) else PASSAGE_HEIGHT
 
 
-def _used(keys: Sequence[str]) -> int:
+def _used(keys: Sequence[Key]) -> int:
     return sum(map(_height, keys)) + max(len(keys) - 1, 0) * GAP_Y
 
 
-def _passage(before: str, after: str, column: int) -> str:
-    return f"{before}\0{after}\0{column}"
-
-
-def _lane_of(key: str, lane: Mapping[str, int]) -> int:
+def _lane_of(key: Key, lane: Mapping[str, int]) -> int:
     """Return the lane of a step, or of the step that a passage leads to."""
-    return lane[key.split("\0")[1] if "\0" in key else key]
+    return lane[key if isinstance(key, str) else key[1]]
 
 
 def _with_passages(
     layered: list[list[str]], before: Mapping[str, list[str]], depth: Mapping[str, int]
 ) -> list[_Column]:
     """Give an edge that skips columns a place of its own in each, so that it runs between boxes."""
-    columns = [_Column(list(names), {name: [] for name in names}) for names in layered]
+    columns = [_Column([*names], {name: [] for name in names}) for names in layered]
     for after, names in before.items():
         for name in names:
-            previous = name
+            previous: Key = name
             for number in range(depth[name] + 1, depth[after]):
-                key = _passage(name, after, number)
+                key: Key = (name, after, number)
                 columns[number].keys.append(key)
                 columns[number].before[key] = [previous]
                 previous = key
@@ -123,10 +123,10 @@ def _with_passages(
     return columns
 
 
-def _arranged(columns: list[_Column], lane: Mapping[str, int]) -> list[list[str]]:
+def _arranged(columns: list[_Column], lane: Mapping[str, int]) -> list[list[Key]]:
     """Order each column by lane, then by the middle of what its members come from; a few rounds settle it."""
     rows = [sorted(column.keys, key=lambda key: _lane_of(key, lane)) for column in columns]
-    after: dict[str, list[str]] = {}
+    after: dict[Key, list[Key]] = {}
     for column in columns:
         for key, names in column.before.items():
             for name in names:
@@ -140,11 +140,11 @@ def _arranged(columns: list[_Column], lane: Mapping[str, int]) -> list[list[str]
 
 
 def _by_middle(
-    keys: list[str], neighbours: Mapping[str, list[str]], beside: list[str], lane: Mapping[str, int]
-) -> list[str]:
+    keys: list[Key], neighbours: Mapping[Key, list[Key]], beside: list[Key], lane: Mapping[str, int]
+) -> list[Key]:
     place = {name: index for index, name in enumerate(beside)}
 
-    def order(item: tuple[int, str]) -> tuple[int, float]:
+    def order(item: tuple[int, Key]) -> tuple[int, float]:
         index, key = item
         known = [place[name] for name in neighbours.get(key, ()) if name in place]
         return _lane_of(key, lane), sum(known) / len(known) if known else float(index)
@@ -153,7 +153,7 @@ def _by_middle(
 
 
 def _stacked(
-    rows: list[list[str]], lane: Mapping[str, int], count: int, *, framed: bool
+    rows: list[list[Key]], lane: Mapping[str, int], count: int, *, framed: bool
 ) -> tuple[list[tuple[int, int]], int]:
     """Return of each lane where its boxes begin and how high they are, and how high all of it is."""
     highest = [0] * count
@@ -168,16 +168,16 @@ def _stacked(
     return tops, y + MARGIN - (GAP_Y if framed and count else 0)
 
 
-def _by_lane(column: Sequence[str], lane: Mapping[str, int]) -> dict[int, list[str]]:
-    found: dict[int, list[str]] = {}
+def _by_lane(column: Sequence[Key], lane: Mapping[str, int]) -> dict[int, list[Key]]:
+    found: dict[int, list[Key]] = {}
     for key in column:
         found.setdefault(_lane_of(key, lane), []).append(key)
     return found
 
 
 def _placed(
-    rows: list[list[str]], lane: Mapping[str, int], tops: Sequence[tuple[int, int]], *, framed: bool
-) -> Iterator[tuple[str, tuple[int, int]]]:
+    rows: list[list[Key]], lane: Mapping[str, int], tops: Sequence[tuple[int, int]], *, framed: bool
+) -> Iterator[tuple[Key, tuple[int, int]]]:
     """Yield where each box and passage is: in the middle of its lane."""
     left = MARGIN + (FRAME if framed else 0)
     for number, column in enumerate(rows):
@@ -189,11 +189,11 @@ def _placed(
                 y += _height(key) + GAP_Y
 
 
-def _route(name: str, after: str, places: Mapping[str, tuple[int, int]], between: range) -> tuple[tuple[int, int], ...]:
+def _route(name: str, after: str, places: Mapping[Key, tuple[int, int]], between: range) -> tuple[tuple[int, int], ...]:
     middle = BOX_HEIGHT // 2
     points = [(places[name][0] + BOX_WIDTH, places[name][1] + middle)]
     for number in between:
-        x, y = places[_passage(name, after, number)]
+        x, y = places[(name, after, number)]
         y += PASSAGE_HEIGHT // 2
         points += [(x, y), (x + BOX_WIDTH, y)]
     return (*points, (places[after][0], places[after][1] + middle))
@@ -202,7 +202,7 @@ def _route(name: str, after: str, places: Mapping[str, tuple[int, int]], between
 def _frames(
     nodes: Sequence[Node],
     models: Sequence[str],
-    places: Mapping[str, tuple[int, int]],
+    places: Mapping[Key, tuple[int, int]],
     tops: Sequence[tuple[int, int]],
 ) -> Iterator[Frame]:
     """Yield the frame of each model: as high as its lane, as wide as its boxes."""

@@ -46,14 +46,16 @@ class Series:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
-    """What a number has to be at least or at most; what is beyond it is shaded."""
+    """What a number has to be at least or at most, and a word why; what is beyond it is shaded."""
 
     value: float
     kind: Literal["min", "max"]
+    note: str = ""
 
     @property
     def words(self) -> str:
-        return f"{'at least' if self.kind == 'min' else 'at most'} {format_number(self.value)}"
+        note = f" ({self.note})" if self.note else ""
+        return f"{'at least' if self.kind == 'min' else 'at most'} {format_number(self.value)}{note}"
 
     def kept(self, value: float) -> bool:
         """Tell whether a number is within."""

@@ -9,7 +9,7 @@ from pipeline_builder.release.regressions import Histogram
 from pipeline_builder.views.bounds import MOST_POINTS
 from pipeline_builder.views.formats import format_number, format_percent
 from pipeline_builder.views.plots.scales import Scale, clamped, scale_of, ticks
-from pipeline_builder.views.plots.svg import element, label, path_of, plot, thinned, title, words
+from pipeline_builder.views.plots.svg import element, label, path_of, pixels, plot, thinned, title, words
 
 SIDE = 205
 """Width and height of the axes, in pixels."""
@@ -25,11 +25,11 @@ def scatter_plot(pairs: Pairs) -> str:
     shown = thinned([(clamped(actual), clamped(predicted)) for actual, predicted in pairs], MOST_POINTS)
     values = [value for pair in shown for value in pair]
     across, up = scale_of(values, 0, SIDE), scale_of(values, SIDE, 0)
-    dots = (element("circle", cx=across.at(x), cy=up.at(y), r=2.2, class_="point") for x, y in shown)
+    dots = "".join(f"M{pixels(across.at(x))} {pixels(up.at(y))}h0" for x, y in shown)
     about = f"{len(shown):,} of {len(pairs):,} rows" if len(shown) < len(pairs) else f"{len(pairs):,} rows"
     return plot(
         "Predicted and actual", about, _BOX, *_axes(across, up, "actual", "predicted"),
-        element("path", d=f"M0 {SIDE} L{SIDE} 0", class_="chance"), *dots,
+        element("path", d=f"M0 {SIDE} L{SIDE} 0", class_="chance"), element("path", d=dots, class_="points"),
     )  # fmt: skip
 
 

@@ -5,43 +5,21 @@
   const views = new Map(); // by the place of the drawing on the page
 
   const setUp = (svg, index) => {
-    if (!svg.viewBox.baseVal || svg.dataset.whole) return;
-    const whole = svg.getAttribute("viewBox");
+    const graph = svg.closest(".graph"), stage = svg.closest(".stage");
+    if (!graph || !stage || svg.dataset.whole) return;
+    const whole = svg.getAttribute("viewBox"), [, , width, height] = whole.split(" ").map(Number);
     svg.dataset.whole = whole;
-    const [, , width, height] = whole.split(" ").map(Number);
-    let graph = svg.closest(".graph");
-    if (!graph) {
-      graph = document.createElement("div");
-      graph.className = "graph";
-      const bar = document.createElement("div");
-      bar.className = "zoom";
-      const stage = document.createElement("div");
-      stage.className = "stage";
-      stage.tabIndex = 0;
-      stage.setAttribute("role", "group");
-      stage.setAttribute("aria-label", "Graph of the steps: arrow keys move it, + and - zoom, 0 shows all of it");
-      for (const [word, label, act] of [["−", "Smaller", "out"], ["+", "Larger", "in"], ["1:1", "As drawn", "one"], ["All", "All of it", "all"]]) {
-        const button = document.createElement("button");
-        button.type = "button";
-        button.textContent = word;
-        button.setAttribute("aria-label", label);
-        button.dataset.act = act;
-        bar.append(button);
-      }
-      svg.replaceWith(graph);
-      graph.append(bar, stage);
-      stage.append(svg);
-      graph.dataset.graph = index;
-      listen(graph, stage);
-    }
-    const stage = graph.querySelector(".stage");
-    stage.style.height = `${Math.round(Math.min(Math.max(height * Math.min(1, stage.clientWidth / width), 180), innerHeight * 0.7))}px`;
+    graph.dataset.graph = index;
+    stage.setAttribute("aria-label", `${stage.getAttribute("aria-label")}: arrow keys move it, + and - zoom, 0 shows all of it`);
+    if (!listening.has(graph)) { listening.add(graph); listen(graph, stage); }
+    const fitting = height * Math.min(1, (stage.clientWidth || width) / width);
+    stage.style.height = `${Math.round(Math.min(Math.max(fitting, 150), innerHeight * 0.7))}px`;
     svg.removeAttribute("width");
     svg.removeAttribute("height");
-    svg.setAttribute("preserveAspectRatio", "xMidYMid meet");
     const seen = views.get(index);
-    if (seen && seen.whole === whole) show(svg, seen.box); else fit(svg, index);
+    if (seen && seen.whole === whole) show(svg, seen.box); else begin(svg);
   };
+  const listening = new WeakSet();
 
   const parts = (svg) => svg.dataset.whole.split(" ").map(Number);
   const show = (svg, box) => {
@@ -51,6 +29,8 @@
   };
   const boxOf = (svg) => svg.getAttribute("viewBox").split(" ").map(Number);
   const fit = (svg) => show(svg, parts(svg));
+  // At first all of it, unless its words were too small to be read then.
+  const begin = (svg) => { fit(svg); if (svg.closest(".stage").clientWidth < parts(svg)[2] * 0.55) asDrawn(svg); };
   // So much of the drawing that a step's words can be read; from its beginning.
   const asDrawn = (svg) => {
     const stage = svg.closest(".stage"), [x, y, width, height] = parts(svg);
@@ -205,10 +185,17 @@
   };
   addEventListener("pagehide", () => source?.close());
 
+  document.documentElement.classList.add("scripted");
   const all = () => {
     document.querySelectorAll("svg.dag").forEach((svg, index) => setUp(svg, String(index)));
     follow();
   };
-  document.addEventListener("console:changed", all);
+  document.addEventListener("console:changed", () => {
+    // The page that came may be of before the panel was opened, or closed.
+    const step = run ? new URL(location.href).searchParams.get("step") : null, panel = document.getElementById("panel");
+    if (step && !panel) openPanel(step, false);
+    if (run && !step && panel) panel.remove();
+    all();
+  });
   all();
 })();

@@ -55,6 +55,11 @@ class Service(Workspace):
     def rehearsals(self) -> Path:
         return self.root / ".pipeline_builder" / "rehearsals"
 
+    @property
+    def site(self) -> Path:
+        (found,) = (self.rehearsals / "target" / "store").glob("*/**/tiny/evidence/site")
+        return found
+
     def packages(self) -> list[tuple[str, str]]:
         """Return status and description of each registered model, oldest first."""
         with sqlite3.connect(self.rehearsals / "target" / "state.db") as db:
@@ -114,6 +119,12 @@ def test_approve_nothing_reject(service: Service) -> None:
     assert first[0] == "Approved"
     assert "ada" in first[1]
     assert "looks right" in first[1]
+    (page,) = (service.site / "runs" / "tiny").glob("*.html")
+    assert "looks right" in page.read_text()
+    (kept,) = service.site.parent.glob("runs/*/run.json")
+    assert kept.parent.name == page.stem
+    assert (kept.parent / "report.html").is_file()
+    assert (service.site / "index.html").is_file()
 
     code, state, errors = service.rehearse()
     assert code == 0, errors
@@ -127,6 +138,12 @@ def test_approve_nothing_reject(service: Service) -> None:
     second = service.packages()[1]
     assert second[0] == "Rejected"
     assert "recall is too low" in second[1]
+    (newest,) = [path for path in (service.site / "runs" / "tiny").glob("*.html") if path != page]
+    assert "recall is too low" in newest.read_text()
+    (record,) = [json.loads(path.read_text()) for path in service.site.parent.glob("runs/*/run.json") if path != kept]
+    (repo,) = record["repos"]
+    assert [one["subject"] for one in repo["since"]] == ["change conf/conf.yaml"]
+    assert (repo["since"][0]["paths"], repo["since_unknown"]) == (["models/churn/conf/conf.yaml"], "")
 
 
 def test_a_failing_step_and_a_blocked_gate(service: Service, door: Door) -> None:

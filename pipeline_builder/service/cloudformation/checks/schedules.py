@@ -10,10 +10,11 @@ from datetime import datetime
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe, did_you_mean
 from pipeline_builder.errors import Problem
+from pipeline_builder.manifest.cron import cron_faults
 from pipeline_builder.manifest.quotas import LONGEST_AGE, MOST_RETRIES, SHORTEST_AGE
 from pipeline_builder.service.cloudformation.checks.environment import check_variables
 from pipeline_builder.service.cloudformation.checks.view import Node, Service
-from pipeline_builder.service.cloudformation.description.schedules import cron_faults, known_timezones, rate_fault
+from pipeline_builder.service.cloudformation.description.schedules import known_timezones, rate_fault
 
 SCHEDULES = "PB629"
 _EXPRESSION = re.compile(r"(?P<kind>cron|rate|at)\((?P<inner>[^()]*)\)")

@@ -120,7 +120,7 @@ def _answers(service: Service, node: Node, states: Mapping[str, Any]) -> Iterato
         answered = found.get((name, stage, action))
         if answered is None:
             what = f"the action '{action}' of the stage '{stage}'"
-            yield node.problem(WAITING, f"the state machine answers {what}, which the pipeline hasn't")
+            yield node.problem(WAITING, f"the state machine answers {what}, which the pipeline doesn't have")
             return
         yield from _places(service, node, states)
         yield from _in_time(service, answered)

@@ -9,7 +9,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from pipeline_builder.errors import Problem
-from pipeline_builder.service.cloudformation.description.firing import next_firing
+from pipeline_builder.manifest.cron import next_firing
 from pipeline_builder.service.cloudformation.description.schedules import Timing
 
 if TYPE_CHECKING:

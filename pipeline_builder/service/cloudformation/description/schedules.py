@@ -9,36 +9,13 @@ from dataclasses import dataclass
 
 from pipeline_builder.documents.schema import describe, did_you_mean
 from pipeline_builder.errors import Problem
+from pipeline_builder.manifest.cron import cron_faults
 from pipeline_builder.manifest.pipelines import PipelineEntry
 from pipeline_builder.manifest.schedules import Schedule
 
-_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
-_DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 # An action hands on a thousand characters in all, and has other values besides.
 _LONGEST_GROUPS = 400
 _RATE = re.compile(r"^([1-9]\d{0,5}) (minutes?|hours?|days?)$", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
-    """One of the six fields of a cron expression; names stand for the numbers from `first` on."""
-
-    name: str
-    first: int
-    last: int
-    names: tuple[str, ...] = ()
-
-
-# https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#cron-based
-FIELDS = (
-    Field(name="minute", first=0, last=59),
-    Field(name="hour", first=0, last=23),
-    Field(name="day of month", first=1, last=31),
-    Field(name="month", first=1, last=12, names=_MONTHS),
-    Field(name="day of week", first=1, last=7, names=_DAYS),
-    Field(name="year", first=1970, last=2199),
-)
-_MONTH_DAY, _WEEK_DAY = 2, 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +92,7 @@ def _timezone_problems(schedule: Schedule) -> Iterator[Problem]:
         hint = "install the system's tzdata"
         yield Problem(id="PB612", message=said, place=schedule.at("timezone"), hint=hint, warning=True)
     elif section.timezone not in known:
-        said = f"the schedule '{section.name}' names the timezone {describe(section.timezone)}, which there is none of"
+        said = f"the schedule '{section.name}' names the timezone {describe(section.timezone)}, which doesn't exist"
         hint = did_you_mean(section.timezone, known) or "expected an IANA name such as 'Europe/Berlin'"
         yield Problem(id="PB612", message=said, place=schedule.at("timezone"), hint=hint)
 
@@ -146,63 +123,3 @@ def rate_fault(rate: str) -> str:
     if one == match[2].endswith("s"):
         return f"{match[1]} goes with '{match[2].removesuffix('s') if one else match[2] + 's'}'"
     return ""
-
-
-def cron_faults(text: str) -> tuple[str, ...]:
-    """Return what is wrong in a cron expression of EventBridge, in words that follow it."""
-    if text.strip().lower().startswith("cron("):
-        return ("write the six fields alone, without 'cron(' and ')'",)
-    parts = text.split(" ") if "\n" not in text else []
-    if len(parts) != len(FIELDS):
-        return (f"{len(text.split())} fields, expected 6 with one space between them",)
-    faults = [
-        f"'{part}' is no {field.name}: {fault}"
-        for index, (field, part) in enumerate(zip(FIELDS, parts, strict=True))
-        if (fault := _field_fault(index, field, part.upper()))
-    ]
-    if (parts[_MONTH_DAY] == "?") == (parts[_WEEK_DAY] == "?"):
-        faults.append("exactly one of day-of-month and day-of-week must be '?'")
-    return tuple(faults)
-
-
-def _field_fault(index: int, field: Field, part: str) -> str:
-    if part == "*" or (part == "?" and index in (_MONTH_DAY, _WEEK_DAY)):
-        return ""
-    if index == _MONTH_DAY and (part in ("L", "LW") or re.match(r"^([1-9]|[12]\d|3[01])W$", part)):
-        return ""
-    if index == _WEEK_DAY and (part == "L" or _is_nth_day(field, part)):
-        return ""
-    return next((fault for item in part.split(",") if (fault := _item_fault(field, item))), "")
-
-
-def _is_nth_day(field: Field, part: str) -> bool:
-    """`6L` is the last Friday of a month, `3#2` its second Tuesday."""
-    match = re.match(r"^([A-Z]{3}|\d)(L|#[1-5])$", part)
-    return bool(match) and read_number(field, match[1] if match else "") is not None
-
-
-def _item_fault(field: Field, item: str) -> str:
-    """An item is a value, a range, or either with a step."""
-    body, slash, step = item.partition("/")
-    if slash and not (re.match(r"^[1-9]\d{0,3}$", step) and int(step) <= field.last):
-        return f"the step after '/' is none, expected 1 to {field.last}"
-    if body == "*":
-        return "" if slash else "'*' stands alone"
-    first, dash, last = body.partition("-")
-    for value in (first, last) if dash else (first,):
-        if read_number(field, value) is None:
-            names = f", or {field.names[0]} to {field.names[-1]}" if field.names else ""
-            return f"expected {field.first} to {field.last}{names}"
-    start, end = read_number(field, first), read_number(field, last) if dash else None
-    if start is not None and end is not None and start > end:
-        return f"the range '{body}' runs backwards"
-    return ""
-
-
-def read_number(field: Field, text: str) -> int | None:
-    """Return the number that a value of a field stands for; None where it is none of it."""
-    if text in field.names:
-        return field.first + field.names.index(text)
-    if not re.match(r"^\d{1,4}$", text, re.ASCII):
-        return None
-    return int(text) if field.first <= int(text) <= field.last else None

@@ -53,7 +53,7 @@ def test_a_good_one_passes() -> None:
         ),
         (
             "            - Name: Wait\n", "            - Name: Await\n",
-            "PB745 the state machine answers the action 'Wait' of the stage 'Train', which the pipeline hasn't",
+            "PB745 the state machine answers the action 'Wait' of the stage 'Train', which the pipeline doesn't have",
         ),
         (
             "        - Name: Build\n          Actions:", "        - Name: Test\n          Actions:\n            - Name: Look\n"

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline_builder.service.cloudformation.description.firing import next_firing
-from pipeline_builder.service.cloudformation.description.schedules import build_schedules, cron_faults
+from pipeline_builder.manifest.cron import cron_faults, next_firing
+from pipeline_builder.service.cloudformation.description.schedules import build_schedules
 from tests.service.services import parse_manifest
 
 GOOD = (
@@ -111,7 +111,7 @@ def test_a_wrong_rate_is_said(rate: str, fault: str) -> None:
 def test_a_timezone_is_of_the_list() -> None:
     assert faults(cron="0 2 * * ? *", timezone="America/Argentina/Buenos_Aires") == []
     assert faults(cron="0 2 * * ? *", timezone="Europe/Berln") == [
-        "PB612 the schedule 's' names the timezone 'Europe/Berln', which there is none of | did you mean 'Europe/Berlin'"
+        "PB612 the schedule 's' names the timezone 'Europe/Berln', which doesn't exist | did you mean 'Europe/Berlin'"
     ]
     for bad in ("/etc/passwd", "../UTC", "posix/UTC", "europe/berlin", "", "UTC\n"):
         assert [text[:5] for text in faults(cron="0 2 * * ? *", timezone=bad)] == ["PB612"]

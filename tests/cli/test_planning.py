@@ -1,0 +1,132 @@
+"""`plan` after an edit: what is not checked out, which files changed, what each model's steps would do; and selections
+of all commands that take them, over three models.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.checkout.repositories import commit
+from tests.trio import MANIFEST, TRAIN, Trio, make_trio
+
+GROUPED = MANIFEST.replace("  - url: remotes/price\n", "  - url: remotes/price\n    groups: [nightly]\n")
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Trio:
+    """Three models that wait; every test leaves its checkouts behind or ahead as it likes."""
+    trio = make_trio(tmp_path_factory.mktemp("planning") / "trio", GROUPED)
+    assert trio.call("checkout").code == 0
+    first = trio.call("plan").out  # before anything was uploaded, or has run
+    assert "  churn\n    run    churn-Train        has not run before\n" in first
+    assert trio.call("up").code == 0
+    return trio
+
+
+def test_a_plan_says_what_is_not_checked_out_and_refreshes(ran: Trio) -> None:
+    assert ran.call("plan").out.startswith("pipeline 'trio' is unchanged")
+    new = ran.change("churn")
+    script = ran.root / "remotes" / "price" / "scripts" / "train.py"
+    script.write_text(f"{script.read_text()}# not committed\n")
+    said = ran.call("plan")
+    old = ran.call("plan", "--json").json["behind"][0]["has"]
+    assert said.out.splitlines()[:5] == [
+        f"not in this plan: 1 new commit of 'churn' on main; it is checked out at {old[:7]}, and main is at {new[:7]}",
+        f"    {new[:7]} change churn",
+        "not in this plan: changes of 'price' that are not committed; a run is made of commits only",
+        "  'pipeline-builder plan --refresh' checks out what is new, and plans with it",
+        "",
+    ]
+    behind = ran.call("plan", "--format", "json").json["behind"]
+    assert [(one["repository"], one["count"], one["uncommitted"]) for one in behind] == [
+        ("churn", 1, False), ("price", 0, True),
+    ]  # fmt: skip
+    refreshed = ran.call("plan", "--refresh").out
+    script.write_text(TRAIN.replace("THIS", "price"))
+    assert "not in this plan" not in refreshed
+    changed = "  ~ step churn-Train\n      ~ churn: scripts/train.py  (+1 -0 lines)\n"
+    assert f"{changed}        in {new[:7]} change churn\n" in refreshed
+    assert "bundles/" not in refreshed  # the files say it, no digests
+    assert "    run    churn-Train     changed: code\n" in refreshed.replace("churn-Train        ", "churn-Train     ")
+    assert (
+        "  price: left out by 'up', as it hasn't changed since it was registered; 'run' registers it anew\n"
+        in refreshed
+    )
+    (code,) = ran.call("plan", "--json").json["code"]
+    assert (code["folder"], code["files"][0]["path"]) == ("scripts", "train.py")
+    markdown = ran.call("plan", "--format", "markdown").out
+    assert "\n!       churn: scripts/train.py" in markdown
+    chosen = ran.call("plan", "--select", "price").out
+    assert "  shown are 2 of 6 steps, as selected\n" in chosen
+    assert "churn-Train" not in chosen
+    assert "--out writes the whole plan" in ran.call("plan", "--select", "price", "--out", "p.json").err
+
+
+def test_a_commit_that_changes_nothing_of_a_folder_is_none_that_it_lacks(tmp_path: Path) -> None:
+    trio = make_trio(tmp_path / "trio")
+    assert trio.call("checkout").code == 0
+    commit(trio.root / "remotes" / "churn", "an empty one")
+    assert "not in this plan" not in trio.call("plan").out
+
+
+def test_a_repository_that_is_gone_stops_no_plan(tmp_path: Path) -> None:
+    trio = make_trio(tmp_path / "trio")
+    assert trio.call("checkout").code == 0
+    (trio.root / "remotes" / "price").rename(tmp_path / "elsewhere")
+    planned = trio.call("plan")
+    assert (planned.code, planned.out.splitlines()[0][:53]) == (
+        0,
+        "not known: whether 'price' has anything new: the repo",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "steps"),
+    [
+        (("--select", "churn+"), ["churn-Train", "churn-Register"]),
+        (("--select", "+price-Register,type:Training"), ["price-Train"]),
+        (("--select", "tag:nightly segments-Train"), ["price-Train", "segments-Train", "price-Register"]),
+        (("--exclude", "churn", "--exclude", "*-Register"), ["price-Train", "segments-Train"]),
+    ],
+)
+def test_a_graph_of_some_steps(ran: Trio, arguments: tuple[str, ...], steps: list[str]) -> None:
+    shown = ran.call("graph", *arguments, "--json").json
+    assert [node["name"] for node in shown] == steps
+    assert {name for node in shown for name in node["depends_on"]} <= set(steps)
+
+
+def test_a_run_of_some_steps(ran: Trio) -> None:
+    ended = ran.call("run", "--rerun", "--select", "nightly-not-there")
+    assert (ended.code, "PB442 the pipeline has no step and no model 'nightly-not-there'" in ended.err) == (1, True)
+    ended = ran.call("run", "--rerun", "--select", "price", "--exclude", "price-Register", "--json")
+    assert [(step["name"], step["status"]) for step in ended.json["steps"] if step["status"] != "Waiting"] == [
+        ("price-Train", "Succeeded")
+    ]
+    assert "select    1 step (as asked); left out: churn-Train" in ended.err
+    assert ran.call("run", "--select", "price", "--group", "nightly").code == 2
+
+
+def test_logs_by_less_than_a_name(ran: Trio) -> None:
+    ended = ran.call("logs", "Train")
+    assert (ended.code, "PB028 'Train' may be 3 steps: 'churn-Train', 'price-Train'" in ended.err) == (1, True)
+    ended = ran.call("logs", "price-T", "--json")
+    assert (ended.json["step"], "of step price-Train" in ended.err) == ("price-Train", True)
+    several = ran.call("logs", "segments+", "--json").json["logs"]
+    assert [one["step"] for one in several] == ["segments-Train", "segments-Register"]
+    assert "==> segments-Train <==\n" in ran.call("logs", "segments").out
+
+
+def test_what_waits_is_listed(ran: Trio) -> None:
+    """By `status` and `history`; what is decided isn't any more."""
+    assert ran.decide("reject", "segments", "--comment", "too small").code == 0
+    waits = ran.call("status", "--json").json["waiting"]
+    assert [(one["model"], one["version"]) for one in waits] == [("churn", 1), ("price", 1)]
+    assert "  price model version 1, since " in ran.call("status").out
+    listed = ran.call("history", "--model", "segments").out
+    assert ("waiting for a decision" in listed, "segments  model version 1    rejected" in listed) == (False, True)
+    runs = ran.call("history", "--json").json["executions"]
+    assert [model["waits"] for model in runs[-1]["models"]] == [True, True, False]
+    assert len(ran.call("history", "--json", "--last", "1").json["executions"]) == 1
+    assert "hint: did you mean 'segments'" in ran.call("history", "--model", "segment").err

@@ -1,0 +1,47 @@
+"""The pages of models as a person uses them, in a real browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.browsing import open_page
+from tests.console.consoles import looks_of, served
+from tests.workspaces import Workspace
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+
+def test_from_the_list_to_two_versions_side_by_side(history: Workspace, browser: Browser) -> None:
+    with served(looks_of(history)) as console, open_page(browser, address=console.url) as (page, _):
+        page.goto(console.address)
+        page.get_by_role("navigation", name="Console").get_by_role("link", name="Models").click()
+        page.get_by_role("link", name="tiny-churn", exact=True).click()
+        assert page.locator("figure svg circle").count() >= 3
+        page.get_by_role("checkbox", name="rows").set_checked(False)
+        page.get_by_role("button", name="Draw").click()
+        assert page.locator(".metrics figure").count() == 2
+        page.get_by_role("radio", name="compare version 1").check()
+        page.get_by_role("radio", name="with version 2").check()
+        page.get_by_role("button", name="Compare A with B").click()
+        assert page.get_by_role("heading", level=1).inner_text() == "tiny-churn: version 1 and version 2"
+        assert "scale: 5" in page.locator("#conf").inner_text()
+        assert "Bigger <script>alert(1)</script>" in page.locator("#commits").inner_text()
+        page.get_by_role("link", name="Version 2", exact=True).click()
+        page.get_by_role("link", name="Read it again now").click()
+        assert "It doesn't agree." in page.locator("#checked").inner_text()
+
+
+def test_it_works_by_keyboard_and_without_script_on_a_telephone(history: Workspace, browser: Browser) -> None:
+    with (
+        served(looks_of(history)) as console,
+        open_page(browser, address=console.url, width=390, script=False, dark=True) as (page, _),
+    ):
+        page.goto(console.address)
+        page.goto(f"{console.url}/models/tiny-churn")
+        page.get_by_role("radio", name="compare version 1").focus()
+        page.keyboard.press("Space")
+        page.get_by_role("button", name="Compare A with B").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/compare?**")
+        assert page.get_by_role("heading", level=1).inner_text() == "tiny-churn: version 1 and version 3"

@@ -1,0 +1,1 @@
+"""The past: kept records, their index, and what came since a champion."""
