@@ -15,7 +15,8 @@ from tests.places import ROOT
 @pytest.fixture(scope="module")
 def book() -> ModuleType:
     spec = importlib.util.spec_from_file_location("book", ROOT / "scripts" / "book.py")
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
