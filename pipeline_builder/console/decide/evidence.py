@@ -196,22 +196,16 @@ def _against(look: Look, subject: Subject, package: PackageRecord) -> tuple[Prob
 
 def _asked(look: Look, record: RunRecord) -> Asked | None:
     """Return the service's question about the run; whether there is one may not be anybody's to know."""
-    question = look.attempt(lambda: find_asked(look, record), None)
+    question = look.attempt(lambda: _find_asked(look, record), None)
     if question is None:
         return None
     same = question.approval == approval_of(record)
     return Asked(pipeline=question.pipeline, execution=question.execution, since=question.since, same=same)
 
 
-def find_asked(look: Look, record: RunRecord, *, fresh: bool = False) -> OpenApproval | None:
-    """Return the service's question about a run; None where there is none, as on this machine."""
-    from pipeline_builder.workspace import open_questions
-
-    manifest = look.manifest
-    questions = open_questions(look.session.workspace, manifest) if manifest else None
-    if questions is None:
-        return None
-    found = questions.list_open() if fresh else look.known("questions", _FRESH, questions.list_open)
+def _find_asked(look: Look, record: RunRecord) -> OpenApproval | None:
+    questions = look.session.questions if look.manifest else None
+    found = look.known("questions", _FRESH, questions.list_open) if questions else ()
     return next((one for one in found if one.run == record.execution), None)
 
 
