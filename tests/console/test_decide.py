@@ -100,9 +100,11 @@ def test_one_form_decides_about_each_model_with_its_own_words(trio: Trio, opened
     assert trio.statuses() == {"churn": "Approved", "price": "Rejected", "segments": "PendingManualApproval"}
     report = (trio.root / "build" / "report.html").read_text()
     assert "rejected by grace: too slow" in report
-    assert "looks right" in (trio.root / "build" / "junit.xml").read_text() or report
+    assert (trio.root / "build" / "junit.xml").is_file()
     # What the command line leaves behind for the same answers is the same.
-    assert client.json(f"{path}.json")["questions"][0]["state"] == "approved"
+    assert {one["model"]: one["state"] for one in client.json(f"{path}.json")["questions"]} == {
+        "segments": "waits", "churn": "approved", "price": "rejected",
+    }  # fmt: skip
     assert told(client.page(path)) == ""  # who loads it later sees the registry alone
 
 
