@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -70,3 +71,26 @@ def open_page(
         assert outside == [], outside
     finally:
         context.close()
+
+
+def barriers(page: Page) -> list[str]:
+    """Return what axe-core finds serious: what people would miss who hear a page, or use no mouse. All is unfolded."""
+    package = pytest.importorskip("axe_playwright_python")
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    page.evaluate(Path(package.__file__).with_name("axe.min.js").read_text("utf-8"))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{one['id']}: {node['target']} {node['failureSummary']}"
+        for one in found["violations"]
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
+
+
+def cut_off(page: Page) -> list[str]:
+    """Return what is further right than the page is wide, and not within something that scrolls."""
+    found: list[str] = page.evaluate("""() => [...document.querySelectorAll('body *')]
+        .filter(one => one.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+        .filter(one => !one.parentElement.closest('.scroll, pre, .hidden') && !one.matches('.hidden'))
+        .map(one => `${one.tagName} ${one.className.baseVal ?? one.className}: ${one.textContent.slice(0, 40)}`)""")
+    return found

@@ -20,6 +20,8 @@ _MOST_TEXT = 20_000
 """Characters of a failure's words, or of the end of a log."""
 _MOST_LOGS = 100_000
 """Characters of all ends of logs; those of steps that failed come first."""
+_MOST_TAILS = 60
+"""Ends of logs."""
 
 
 def bounded(record: RunRecord) -> RunRecord:
@@ -44,8 +46,8 @@ def bounded(record: RunRecord) -> RunRecord:
 
 def _bounded_steps(steps: Sequence[StepRecord]) -> Iterator[StepRecord]:
     room, tails = _MOST_LOGS, {}
-    for step in sorted(steps, key=lambda step: step.status != "Failed"):
-        tail = "\n".join(step.log_tail)[-min(_MOST_TEXT, room) :] if room else ""
+    for index, step in enumerate(sorted(steps, key=lambda step: (step.status != "Failed", not step.log_tail))):
+        tail = "\n".join(step.log_tail)[-min(_MOST_TEXT, room) :] if room and index < _MOST_TAILS else ""
         room -= len(tail)
         tails[step.name] = tuple(tail.split("\n")) if tail else ()
     for step in steps:

@@ -9,7 +9,7 @@ from datetime import datetime
 from pipeline_builder.release.record import StepRecord
 from pipeline_builder.views.formats import format_duration
 
-_TICKS = 5
+_TICKS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

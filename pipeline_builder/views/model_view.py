@@ -26,7 +26,7 @@ Found = PackageRecord | BlockedRecord
 _MOST_METERS = 40
 _MOST_OPEN = 3
 """Models of many that a reader sees at once; the summary has them all."""
-_MOST_DRAWN, _FEW_ROWS = 24, 6
+MOST_DRAWN, _FEW_ROWS = 12, 4
 """Models of which all is drawn, and numbers of those that come after them."""
 _TONES = ("bad", "wait", "idle", "good")
 _WORDS = {
@@ -124,8 +124,8 @@ def _to_see(word: str, tone: str) -> bool:
 
 def _model(found: Found, word: str, tone: str, index: int) -> ModelView:
     package = found if isinstance(found, PackageRecord) else None
-    most = MOST_METRICS if index < _MOST_DRAWN else _FEW_ROWS
-    drawn = _MOST_METERS if index < _MOST_DRAWN else 0
+    most = MOST_METRICS if index < MOST_DRAWN else _FEW_ROWS
+    drawn = _MOST_METERS if index < MOST_DRAWN else 0
     rows = metric_rows(found, drawn=drawn)
     matrix = find_confusion(found.metrics) if drawn else None
     return ModelView(

@@ -17,7 +17,7 @@ from pipeline_builder.views.gantt import Bar, Gantt, gantt_of, state_of
 from pipeline_builder.views.graphs.collapsing import Drawing, drawing_of
 from pipeline_builder.views.headline import Headline, headline_of
 from pipeline_builder.views.links import NO_LINKS, RunLinks
-from pipeline_builder.views.model_view import ModelView, model_views
+from pipeline_builder.views.model_view import MOST_DRAWN, ModelView, model_views
 from pipeline_builder.views.scored import ScoreView, bounds_of, days_of, score_views
 from pipeline_builder.views.trials import Tuned, tuned_of
 
@@ -58,6 +58,16 @@ class RunView:
     def bars_of(self, model: str) -> tuple[Bar, ...]:
         """Return the bars of a model's steps."""
         return self.rows.get(model, ())
+
+    @property
+    def first_models(self) -> tuple[ModelView, ...]:
+        """The models of which all is drawn."""
+        return self.models[:MOST_DRAWN]
+
+    @property
+    def more_models(self) -> tuple[ModelView, ...]:
+        """Those that come after them."""
+        return self.models[MOST_DRAWN:]
 
     @property
     def steps_open(self) -> bool:

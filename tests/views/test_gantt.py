@@ -40,7 +40,7 @@ def test_the_way_that_the_whole_run_had_to_wait_for() -> None:
     assert (drawn.path_seconds, drawn.seconds) == (59.0, 61.0)
     assert [bar.waited for bar in drawn.bars] == [0.0, 2.0, 0.0, 0.0, None]
     assert [(round(bar.offset), round(bar.length)) for bar in drawn.bars[:3]] == [(0, 16), (20, 79), (16, 16)]
-    assert [word for _, word in drawn.ticks] == ["0.0 s", "12.2 s", "24.4 s", "36.6 s", "48.8 s", "1 min 01 s"]
+    assert [word for _, word in drawn.ticks] == ["0.0 s", "15.2 s", "30.5 s", "45.8 s", "1 min 01 s"]
 
 
 def test_what_the_cache_had_took_no_time() -> None:

@@ -81,7 +81,7 @@ def test_nothing_is_drawn_of_nothing() -> None:
 
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
-names = st.text(st.characters(blacklist_categories=("Cs",)), max_size=30)
+names = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
 
 @given(names, st.lists(st.tuples(numbers, numbers), max_size=20), st.lists(numbers, max_size=3))
