@@ -172,20 +172,23 @@ class Dated(Several):
         return callers_names(self.workspace) if self.manifest.four_eyes else ()
 
     def write_record(self, record: RunRecord) -> None:
-        """Write `run.json`, which the next stage reads, and the JUnit file, which CI systems show; keep it for its run.
-
-        A run that can't be kept is none that fails: it is said, and its record is where it always is.
-        """
+        """Write `run.json`, which the next stage reads, and the JUnit file, which CI systems show; keep the record."""
         from pipeline_builder.release.junit import write_junit
-        from pipeline_builder.release.past.keeping import keep_run
 
         write_record(self.workspace.build / RUN, record)
         write_junit(self.workspace.build / JUNIT, record)
+        self.keep(record)
+
+    def keep(self, record: RunRecord) -> None:
+        """Keep a record for its run. One that can't be kept is none that fails: it is said, and the run stands."""
+        from pipeline_builder.release.past.keeping import keep_run
+
         try:
             keep_run(record, self.target, self.kept)
         except (PipelineBuilderError, OSError) as error:
             why = error.problems[0].message if isinstance(error, PipelineBuilderError) else str(error)
-            message = f"the record of the run is in '{os.path.relpath(self.workspace.build / RUN)}' only: {why}"
+            name = record.execution.rsplit("/", 1)[-1]
+            message = f"the record of the run '{name}' is not kept among those of all runs: {why}"
             self.warn(Problem(id="PB010", message=message, hint=_NOT_KEPT, warning=True))
 
     def note_commits(self, lock: Lock) -> None:

@@ -200,18 +200,14 @@ class PipelineService(Protocol):
         ...
 
     def read_log_part(self, arn: str, step: str, *, mark: str = "", most: int = LOG_PART) -> LogPart:
-        """Return what the log of a step's job has from a mark on, whole lines of about `most` bytes together.
+        """Return the whole lines that a log has from a mark on, about `most` bytes; without a mark its end.
 
-        Without a mark that is its end. What isn't a whole line yet comes with the next part, once the step has ended
-        at the latest. Any text is taken as a mark: one that is none of this log is as if there was none.
+        What isn't a whole line yet comes once the step has ended, at the latest. What is no mark of this log is none.
         """
         ...
 
     def describe_job(self, arn: str, step: str) -> JobDescription | None:
-        """Return what a step last asked a service for; of one that the cache answered, what was asked for then.
-
-        None where it has asked for nothing (yet), or nobody knows any more.
-        """
+        """Return what a step last asked for; of one that the cache answered what it asked for then."""
         ...
 
     def is_at_work(self, arn: str) -> bool:

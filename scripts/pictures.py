@@ -27,7 +27,6 @@ MOST = 200_000
 SHOTS = {
     "console": ("/", "", None),
     "dag": ("/runs", ".graph svg", -1),
-    "run": ("/runs", "", 0),
     "models": ("/models/churn", "", None),
     "decide": ("/decide", "", 0),
 }

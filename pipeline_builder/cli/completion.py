@@ -108,7 +108,7 @@ def _fitting(named: Mapping[str, str], begun: str) -> list[CompletionItem]:
 def _names(context: click.Context) -> dict[str, str]:
     """Return every step and model that is known: of what is checked out now, or else of what was built or run last."""
     units = _units(context)
-    models = {model: "a model, all its steps" for model in dict.fromkeys(units.values()) if model}
+    models = {model: "a model (all its steps)" for model in dict.fromkeys(units.values()) if model}
     return {**models, **{name: f"a step of {model}" if model else "a step" for name, model in units.items()}}
 
 

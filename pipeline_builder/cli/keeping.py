@@ -24,22 +24,26 @@ if TYPE_CHECKING:
 @common
 @click.option("--dry-run", is_flag=True, help="Say what would go, and take nothing.")
 @click.option("--yes", is_flag=True, help="Take it without asking.")
-def gc(session: Session, *, as_json: bool, dry_run: bool, yes: bool) -> None:
+@click.option(
+    "--runs", "days", type=click.IntRange(0), help="Records of runs, too, that started before so many days; else none."
+)
+def gc(session: Session, *, as_json: bool, dry_run: bool, yes: bool, days: int | None) -> None:
     """Take away what nothing needs any more of what the local target keeps.
 
     Objects and logs of old executions, Python environments that no job has used for a long time, fetched
     repositories and build folders of pipelines that the manifest doesn't name any more, and results of checks that
     nobody has asked for lately; `local.keep` of the manifest says how much stays. What stays whatever it says:
     models that are approved or wait for a decision, their reports, code, all evidence, what an execution that goes
-    on needs, and the history. It says what would go, and asks; without a terminal it takes nothing unless --yes
-    says so. It may be stopped at any moment, and work beside any other command.
+    on needs, and the history. The records of runs, which the console shows, are history: they go with --runs only,
+    and never those of versions that aren't rejected. It says what would go, and asks; without a terminal it takes
+    nothing unless --yes says so. It may be stopped at any moment, and work beside any other command.
 
     \b
     Example: pipeline-builder gc --dry-run
     """
     from pipeline_builder.views.holdings import holdings_json, render_holdings, size_text
 
-    found = _look(session)
+    found = _look(session, days)
     if not as_json:
         show({}, as_json=False, text=render_holdings(found.unneeded, found.foreign, found.totals))
     asked = not dry_run and bool(found.unneeded)
@@ -64,7 +68,7 @@ class _Found:
     bounds: Bounds
 
 
-def _look(session: Session) -> _Found:
+def _look(session: Session, days: int | None) -> _Found:
     """Look at all that is kept: the engine's, and the fetched repositories."""
     from datetime import timedelta
 
@@ -75,6 +79,7 @@ def _look(session: Session) -> _Found:
     from pipeline_builder.machine import kept
     from pipeline_builder.machine.holdings import weigh
     from pipeline_builder.release import built
+    from pipeline_builder.release.past import leaving
     from pipeline_builder.workspace import HANDED_ON, PIPELINES
 
     workspace, keep = session.workspace, session.manifest.local.keep
@@ -93,15 +98,34 @@ def _look(session: Session) -> _Found:
     manifest, builds = session.manifest, workspace.shared / PIPELINES
     handles = {manifest.narrowed(entry.name).narrowed_to for entry in manifest.pipelines}
     left = built.find_left(builds, handles, now() - timedelta(days=bounds.days), HANDED_ON)
+    runs = _old_runs(session, days) if days is not None else []
     totals = {**(found.totals if found else {}), unused.KIND: weigh([cache])}
     _warn_of_bounds(session, totals, (*(found.unneeded if found else ()), *repositories))
+    more = {
+        **({built.KIND: weigh([builds])} if left else {}),
+        **({leaving.KIND: leaving.weigh_all(runs)} if runs else {}),
+    }
     return _Found(
-        unneeded=(*(found.unneeded if found else ()), *repositories, *left, *results.unneeded()),
+        unneeded=(*(found.unneeded if found else ()), *repositories, *left, *runs, *results.unneeded()),
         foreign=(*(found.foreign if found else ()), *unused.find_foreign(cache)),
-        totals={**totals, **({built.KIND: weigh([builds])} if left else {}), kept.KIND: weigh([results.folder])},
+        totals={**totals, **more, kept.KIND: weigh([results.folder])},
         upkeep=upkeep,
         bounds=bounds,
     )
+
+
+def _old_runs(session: Session, days: int) -> list[Holding]:
+    """Return the kept runs of all pipelines that started so long ago, and that nothing stands on."""
+    from datetime import timedelta
+
+    from pipeline_builder.engine.state.state import now
+    from pipeline_builder.release.past.index import RunIndex
+    from pipeline_builder.release.past.leaving import find_old
+
+    target = session.target
+    names = dict.fromkeys(execution.pipeline for execution in target.pipelines.list_executions())
+    before = now() - timedelta(days=days)
+    return find_old(RunIndex(target, lambda: names), target, session.workspace.store, before)
 
 
 def _warn_of_bounds(session: Session, totals: dict[str, int], unneeded: Sequence[Holding]) -> None:
@@ -123,10 +147,12 @@ def _take(session: Session, found: _Found) -> list[Holding]:
     from pipeline_builder.engine.upkeep.upkeep import take
     from pipeline_builder.machine import kept
     from pipeline_builder.release import built
+    from pipeline_builder.release.past import leaving
 
     repositories = [item for item in found.unneeded if item.kind == unused.KIND]
     wanted = {item.key for item in found.unneeded}
     gone = take(found.upkeep, found.bounds, wanted) if found.upkeep else []
     gone += unused.take(session.workspace.state / "git", repositories) if repositories else []
     gone += built.take(item for item in found.unneeded if item.kind == built.KIND)
+    gone += leaving.take(item for item in found.unneeded if item.kind == leaving.KIND)
     return [*gone, *kept.open_kept(session.workspace.state).take(i for i in found.unneeded if i.kind == kept.KIND)]

@@ -131,38 +131,42 @@ def _known(owner: Session) -> tuple[Mapping[str, str], Mapping[str, str]]:
 
 def _silence(name: str, states: Mapping[str, StepState]) -> str:
     """Say why a step has no log."""
+    from pipeline_builder.descriptions import reason_line
+
     state = states.get(name)
-    if state is None:
-        return f"{name} has no log: it has not been started in this execution"
+    if state is None or state.started is None:
+        return f"{name} has no log: it has not run in this execution"
     if state.stub:
         return f"{name} has no log: a stub stands for it"
     if state.cache_hit or state.taken_from:
         source = (state.cache_hit or state.taken_from).rsplit("/", 1)[-1]
         return f"{name} has no log here: its result is that of execution {source}"
-    return f"{name} has no log: it is {state.status.value} and has written nothing"
+    why = f": {reason_line(state.failure_reason)}" if state.failure_reason else ""
+    return f"{name} has no log: it is {state.status.value} and has written nothing{why}"
 
 
 def _follow(session: Session, meant: _Meant) -> None:
-    """Print what the steps have written, and what they write, until each has ended or won't begin any more."""
+    """Print the ends of what the steps have written, and what they write, until each has ended or won't begin."""
     service, arn = session.target.pipelines, meant.execution.arn
     pause = _PAUSES.get(session.target.name, _PAUSE)
-    seen = dict.fromkeys(meant.steps, "")
+    marks = dict.fromkeys(meant.steps, "")
     last = ""
     while True:
         execution = service.describe_execution(arn)
         states = {state.name: state for state in service.list_steps(arn)}
+        more = False
         for name in meant.steps:
-            text = service.read_log(arn, name, whole=True)
-            new = text.removeprefix(seen[name]) if text.startswith(seen[name]) else text
-            if new and name != last and len(meant.steps) > 1:
+            part = service.read_log_part(arn, name, mark=marks[name])
+            marks[name], more = part.mark, more or part.more
+            if part.text and name != last and len(meant.steps) > 1:
                 click.echo(f"==> {name} <==")
                 last = name
-            seen[name] = text
-            click.echo(shown(new), nl=False)
+            click.echo(shown(part.text), nl=False)
         over = execution is None or execution.status.ended
-        if over or all(name in states and _has_ended(states[name]) for name in meant.steps):
+        if not more and (over or all(name in states and _has_ended(states[name]) for name in meant.steps)):
             return
-        time.sleep(pause)
+        if not more:
+            time.sleep(pause)
 
 
 def _has_ended(state: StepState) -> bool:

@@ -108,13 +108,9 @@ def history(session: Session, *, as_json: bool, audited: bool, model: str, last:
     from pipeline_builder.views.history import LAST, history_json, render_history
 
     if audited:
-        from pipeline_builder.release.audit import audit
-
-        local = session.target.name == "local"
-        making = [one for one in session.each if not (local or one.manifest.entry.is_inference)]
-        groups = [group for one in making for group in one.composed.definition.groups]
-        for line in audit(session.target, groups):
-            show_line(line)
+        if model or last:
+            raise click.UsageError("--audit lists every decision: leave --model and --last out")
+        _show_audit(session)
         return
     executions = session.runs.listed()
     index = open_index(session, executions)
@@ -140,6 +136,16 @@ def history(session: Session, *, as_json: bool, audited: bool, model: str, last:
         result = {**result, "retraining": requests_json(asked)}
         text = f"{text}\n{render_requests(asked)}"
     show(result, as_json=as_json, text=text)
+
+
+def _show_audit(session: Session) -> None:
+    from pipeline_builder.release.audit import audit
+
+    local = session.target.name == "local"
+    making = [one for one in session.each if not (local or one.manifest.entry.is_inference)]
+    groups = [group for one in making for group in one.composed.definition.groups]
+    for line in audit(session.target, groups):
+        show_line(line)
 
 
 def _of_model(

@@ -137,7 +137,7 @@ def _work_off(one: Session, first: str, last: str, parallel: int | None, *, chan
     dates = dates_between(first, last, hourly=hourly, now=datetime.now(timezone.utc))
     work = Backfill(
         target=one.target, composed=one.composed, lock=one.lock, pipeline=one.deployed(), given=one.given,
-        changed=changed, force=force, closed=one.closed,
+        changed=changed, force=force, closed=one.closed, noted=one.with_commits, keep=one.keep,
     )  # fmt: skip
     before = work.find_done(dates)
     missing = [date for date in dates if date not in before]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import select
+import socket
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -13,6 +16,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 
 from pipeline_builder.console.access import HEADERS, Access, RefusedError
 from pipeline_builder.console.live import Live
+from pipeline_builder.console.look import Look
 from pipeline_builder.console.looks import Looks
 from pipeline_builder.console.pages import Page, Query, Raw, all_pages, page_json
 from pipeline_builder.console.rendering import make_shell, render_alone, render_page
@@ -134,20 +138,33 @@ class _Console:
             if request.method == "POST" and page.act:
                 if not look.may_decide:
                     raise RefusedError(403, "This console is read-only: start it with --decide.")
-                done = page.act(look, request.form, **parts)
-                self.access.note(self._session, done.said)
-                return _away(done.to)
+                return self._acted(page, look, parts)
+            seen = json.dumps(self.live.now()) if page.live else ""
             view = page.view(look, _query(), **parts)
             if isinstance(view, Raw):
                 return _raw(view)
             shell = make_shell(
                 page, look, self.url, self.pages,
-                json=_json_address(page), said=self.access.noted(self._session),
+                json=_json_address(page), seen=seen, said=self.access.noted(self._session),
                 form=self.access.form_token(self._session) if look.may_decide and self._session else "",
             )  # fmt: skip
             return _html(render_page(page, view, shell, self.url))
 
         return answer
+
+    def _acted(self, page: Page, look: Look, parts: dict[str, Any]) -> Response:
+        """Do what a form asks for, by what there is now and not by what was answered some seconds ago.
+
+        Who changes something forgets answers as well, and may keep what the next page is to tell.
+        """
+        assert page.act
+        look.answers.forget()
+        try:
+            done = page.act(look, request.form, **parts)
+        finally:
+            self.looks.current(fresh=True)
+        self.access.note(self._session, done.said)
+        return _away(done.to)
 
     def as_json(self, page: Page) -> Callable[..., Response]:
         """Return what answers with a page's value."""
@@ -163,7 +180,7 @@ class _Console:
 
     def events(self) -> Response:
         """Answer with a stream of what changes."""
-        body = "" if request.method == "HEAD" else self.live.listen()
+        body = "" if request.method == "HEAD" else self.live.listen(_hung_up(request.environ))
         return Response(body, mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
     def static(self, name: str) -> Response:
@@ -219,6 +236,21 @@ _WORDS = {
     413: "The form is too large.",
     414: "The address is too long.",
 }
+
+
+def _hung_up(environ: Mapping[str, Any]) -> Callable[[], bool]:
+    """Return what tells whether who has asked is gone: who still listens says nothing more, and who is gone an end."""
+    connection: socket.socket | None = environ.get("werkzeug.socket")
+
+    def gone() -> bool:
+        if connection is None:
+            return False
+        try:
+            return bool(select.select([connection], [], [], 0)[0]) and connection.recv(1, socket.MSG_PEEK) == b""
+        except (OSError, ValueError):  # it was closed
+            return True
+
+    return gone
 
 
 def _query() -> Query:

@@ -6,17 +6,22 @@ import contextlib
 import json
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from werkzeug.exceptions import ServiceUnavailable
+
+from pipeline_builder.errors import PipelineBuilderError
 
 TOPICS = ("runs", "registry", "scoring", "manifest", "plan", "watch")
 """What a page can be about: executions and records, packages and decisions, days, the manifest's files, what would
 change, and what a watch has noted.
 """
 Stamps = Mapping[str, object]
-MOST_CLIENTS = 32
+MOST_CLIENTS = 64
+_GLANCE = 1.0
+"""Seconds after which is looked whether a client is still there: each page that was left behind is one."""
 QUIET = 15.0
 """Seconds after which a client that heard nothing is told so: whoever has gone is noticed then."""
 
@@ -47,13 +52,16 @@ class Live:
     _ended: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
-    def listen(self) -> Listener:
+    def listen(self, gone: Callable[[], bool] = bool) -> Listener:
         """Return the stream of events for one client: what there is, then what changes. It has to be closed.
+
+        `gone` tells whether the client has hung up, which writing to it would tell much later.
 
         Raises:
             ServiceUnavailable: very many listen already.
         """
         mine: queue.Queue[Mapping[str, int]] = queue.Queue(maxsize=100)
+        self.check()  # while nobody listens nobody looks
         with self._lock:
             if len(self._clients) >= MOST_CLIENTS:
                 raise ServiceUnavailable("Very many pages listen already.")
@@ -62,7 +70,7 @@ class Live:
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._watch, name="console-live", daemon=True)
                 self._thread.start()
-        return Listener(self._events(mine), lambda: self._forget(mine))
+        return Listener(self._events(mine, gone), lambda: self._forget(mine))
 
     def close(self) -> None:
         """End the thread, and every stream."""
@@ -76,13 +84,16 @@ class Live:
         with self._lock, contextlib.suppress(ValueError):
             self._clients.remove(mine)
 
-    def _events(self, mine: queue.Queue[Mapping[str, int]]) -> Iterator[str]:
+    def _events(self, mine: queue.Queue[Mapping[str, int]], gone: Callable[[], bool]) -> Iterator[str]:
         yield "retry: 2000\n\n"
-        while not self._ended.is_set():
+        spoken = time.monotonic()
+        while not self._ended.is_set() and not gone():
             try:
-                found = mine.get(timeout=QUIET)
+                found = mine.get(timeout=min(_GLANCE, QUIET))
             except queue.Empty:
-                yield ": nothing new\n\n"
+                if time.monotonic() - spoken > QUIET:
+                    spoken = time.monotonic()
+                    yield ": nothing new\n\n"
                 continue
             if found:
                 yield f"event: changed\ndata: {json.dumps(found)}\n\n"
@@ -95,9 +106,18 @@ class Live:
                     return
             self.check()
 
+    def now(self) -> Mapping[str, int]:
+        """Return what a page is made of that is made now: it is told of what is another than this."""
+        self.check()
+        with self._lock:
+            return dict(self._generations)
+
     def check(self) -> None:
         """Look, and tell everybody what is another now."""
-        found = dict(self.look())
+        try:
+            found = dict(self.look())
+        except PipelineBuilderError:  # which each page says
+            return
         with self._lock:
             moved = [topic for topic, stamp in found.items() if self._stamps.get(topic, stamp) != stamp]
             self._stamps.update(found)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.console.aged import aged
 from pipeline_builder.console.look import FRESH, Answers, Look, utc
+from pipeline_builder.engine.local import LocalPipelines
 from pipeline_builder.errors import PipelineBuilderError, Problem
 from pipeline_builder.machine.held import is_held
 from pipeline_builder.release.machines import machine_prices
@@ -31,8 +32,12 @@ if TYPE_CHECKING:
 
 STATE = "state.db"
 _GOING = ("executing", "stopping")
-_SOON = 2.0
+_SOON, _LATER = 2.0, 30.0
 """Seconds after which this machine's runs are looked at again where nothing else says that they have changed."""
+_REST = 4
+"""How often the time of a look has to pass before the next one."""
+_QUICK = 0.1
+"""Seconds that a page may wait for a look at all runs."""
 Stamp = tuple[int, ...]
 
 
@@ -53,12 +58,17 @@ class Looks:
     _look: Look | None = None
     _empty: Path | None = None
     _looked: float = 0.0
+    _took: float = 0.0
+    _moved: bool = False
     _seen: tuple[Stamp, ...] = ()
     _faults: tuple[Problem, ...] = ()
     _as_of: datetime | None = None
 
-    def current(self) -> Look:
+    def current(self, *, fresh: bool = False) -> Look:
         """Return a look at what there is now, for one request.
+
+        What is known of all runs may be some moments old where looking at them takes long, but where it is to be
+        `fresh`: somebody has just changed something.
 
         Raises:
             PipelineBuilderError: the target can't be opened, as without credentials.
@@ -68,7 +78,10 @@ class Looks:
                 self._look = self._open()
                 self._stamp, self._looked = _read_once(self._look.session), 0.0
             look = replace(self._look, remarks=list(self._look.remarks), ages=[])
-        self._refresh(look)
+        if fresh or look.index.generation == 0:
+            self._refresh(look, wait=True)
+        elif self._is_due(look):
+            self._begin_refresh(look)
         look.remarks.extend(self._faults)
         if look.target.name != "local" and self._as_of:
             look.ages.append(self._as_of)
@@ -79,21 +92,37 @@ class Looks:
         if self._empty:
             shutil.rmtree(self._empty, ignore_errors=True)
 
-    def _refresh(self, look: Look) -> None:
-        """Let the index look for what has changed, one thread at a time, and not at each request."""
-        if not self._refreshing.acquire(blocking=look.index.generation == 0):
+    def _is_due(self, look: Look) -> bool:
+        """Tell whether it is time to look at all runs again: never for more than a fifth of the time."""
+        age = time.monotonic() - self._looked
+        if age < _REST * self._took:
+            return False
+        if look.target.name != "local":
+            return age > FRESH
+        # A record is written a moment after the memory has changed.
+        return memory(look.session.workspace) != self._seen or age > (_SOON if self._moved else _LATER)
+
+    def _begin_refresh(self, look: Look) -> None:
+        """Look at all runs again; where that takes longer than anybody should wait for a page, beside it."""
+        if self._took < _QUICK:
+            self._refresh(look)
+        else:
+            threading.Thread(target=self._refresh, args=(look,), name="console-index", daemon=True).start()
+
+    def _refresh(self, look: Look, *, wait: bool = False) -> None:
+        """Let the index look for what has changed, one thread at a time; who comes meanwhile does without."""
+        if not self._refreshing.acquire(blocking=wait):
             return
         try:
-            local, seen = look.target.name == "local", memory(look.session.workspace)
-            age = time.monotonic() - self._looked
-            if look.index.generation and seen == self._seen and age < (_SOON if local else FRESH):
-                return
-            self._seen, self._looked, self._faults = seen, time.monotonic(), ()
+            begun, seen = time.monotonic(), memory(look.session.workspace)
+            self._moved = seen != self._seen
             try:
                 look.index.refresh()
-                self._as_of = self.now()
+                self._as_of, self._faults = self.now(), ()
             except PipelineBuilderError as error:
                 self._faults = error.problems
+            self._seen, self._looked = seen, time.monotonic()
+            self._took = self._looked - begun
         finally:
             self._refreshing.release()
 
@@ -144,8 +173,8 @@ def pipelines_of(session: Session, target: Target) -> Iterable[str]:
         named = None
     if named is not None:
         return named
-    if target.name == "local":
-        return dict.fromkeys(execution.pipeline for execution in target.pipelines.list_executions())
+    if isinstance(target.pipelines, LocalPipelines):
+        return target.pipelines.have_run()
     with contextlib.suppress(PipelineBuilderError):
         return session.names.values()
     return [session.runs.pipeline() or session.composed.definition.pipeline]

@@ -35,6 +35,7 @@ class Shell:
     live: str
     json: str
     static: str = "/static/"
+    seen: str = ""
     form: str = ""
     said: str = ""
     written: str = ""

@@ -191,6 +191,11 @@ class LocalPipelines:
         """Newest first."""
         return self._state.executions(pipeline)
 
+    def have_run(self) -> tuple[str, ...]:
+        """Return the names of the pipelines that have executions."""
+        rows = self._state.query("SELECT DISTINCT pipeline FROM executions ORDER BY pipeline")
+        return tuple(str(row["pipeline"]) for row in rows)
+
     def describe_execution(self, arn_or_id: str) -> Execution | None:
         """Return the execution with this ARN or id."""
         return self._state.execution(arn_or_id)

@@ -6,5 +6,5 @@ errors, regions, inert.
 Begin reading: `planning`, `apply`, `deployed`, `parameters`, `run`, `verdict` and `promote` in this order, each a stage
 of the session; `plan`, `gate` and `record` are the values and the pure judgement in the middle of them, `runs` has what
 ran before. `evidence` is what a verdict is reached by: `witness` reads it, `archive` keeps it, `judging` judges it, and
-`proof` reads it again wherever a model is used.
+`proof` reads it again wherever a model is used. `past` keeps the record of every run.
 """

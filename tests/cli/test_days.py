@@ -200,6 +200,13 @@ def test_a_backfill(made: Scoring) -> None:
         ("2026-02-04", "published", False),
     ]
     assert "PB974" in done.json["days"][2]["reasons"][0]
+    for day, status in ((done.json["days"][0], "published"), (done.json["days"][1], "blocked")):  # kept as all runs are
+        name = day["execution"].rsplit("/", 1)[-1]
+        (path,) = (made.root / ".pipeline_builder" / "store").glob(f"**/evidence/runs/{name}/run.json")
+        kept = json.loads(path.read_text())
+        (score,), (repo, *_) = kept["scores"], kept["repos"]
+        assert (kept["kind"], kept["date"], score["status"]) == ("inference", day["date"], status)
+        assert repo["commit"]
     made.land("2026-02-03")
     made.land("2026-02-01", (2, 3, 4))
     again = made.run(*asked)  # a date that came since, and one whose data has changed, which nobody asks for

@@ -4,6 +4,7 @@ of all commands that take them, over three models.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,24 @@ def test_logs_by_less_than_a_name(ran: Trio) -> None:
     assert "==> segments-Train <==\n" in ran.call("logs", "segments").out
 
 
+@pytest.mark.long
+def test_logs_are_followed_to_the_end(tmp_path: Path) -> None:
+    """Of a run that another command works on; every line comes once."""
+    trio = make_trio(tmp_path / "trio")
+    slow = "import time\nfor number in range(8):\n    print('line', number, flush=True)\n    time.sleep(0.15)\n"
+    trio.change("churn", slow + TRAIN.replace("THIS", "churn"))
+    up = trio.start("up")
+    log = trio.root / ".pipeline_builder" / "jobs"
+    while not [*log.glob("*/churn-Train/log.txt")]:
+        assert up.poll() is None
+        time.sleep(0.02)
+    followed = trio.run("logs", "churn-T", "--follow")
+    assert followed.out.splitlines() == [f"line {number}" for number in range(8)]
+    up.communicate(timeout=60)
+    assert up.wait() == 0
+    assert trio.call("logs", "churn-T", "--follow", "--json").code == 2
+
+
 def test_what_waits_is_listed(ran: Trio) -> None:
     """By `status` and `history`; what is decided isn't any more."""
     assert ran.decide("reject", "segments", "--comment", "too small").code == 0
@@ -130,3 +149,5 @@ def test_what_waits_is_listed(ran: Trio) -> None:
     assert [model["waits"] for model in runs[-1]["models"]] == [True, True, False]
     assert len(ran.call("history", "--json", "--last", "1").json["executions"]) == 1
     assert "hint: did you mean 'segments'" in ran.call("history", "--model", "segment").err
+    assert ran.call("history", "--audit", "--last", "1").code == 2
+    assert ran.call("history", "--audit").out.count("segments") > 0

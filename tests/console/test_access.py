@@ -154,8 +154,7 @@ def test_a_request_without_a_host_is_refused(console: Console) -> None:
     ("wrong", "status"),
     [
         ({"Origin": "https://evil.example"}, 403),
-        ({"Origin": "null", "Sec_Fetch_Site": ""}, 403),
-        ({"Origin": "null", "Sec_Fetch_Site": "cross-site"}, 403),
+        ({"Origin": "null"}, 403),
         ({"Origin": "http://127.0.0.1:1"}, 403),  # another program's page on this machine
         ({"Origin": "", "Sec_Fetch_Site": ""}, 403),
         ({"Sec_Fetch_Site": "cross-site"}, 403),

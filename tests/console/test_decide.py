@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.console.consoles import Client, client_of, looks_of, text_of
+from tests.scoring import FAR, make_scoring
 from tests.trio import Trio, make_trio
 from tests.workspaces import Kept, Workspace, make_workspace
 
@@ -285,3 +287,45 @@ def test_a_rollback_of_what_is_no_champion_any_more(kept: Kept, opened: Open) ->
     assert answer.status_code == 409
     assert "PB454 the champion of 'tiny-churn' is version 3 now" in text_of(answer.text).replace("&#39;", "'")
     assert client.get("/decide/rollback/nothing").status_code == 404
+
+
+def test_what_waits_is_listed_oldest_first_and_not_what_a_newer_version_has_settled(trio: Trio, opened: Open) -> None:
+    first = where(trio).rsplit("/", 1)[-1]
+    trio.change("churn")
+    assert trio.call("up").code == 0  # churn's second version waits, price and segments go on waiting from before
+    client = opened(trio)
+    runs = client.json("/decide.json")["runs"]
+    assert [(run["id"] == first, [model["model"] for model in run["models"]]) for run in runs] == [
+        (True, ["churn", "price", "segments"]), (False, ["churn"]),
+    ]  # fmt: skip
+    assert trio.decide("promote", "churn").code == 0
+    runs = opened(trio).json("/decide.json")["runs"]
+    assert [[model["model"] for model in run["models"]] for run in runs] == [["price", "segments"]]
+    assert runs[0]["others"] == 1
+    assert trio.decide("reject", "price", "segments", "--comment", "no").code == 0
+    assert "Nothing waits" in opened(trio).text("/decide")
+
+
+def test_a_day_that_the_gate_has_held_back_is_listed_with_what_scores_it_again(tmp_path: Path, opened: Open) -> None:
+    scoring = make_scoring(tmp_path / "scored")
+    scoring.land("2026-11-01", FAR)
+    assert scoring.call("up", "--approve").code == 0
+    assert scoring.call("up", "--pipeline", "scoring", "--date", "2026-11-01").code == 5
+    client = opened(scoring)
+    (day,) = client.json("/decide.json")["days"]
+    assert (day["date"], day["status"]) == ("2026-11-01", "blocked")
+    assert day["command"] == "pipeline-builder up --pipeline scoring --date 2026-11-01"
+    assert "Days that were not published" in client.text("/decide")
+
+
+def test_an_approval_beside_stubs_says_so(tmp_path: Path, opened: Open) -> None:
+    trio = make_trio(tmp_path / "stubbed")
+    (trio.root / "data" / "model.tar.gz").write_bytes(b"a model")
+    result = {"TrainingJobStatus": "Completed", "ModelArtifacts": {"S3ModelArtifacts": "s3://local/model.tar.gz"}}
+    (trio.root / "made.json").write_text(json.dumps(result))
+    assert trio.call("up", "--stub", "churn-Train=made.json").code == 0
+    client, path = opened(trio), where(trio)
+    assert "I know that steps of this run did not run" in client.text(path)
+    assert "PB275" in told(decide(client, path, churn="approve: fine"))
+    page = sent(client, path, {**form_of(client.page(path), churn="approve: fine"), "stubs": "yes"})
+    assert "stubs for churn-Train" in told(page)

@@ -91,6 +91,7 @@ def test_what_is_data_parses(block: Block) -> None:
         ("pipeline-builder prommote churn", "no command 'prommote'"),
         ("pipeline-builder up --aprove", "No such option '--aprove'"),
         ("pipeline-builder plan --format pdf", "'pdf' is not one of"),
+        ("pipeline-builder status --json --jobs many", "'many' is not a valid int"),
         ("pipeline-builder logs", "Missing argument 'STEPS'"),
         ("cd churn && pipeline-builder rollback a b --comment x", "unexpected extra argument"),
         ("aws sagemaker make-pipeline", "no operation 'make-pipeline'"),

@@ -430,7 +430,9 @@ def test_apply_brings_back_what_was_replaced_and_says_so(waiting: Workspace, tmp
     assert workspace.call("apply").code == 0
     other_code(workspace)
     ended = workspace.call("apply")
-    assert (ended.code, "warning PB465" in ended.err, "4 code bundles uploaded" in ended.err) == (0, True, True), ended.err
+    assert (ended.code, "warning PB465" in ended.err, "4 code bundles uploaded" in ended.err) == (0, True, True), (
+        ended.err
+    )
     again = workspace.call("apply")
     assert ("PB465" in again.err, "0 code bundles uploaded" in again.err) == (False, True)
     assert workspace.call("promote", "--comment", "fine").code == 0

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar, cast
 
 from pipeline_builder.console.look import Look
 from pipeline_builder.console.models.bounds import Bound, bounds_of
@@ -18,6 +19,7 @@ from pipeline_builder.release.past.hosts import host_kind, host_link
 from pipeline_builder.release.past.keeping import read_kept
 from pipeline_builder.release.witness import at_once
 
+Answer = TypeVar("Answer")
 LISTED = 60.0
 """Seconds that a list of a group's versions on AWS stands for what there is."""
 _DESCRIBED = 600.0
@@ -159,6 +161,14 @@ class Asking:
             pipeline=ran.pipeline if ran else "",
             read_run=lambda pipeline, run: read_kept(target, pipeline, run),
         )
+
+    def remember(self, key: Hashable, make: Callable[[], Answer], holds: Callable[[Answer], bool]) -> Answer:
+        """Return an answer that is given for ever where it `holds`."""
+        if known := self.look.answers.find(key, None):
+            return cast("Answer", known[1])
+        if holds(found := make()):
+            self.look.answers.keep(key, found)
+        return found
 
     # --- where commits are looked at
 

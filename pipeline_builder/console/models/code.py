@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from pipeline_builder.console.models.facts import Facts
+from pipeline_builder.definition.bundle import ARCHIVE
 from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.release.bundle_changes import FileChange, compare_files
 from pipeline_builder.release.bundle_reading import BundledFile, Files, UnreadableError, read_archive
@@ -18,6 +20,7 @@ from pipeline_builder.target import ObjectStore
 if TYPE_CHECKING:
     from pipeline_builder.checkout.runner import Runner
 
+Answer = TypeVar("Answer")
 MOST_LINES = 500
 """Lines of requirements that are read of one bundle."""
 _MOST_CONFS = 20
@@ -61,7 +64,21 @@ class ConfPair:
     unknown: str = ""
 
 
-def compare_code(before: Facts, after: Facts, store: ObjectStore) -> tuple[CodePair, ...]:
+class Remember(Protocol):
+    """Returns an answer, remembered where it `holds`: what is about things that are named by their content does."""
+
+    def __call__(self, key: Hashable, make: Callable[[], Answer], holds: Callable[[Answer], bool]) -> Answer: ...
+
+
+def ask_again(key: Hashable, make: Callable[[], Answer], holds: Callable[[Answer], bool]) -> Answer:
+    """Remember nothing."""
+    del key, holds
+    return make()
+
+
+def compare_code(
+    before: Facts, after: Facts, store: ObjectStore, remember: Remember = ask_again
+) -> tuple[CodePair, ...]:
     """Compare the bundles of the steps of two versions, each pair of bundles once."""
     old, new = ({step.name: step.code for step in facts.made} for facts in (before, after))
     pairs: dict[tuple[str, str], list[str]] = {}
@@ -70,41 +87,60 @@ def compare_code(before: Facts, after: Facts, store: ObjectStore) -> tuple[CodeP
         for index in range(max(len(was), len(now))):
             pair = (was[index] if index < len(was) else "", now[index] if index < len(now) else "")
             pairs.setdefault(pair, []).append(name)
-    return tuple(_code_pair(tuple(steps), *pair, store) for pair, steps in pairs.items())
+    return tuple(
+        replace(
+            remember(("code", *pair), partial(_code_pair, *pair, store), lambda found: not found.unknown),
+            steps=tuple(steps),
+        )
+        for pair, steps in pairs.items()
+    )
 
 
-def _code_pair(steps: tuple[str, ...], before: str, after: str, store: ObjectStore) -> CodePair:
-    pair = CodePair(steps=steps, before=before, after=after)
+def _code_pair(before: str, after: str, store: ObjectStore) -> CodePair:
+    pair = CodePair(steps=(), before=before, after=after)
     if pair.same:
         return pair
+    if not all(_is_archive(uri) for uri in (before, after) if uri):
+        return replace(pair, unknown="it is a file by itself, whose content is another")
     try:
         files = compare_files(*(read_archive(uri, store) if uri else {} for uri in (before, after)))
     except UnreadableError as error:
-        return CodePair(steps=steps, before=before, after=after, unknown=_words(error))
-    return CodePair(steps=steps, before=before, after=after, files=files)
+        return replace(pair, unknown=_words(error))
+    return replace(pair, files=files)
+
+
+def _is_archive(uri: str) -> bool:
+    """Tell an archive of code from a file that a factory or a step has by itself."""
+    return uri.endswith(f"/{ARCHIVE}")
 
 
 def _words(error: UnreadableError) -> str:
     return str(error).replace("the deployed bundle", "a bundle")
 
 
-def read_required(facts: Facts, store: ObjectStore) -> tuple[Required, ...]:
+def read_required(facts: Facts, store: ObjectStore, remember: Remember = ask_again) -> tuple[Required, ...]:
     """Return what the code of each step of a version requires, each bundle once; of many lines the first ones."""
     bundles: dict[str, list[str]] = {}
     for step in facts.made:
-        for uri in step.code:
+        for uri in filter(_is_archive, step.code):
             bundles.setdefault(uri, []).append(step.name)
-    return tuple(_required(tuple(steps), uri, store) for uri, steps in bundles.items())
+    return tuple(
+        replace(
+            remember(("required", uri), partial(_required, uri, store), lambda found: not found.unknown),
+            steps=tuple(steps),
+        )
+        for uri, steps in bundles.items()
+    )
 
 
-def _required(steps: tuple[str, ...], uri: str, store: ObjectStore) -> Required:
+def _required(uri: str, store: ObjectStore) -> Required:
     try:
         files = read_archive(uri, store)
     except UnreadableError as error:
-        return Required(steps=steps, lines=(), unknown=_words(error))
+        return Required(steps=(), lines=(), unknown=_words(error))
     except PipelineBuilderError as error:
-        return Required(steps=steps, lines=(), unknown=error.problems[0].message)
-    return Required(steps=steps, lines=tuple(_lines(files))[:MOST_LINES])
+        return Required(steps=(), lines=(), unknown=error.problems[0].message)
+    return Required(steps=(), lines=tuple(_lines(files))[:MOST_LINES])
 
 
 def _lines(files: Files) -> Iterator[str]:
@@ -138,21 +174,17 @@ def _conf_pair(
     if before == after:
         return pair
     if where is None:
-        return _without(pair, "the manifest has no repository of this name any more")
+        return replace(pair, unknown="the manifest has no repository of this name any more")
     if not before or not after:
-        return _without(pair, f"of version {'a' if not before else 'b'} no commit of it is known")
+        return replace(pair, unknown=f"of the {'older' if not before else 'newer'} version no commit of it is known")
     folder, *patterns = where
     try:
         files = [
             _confs_at(commit, git, _bare(cache, name, commit, git), folder, patterns) for commit in (before, after)
         ]
     except GitError as error:
-        return _without(pair, str(error))
-    return ConfPair(repository=name, before=before, after=after, files=compare_files(*files))
-
-
-def _without(pair: ConfPair, why: str) -> ConfPair:
-    return ConfPair(repository=pair.repository, before=pair.before, after=pair.after, unknown=why)
+        return replace(pair, unknown=str(error))
+    return replace(pair, files=compare_files(*files))
 
 
 def _bare(cache: Path, name: str, commit: str, git: Runner) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from pipeline_builder.console.look import Look
 from pipeline_builder.console.models.asking import Asking, champion_of
@@ -115,7 +116,7 @@ def compare_view(look: Look, query: Query, group: str, a: int, b: int) -> Compar
     asking = Asking(look)
     before, after = asking.facts(group, a), asking.facts(group, b)
     found = compare_facts(before, after)
-    required = [read_required(facts, look.target.store) for facts in (before, after)]
+    required = [read_required(facts, look.target.store, asking.remember) for facts in (before, after)]
     sides = _sides(asking, group, before, after)
     return Comparison(
         title=f"{group}: version {a} and version {b}",
@@ -125,9 +126,9 @@ def compare_view(look: Look, query: Query, group: str, a: int, b: int) -> Compar
         metrics=found.metrics,
         metrics_left=found.metrics_left,
         hyperparameters=found.hyperparameters,
-        commits=tuple(_between(look, before, after)),
-        confs=_confs(look, before, after),
-        code=compare_code(before, after, look.target.store),
+        commits=tuple(_between(asking, before, after)),
+        confs=_confs(asking, before, after),
+        code=compare_code(before, after, look.target.store, asking.remember),
         data=found.data,
         reads=found.reads,
         images=found.images,
@@ -166,14 +167,14 @@ def _side(asking: Asking, version: Version, facts: Facts) -> Side:
     )
 
 
-def _between(look: Look, before: Facts, after: Facts) -> Iterator[CommitsBetween]:
+def _between(asking: Asking, before: Facts, after: Facts) -> Iterator[CommitsBetween]:
     """Yield what came since the older version's commits, of each repository that has another one now."""
     old = {one.name: one.commit for one in before.own_commits}
     own = {one.name for one in after.own_commits}
-    for repo in _repos(look, after):
+    for repo in _repos(asking.look, after):
         if repo.name not in own or old.get(repo.name, "") in ("", repo.commit):
             continue
-        yield _since(look, repo, old[repo.name])
+        yield _since(asking, repo, old[repo.name])
 
 
 def _repos(look: Look, facts: Facts) -> tuple[RepoRecord, ...]:
@@ -189,18 +190,22 @@ def _repos(look: Look, facts: Facts) -> tuple[RepoRecord, ...]:
     )  # fmt: skip
 
 
-def _since(look: Look, repo: RepoRecord, before: str) -> CommitsBetween:
-    workspace = look.session.workspace
-    found = commits_since(repo, before, cache_folder=workspace.state / "git", environment=workspace.environment)
+def _since(asking: Asking, repo: RepoRecord, before: str) -> CommitsBetween:
+    workspace = asking.look.session.workspace
+    find = partial(commits_since, repo, before, cache_folder=workspace.state / "git", environment=workspace.environment)
+    key = ("commits", repo.name, repo.path, repo.commit, before)
+    found = asking.remember(key, find, lambda found: not found.unknown)
     return CommitsBetween(repository=repo.name, commits=found.commits, more=found.more, unknown=found.unknown)
 
 
-def _confs(look: Look, before: Facts, after: Facts) -> tuple[ConfPair, ...]:
+def _confs(asking: Asking, before: Facts, after: Facts) -> tuple[ConfPair, ...]:
     from pipeline_builder.checkout.git import Git
 
-    workspace = look.session.workspace
+    workspace, paths = asking.look.session.workspace, _paths(asking.look)
     git = Git(environment=workspace.environment)
-    return compare_confs(before, after, git=git, cache=workspace.state / "git", paths=_paths(look))
+    find = partial(compare_confs, before, after, git=git, cache=workspace.state / "git", paths=paths)
+    key = ("confs", repr((before.own_commits, after.own_commits, paths)))
+    return asking.remember(key, find, lambda found: not any(pair.unknown for pair in found))
 
 
 def _paths(look: Look) -> Mapping[str, Sequence[str]]:
@@ -234,9 +239,9 @@ def _curves(found: Compared) -> list[Plotted]:
 
 def _errors(found: Compared) -> list[Plotted]:
     return [
-        Plotted(name=f"version {facts.package.version}", svg=svg)
+        Plotted(name=f"version {facts.package.version}: {name}", svg=svg)
         for facts in (found.before, found.after)
-        for svg in regression_plots(facts.metrics)
+        for name, svg in regression_plots(facts.metrics)
     ]
 
 

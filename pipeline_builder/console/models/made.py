@@ -92,7 +92,7 @@ def _made(name: str, kind: str, depends_on: tuple[str, ...], ran: Ran, record: S
         stub=record.stub if record else "",
         seconds=_seconds(record),
         images=tuple(dict.fromkeys(_texts(request, _IMAGES))),
-        code=names_in(json.dumps(request)),
+        code=tuple(uri for uri in names_in(json.dumps(request)) if not _is_list(uri)),
         reads=tuple(dict.fromkeys(_given(ran.steps.get(name), ran))),
         parameters=frozenset(one for one in ran.parameters if f'"Parameters.{one}"' in raw),
         hyperparameters={**_hyperparameters(request), **_chosen(record)},
@@ -123,8 +123,13 @@ def _given(step: Any, ran: Ran) -> Iterator[str]:
     inputs = arguments if isinstance(arguments, dict) else {}
     for key in ("ProcessingInputs", "InputDataConfig", "TransformInput"):
         for uri in _uris(inputs.get(key), ran):
-            if uri.startswith("s3://") and not names_in(uri):
+            if uri.startswith("s3://") and (_is_list(uri) or not names_in(uri)):
                 yield uri
+
+
+def _is_list(uri: str) -> bool:
+    """Tell whether an address is that of a list of data files, which is named by its content as code is."""
+    return uri.endswith("/manifest.json")
 
 
 def _uris(value: Any, ran: Ran) -> Iterator[str]:

@@ -104,7 +104,7 @@ class VersionPage:
     missing: tuple[str, ...]
     others: tuple[tuple[int, str], ...]
     curves: tuple[str, ...] = field(default=(), metadata={"json": False})
-    regression: tuple[str, ...] = field(default=(), metadata={"json": False})
+    regression: tuple[tuple[str, str], ...] = field(default=(), metadata={"json": False})
     confusion: str = field(default="", metadata={"json": False})
 
 
@@ -154,7 +154,7 @@ def version_view(look: Look, query: Query, group: str, version: int) -> VersionP
         reads=_grouped((uri, step.name) for step in facts.made for uri in step.reads),
         containers=facts.proof.containers if facts.proof else (),
         images=_grouped((image, step.name) for step in facts.made for image in step.images),
-        required=read_required(facts, look.target.store) if asked == "packages" else None,
+        required=read_required(facts, look.target.store, asking.remember) if asked == "packages" else None,
         lineage=lineage_of(facts, uses),
         uses=uses,
         turns=_turns(asking, shown, group),
@@ -251,14 +251,14 @@ def _curves(facts: Facts) -> list[str]:
     return drawn
 
 
-def regression_plots(report: object, champion: object = None) -> tuple[str, ...]:
-    """Return what is drawn of a regression: predicted over actual, residuals, absolute errors; nothing of another."""
-    drawn = (
-        scatter_plot(find_predicted(report)),
-        residuals_plot(find_residuals(report), find_residuals(champion)),
-        quantiles_plot(find_quantiles(report), find_quantiles(champion)),
-    )
-    return tuple(filter(None, drawn))
+def regression_plots(report: object, champion: object = None) -> tuple[tuple[str, str], ...]:
+    """Return what is drawn of a regression, each with its name; nothing of another model."""
+    drawn = {
+        "Predicted and actual": scatter_plot(find_predicted(report)),
+        "Residuals": residuals_plot(find_residuals(report), find_residuals(champion)),
+        "Absolute error": quantiles_plot(find_quantiles(report), find_quantiles(champion)),
+    }
+    return tuple((name, svg) for name, svg in drawn.items() if svg)
 
 
 def _confusion(facts: Facts) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pipeline_builder.console.plan.looking import Ahead, look_ahead
@@ -29,8 +29,8 @@ Key = tuple[object, ...]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """The plans that were worked out last, when that was, and in how many seconds; `problems` are what kept them from
-    it. `working` says that others are being worked out, `said` how far that is, `moved` that the checkouts have changed
-    while these were.
+    it. `working` says that others are being worked out, `changed` that these are of something else, `said` how far that
+    is, `moved` that the checkouts have changed while these were worked out.
     """
 
     found: tuple[Ahead, ...] = ()
@@ -38,6 +38,7 @@ class Known:
     when: datetime | None = None
     seconds: float = 0.0
     working: bool = False
+    changed: bool = False
     said: str = ""
     moved: bool = False
 
@@ -50,23 +51,24 @@ class Keeper:
     patience: float = _PATIENCE
     _known: Known = field(default_factory=Known)
     _files: Key = ()
-    _memory: Key = ()
+    _runs: Key = ()
     _ended: float = 0.0
     _error: Exception | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _done: threading.Event | None = None
 
-    def current(self, look: Look, memory: Callable[[], Key]) -> Known:
-        """Return what is known, and let it be worked out anew where it may be another; `memory` changes with what runs.
+    def current(self, look: Look) -> Known:
+        """Return what is known, and let it be worked out anew where it may be another.
 
         Raises:
             Exception: what nobody expected has kept it from being worked out; it is raised once.
         """
-        files, runs = made_of(look), memory()
+        files, runs = made_of(look), beside(look)
         with self._lock:
             if self._done is None and self._is_old(files, runs):
                 self._done = threading.Event()
-                self._known = replace(self._known, working=True, said="")
+                changed = files != self._files or runs != self._runs
+                self._known = replace(self._known, working=True, changed=changed, said="")
                 self._begin(look, files, runs, self._done)
             done = self._done
         if done:
@@ -81,7 +83,7 @@ class Keeper:
         if self._known.when is None or files != self._files or self._known.moved:
             return True
         age = time.monotonic() - self._ended
-        return age > _OLDEST or (runs != self._memory and age > _REST)
+        return age > _OLDEST or (runs != self._runs and age > _REST)
 
     def _begin(self, look: Look, files: Key, runs: Key, done: threading.Event) -> None:
         work = threading.Thread(target=self._work, args=(look, files, runs, done), name="console-plan", daemon=True)
@@ -102,7 +104,7 @@ class Keeper:
         with self._lock:
             seconds = time.monotonic() - began
             self._known = Known(found=found, problems=problems, when=look.now(), seconds=seconds, moved=moved)
-            self._files, self._memory, self._ended = files, runs, time.monotonic()
+            self._files, self._runs, self._ended = files, runs, time.monotonic()
             self._error, self._done = failed, None
             self.generation += 1
         done.set()
@@ -120,6 +122,15 @@ def made_of(look: Look) -> Key:
     paths = (workspace.manifest_path, workspace.lock_path, workspace.root / "framework.yaml", workspace.root / ".env")
     tree = look_at_tree(workspace.root / manifest.training_dir) if manifest else None
     return (*map(stamp, paths), tree.stamp if tree else None)
+
+
+def beside(look: Look) -> Key:
+    """Return what changes with what has run, which fills the step cache, and with what is deployed."""
+    deployed = []
+    for name in sorted({*look.names.values()}):
+        found = look.attempt(partial(look.target.pipelines.describe_pipeline, name), None)
+        deployed.append((name, found.version if found else 0))
+    return (look.index.generation, *deployed)
 
 
 _KEEPERS: dict[str, Keeper] = {}

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 def plan_view(look: Look, query: Query) -> PlanView:
     """Return what would change now, as far as it is known."""
     del query
-    from pipeline_builder.console.looks import memory
-
-    return show_plans(keeper_of(look).current(look, lambda: memory(look.session.workspace)))
+    return show_plans(keeper_of(look).current(look))
 
 
 PAGES = (

@@ -106,6 +106,7 @@ class PlanView:
     behind: tuple[Behind, ...]
     when: datetime | None
     working: bool
+    changed: bool
     said: str
     moved: bool
 
@@ -119,6 +120,7 @@ def show_plans(known: Known) -> PlanView:
         behind=behind,
         when=known.when,
         working=known.working,
+        changed=known.changed,
         said=known.said,
         moved=known.moved,
     )

@@ -62,7 +62,7 @@ def read_run(look: Look, pipeline: str, identity: str) -> Run:
 
 def _unknown(pipeline: str, identity: str) -> Problem:
     message = f"nothing is known of a run '{identity}' of the pipeline '{pipeline}'"
-    hint = "it may have been taken away by 'gc', or it is in another state or account; /runs lists those that are known"
+    hint = "it may be in another state or account: /runs lists those that are known"
     return Problem(id="PB040", message=message, hint=hint)
 
 

@@ -9,7 +9,7 @@ from pipeline_builder.console.models.asking import Asking
 from pipeline_builder.console.pages import Query
 from pipeline_builder.console.scoring.asked import Request, requests_of
 from pipeline_builder.console.scoring.calendar import tone_of
-from pipeline_builder.console.scoring.pipeline import days_known
+from pipeline_builder.console.scoring.pipeline import days_known, named
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.release.past.keeping import read_kept
 from pipeline_builder.release.record import RunRecord, ScoreRecord
@@ -70,6 +70,7 @@ def day_view(look: Look, query: Query, pipeline: str, date: str) -> DayPage:
         InputProblems: PB037 where there is no such pipeline, PB038 where nothing is noted of the date.
     """
     del query
+    pipeline = named(look, pipeline)
     days, handle = days_known(look, pipeline)
     dates = sorted({day.date for day in days})
     if date not in dates:

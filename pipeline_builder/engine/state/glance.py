@@ -26,5 +26,5 @@ def newest_ids(state: Path, begun: str, most: int) -> tuple[tuple[str, str], ...
     except sqlite3.Error:
         return ()
     return tuple(
-        (arn.rsplit("/", 1)[-1], f"{status} {pipeline}, {started[:16]}") for arn, status, pipeline, started in rows
+        (arn.rsplit("/", 1)[-1], f"{status} {pipeline} {started[:16]}") for arn, status, pipeline, started in rows
     )

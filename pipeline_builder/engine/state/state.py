@@ -46,6 +46,8 @@ class State:
         return self._path.parent
 
     def _prepare(self) -> None:
+        if self.query("PRAGMA user_version")[0]["user_version"] == len(MIGRATIONS):
+            return  # who only looks waits for nobody who writes, and keeps nobody from it
         with self.transaction() as db:
             (found,) = db.execute("PRAGMA user_version").fetchone()
             if not 0 <= found <= len(MIGRATIONS):

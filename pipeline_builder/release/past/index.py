@@ -76,6 +76,12 @@ class RunIndex:
             self._looked = time.monotonic()
             return self._generation
 
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def __bool__(self) -> bool:
+        return True
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Let everything until the end of the block see the same runs."""

@@ -90,7 +90,9 @@ def _named(definition: bytes) -> tuple[Mapping[str, str], Mapping[str, str]]:
         own = {k.removeprefix(COMMIT): _parameter(v) for k, v in custom.items() if k.startswith(COMMIT)}
         parameters |= {name: parameter for name, parameter in own.items() if parameter}
         url, commit = properties.get("Repository"), _parameter(properties.get("CommitId"))
-        urls |= {name: url for name, parameter in own.items() if isinstance(url, str) and parameter == commit}
+        # One that is a folder of the machine that has composed it is called by its name there.
+        if isinstance(url, str) and url not in own:
+            urls |= {name: url for name, parameter in own.items() if parameter == commit}
     return urls, {name: parameter for name, parameter in parameters.items() if parameter != MANIFEST_PARAMETER}
 
 

@@ -58,12 +58,17 @@ def _as_it_is(record: RunRecord) -> RunRecord:
     return record
 
 
+def _keep_none(record: RunRecord) -> None:
+    del record
+
+
 @dataclass(frozen=True, kw_only=True)
 class Backfill:
     """What dates are worked off with: the deployed pipeline, what is checked out, and values that were given.
 
     With `changed` a date whose data, models or definition are others is worked off again, with `force` every one.
-    `closed` is told of each judged record, whose scores may ask for a retraining.
+    `closed` is told of each judged record, whose scores may ask for a retraining; `noted` adds its commits, and `keep`
+    gets it when its scores are where they are to be.
     """
 
     target: Target
@@ -74,6 +79,8 @@ class Backfill:
     changed: bool = False
     force: bool = False
     closed: Callable[[RunRecord], RunRecord] = _as_it_is
+    noted: Callable[[RunRecord], RunRecord] = _as_it_is
+    keep: Callable[[RunRecord], None] = _keep_none
     ended: threading.Event = field(default_factory=threading.Event)
     going: dict[str, str] = field(default_factory=dict)
 
@@ -146,9 +153,10 @@ class Backfill:
             return WorkedDay(date=date, status="stopped", execution=execution.arn)
         record = judge_execution(
             execution, self.target, self.composed, self.lock,
-            planned=self.pipeline, reused=begun.origin == "unchanged", date=date,
+            planned=self.pipeline, reused=begun.origin == "unchanged", date=date, noted=self.noted,
         )  # fmt: skip
         delivered = deliver(self.closed(record), self.composed, self.target, force=record.reused)
+        self.keep(delivered.record)
         return _day_of(delivered.record, date)
 
     def stop(self) -> None:

@@ -4,7 +4,6 @@
   const main = document.getElementById("main");
   const away = document.getElementById("away");
   const topics = new Set((main?.dataset.live ?? "").split(" ").filter(Boolean));
-  let seen = null; // the generations of the topics that the page was made of
   let source = null;
   let busy = false;
   let again = false;
@@ -70,10 +69,9 @@
 
   const changed = (event) => {
     const found = JSON.parse(event.data);
-    const moved = seen && Object.keys(found).some((topic) => topics.has(topic) && seen[topic] !== found[topic]);
-    seen = { ...(seen ?? {}), ...found };
+    const seen = JSON.parse(main.dataset.seen || "{}"); // what this page was made of
     say("");
-    if (moved) refresh();
+    if (Object.keys(found).some((topic) => topics.has(topic) && seen[topic] !== found[topic])) refresh();
   };
   const stop = () => { source?.close(); source = null; };
   const start = () => {

@@ -20,7 +20,7 @@ def test_from_the_list_to_two_versions_side_by_side(history: Workspace, browser:
         assert page.locator("figure svg circle").count() >= 3
         page.get_by_role("checkbox", name="rows").set_checked(False)
         page.get_by_role("button", name="Draw").click()
-        assert page.locator(".metrics figure").count() == 2
+        assert page.locator(".metric-plots figure").count() == 2
         page.get_by_role("radio", name="compare version 1").check()
         page.get_by_role("radio", name="with version 2").check()
         page.get_by_role("button", name="Compare A with B").click()

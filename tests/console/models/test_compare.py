@@ -121,6 +121,13 @@ def test_code_that_is_gone_or_was_never_there_is_said(tmp_path: Path, store: Loc
     assert (only.before, only.after, [file.kind for file in only.files]) == ("", there, ["added"])
 
 
+def test_a_file_by_itself_and_a_list_of_data_are_no_archives(store: LocalStore) -> None:
+    one, two = (f"s3://local/code/{digit * 64}/script.py" for digit in "12")
+    (pair,) = compare_code(version(1, train(one)), version(2, train(two)), store)
+    assert pair.unknown == "it is a file by itself, whose content is another"
+    assert read_required(version(1, train(one)), store) == ()
+
+
 def test_a_stub_another_run_and_missing_metrics_are_said_before() -> None:
     before = version(1, train(stub="5" * 64), fault="it was registered without an evaluation report", pipeline="one")
     after = version(

@@ -13,7 +13,7 @@ PIPELINE = "churn-scoring"
 FIRST = date(2026, 1, 1)
 
 
-def monitor(columns: int, day: int) -> dict[str, Any]:
+def monitor(columns: int, day: int, prefix: str = "column_") -> dict[str, Any]:
     """Return a monitor's file of so many columns; the first has drifted on each tenth day."""
     counts = [10 + index for index in range(10)]
 
@@ -24,23 +24,32 @@ def monitor(columns: int, day: int) -> dict[str, Any]:
 
     return {
         "format": 1, "bounds": {"psi": 0.2}, "violations": [], "drift": {"max_psi": 0.05},
-        "columns": {f"column_{index}": column(index) for index in range(columns)},
+        "columns": {f"{prefix}{index}": column(index) for index in range(columns)},
     }  # fmt: skip
 
 
-def put_days(target: Target, count: int, *, columns: int = 3, model: str = "churn", **changes: Any) -> list[str]:
+def put_days(
+    target: Target,
+    count: int,
+    *,
+    columns: int = 3,
+    model: str = "churn",
+    pipeline: str = PIPELINE,
+    prefix: str = "column_",
+    **changes: Any,
+) -> list[str]:
     """Note so many days of a model; return their dates."""
     dates = [(FIRST + timedelta(days=index)).isoformat() for index in range(count)]
     for index, when in enumerate(dates):
-        uri = f"s3://local/{PIPELINE}/executions/run{index}/{model}/monitor.json"
-        target.store.put(uri, json.dumps(monitor(columns, index)).encode())
+        uri = f"s3://local/{pipeline}/executions/run{index}/{model}/monitor.json"
+        target.store.put(uri, json.dumps(monitor(columns, index, prefix)).encode())
         drift = {"max_psi": 0.5 if index % 10 == 9 else 0.05}
         facts: dict[str, Any] = {
-            "pipeline": PIPELINE, "model": model, "date": when, "execution": f"arn:p/execution/run{index}",
+            "pipeline": pipeline, "model": model, "date": when, "execution": f"arn:p/execution/run{index}",
             "status": "published", "definition_sha256": "ab", "rows": RowCounts(input=100 + index, predictions=100),
             "package": PackageUsed(arn="arn/churn/1", group="churn", version=1 + index // 30),
             "monitor": Monitored(uri=uri, drift=drift, violations=int(index % 10 == 9)),
         }  # fmt: skip
         day = LedgerDay(**{**facts, **changes})
-        target.store.put(ledger_uri(target, PIPELINE, model, when), day.model_dump_json().encode(), Media.JSON)
+        target.store.put(ledger_uri(target, pipeline, model, when), day.model_dump_json().encode(), Media.JSON)
     return dates

@@ -74,6 +74,8 @@ def test_columns_are_ranked_by_how_far_beyond_their_bound_they_ever_were() -> No
     days = [drift(a=0.1, b=0.15, c=0.0), drift(a=0.5, b=0.1, c=0.0)]
     assert rank_columns(days, "psi") == ("a", "b", "c")
     assert rank_columns(days, "ks") == ()
+    own = parse_drift({"bounds": {"psi": 0.2}, "columns": {"a": {"psi": 0.5, "bounds": {"psi": 5}}, "b": {"psi": 0.1}}})
+    assert rank_columns([own], "psi") == ("b", "a")
 
 
 def test_a_page_reads_no_more_than_it_waits_for_the_newest_first_and_each_once(target: Target) -> None:

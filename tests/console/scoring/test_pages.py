@@ -11,14 +11,19 @@ from pathlib import Path
 import pytest
 
 from pipeline_builder.console.look import Look
-from pipeline_builder.console.pages import Query
+from pipeline_builder.console.pages import Query, all_pages
+from pipeline_builder.console.rendering import make_shell, render_page
+from pipeline_builder.console.scoring.pages import PAGES
 from pipeline_builder.console.scoring.pipeline import scores_view
 from pipeline_builder.console.scoring.shelf import days_of
+from pipeline_builder.console.urls import live_url
 from pipeline_builder.release.scoring.ledger import ledger_uri
 from tests.console.consoles import Client, client_of, look_of, looks_of
 from tests.console.scoring.days import PIPELINE, put_days
 from tests.engine import definitions
 from tests.scoring import Scoring
+
+URL = live_url(all_pages())
 
 
 @pytest.fixture
@@ -66,6 +71,11 @@ def test_a_days_page_has_its_report_and_where_it_is(scores: Client) -> None:
     page = scores.page("/scoring/churn-scoring/2026-11-02")
     assert "Drift by column, the worst first" in page
     assert f'href="/runs/churn-scoring/{noted["run"]}"' in page
+
+
+def test_a_pipeline_may_be_called_by_its_handle(scores: Client) -> None:
+    assert scores.json("/scoring/scoring.json") == scores.json("/scoring/churn-scoring.json")
+    assert scores.json("/scoring/scoring/2026-11-01.json")["pipeline"] == "churn-scoring"
 
 
 def test_a_version_says_which_days_it_has_scored(scores: Client) -> None:
@@ -128,6 +138,17 @@ def test_columns_statistic_and_days_can_be_chosen(year: Look) -> None:
     assert [mark.words for mark in plain.drift.turns] == ["v2"]
 
 
+def test_names_of_columns_are_text(year: Look) -> None:
+    put_days(year.target, 2, prefix="<script>alert(1)</script>\u202e")
+    page = render_page(
+        PAGES[1], scores_view(year, Query(), PIPELINE), make_shell(PAGES[1], year, URL, all_pages(), json=""), URL
+    )
+    assert "<script>alert" not in page
+    assert "\u202e" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "style=" not in page
+
+
 @pytest.mark.long
 def test_a_year_of_three_hundred_columns_is_shown_quickly(year: Look) -> None:
     put_days(year.target, 365, columns=300)
@@ -137,13 +158,8 @@ def test_a_year_of_three_hundred_columns_is_shown_quickly(year: Look) -> None:
     assert left
     assert (left.unread, left.days, left.count) == (0, 365, 300)
     begun = time.monotonic()
-    found = scores_view(year, query, PIPELINE)
-    drawn = (
-        "".join((found.calendar(_no_url), found.drift.lines(_no_url), found.drift.heat(_no_url))) if found.drift else ""
+    page = render_page(
+        PAGES[1], scores_view(year, query, PIPELINE), make_shell(PAGES[1], year, URL, all_pages(), json=""), URL
     )
-    assert time.monotonic() - begun < 1.0  # alone it is a fifth of that
-    assert 50_000 < len(drawn) < 800_000
-
-
-def _no_url(name: str, /, **parts: object) -> str:
-    return f"/{name}/{'/'.join(map(str, parts.values()))}"
+    assert time.monotonic() - begun < 1.0  # alone it is a quarter of that
+    assert 50_000 < len(page) < 1_000_000

@@ -45,6 +45,8 @@ BY_PEOPLE = {
     "sts assume_role": "promote --to-account",
     "sagemaker create_model_package": "promote --to-account",
     "sagemaker describe_model_package_group": "promote --to-account",
+    "codepipeline get_pipeline_state": "promote, reject and the console, which answer the service's question",
+    "codepipeline put_approval_result": "promote, reject and the console",
     "sagemaker send_pipeline_execution_step_failure": "callback",
     "sagemaker send_pipeline_execution_step_success": "callback",
 }

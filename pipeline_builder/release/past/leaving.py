@@ -1,0 +1,65 @@
+"""Leaving: kept runs that somebody wants to be rid of. By itself none ever goes: it is the history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+from pipeline_builder.descriptions import ApprovalStatus
+from pipeline_builder.machine.folders import remove_folder
+from pipeline_builder.machine.holdings import Holding, weigh
+from pipeline_builder.release.past.index import RunIndex
+from pipeline_builder.release.past.keeping import run_folder
+from pipeline_builder.release.past.query import RunQuery
+from pipeline_builder.release.past.summary import RunSummary
+from pipeline_builder.target import Target
+
+KIND = "runs"
+
+
+def find_old(index: RunIndex, target: Target, store: Path, before: datetime) -> list[Holding]:
+    """Return the kept runs that started before a time, the oldest first, where nothing stands on them.
+
+    The newest of each pipeline stays, what goes on, and whatever has registered a version that isn't rejected: a
+    champion's record says what it was made of. `store` is where objects of the local target are.
+    """
+    index.refresh()
+    everything, _ = index.runs(RunQuery(), limit=len(index))
+    newest: set[str] = set()
+    found = []
+    for run in everything:
+        is_newest = run.pipeline not in newest
+        newest.add(run.pipeline)
+        if run.kept and run.ended and not is_newest and run.started < before and not _is_used(run, target):
+            found.append(_holding(run, store / run_folder(target, run.pipeline, run.id).removeprefix("s3://")))
+    return found[::-1]
+
+
+def _is_used(run: RunSummary, target: Target) -> bool:
+    """Tell whether one of a run's versions is approved, or waits, by now; or was approved once, and is evidence."""
+    for model in run.models:
+        decided = [package for package in target.registry.list_packages(model.group) if package.arn == model.arn]
+        if any(p.status is not ApprovalStatus.REJECTED or "rolled back" in p.approval_description for p in decided):
+            return True
+    return False
+
+
+def _holding(run: RunSummary, folder: Path) -> Holding:
+    why = f"a run of {run.pipeline} that {run.status.lower()} on {run.started:%Y-%m-%d}, of which nothing is in use"
+    return Holding(
+        kind=KIND, name=run.id, paths=(folder,), size=weigh([folder]), used=run.ended or run.started, why=why
+    )
+
+
+def weigh_all(runs: Iterable[Holding]) -> int:
+    """Return how much the records of all runs are of the pipelines that these are of, in bytes."""
+    return weigh({path.parent for run in runs for path in run.paths})
+
+
+def take(chosen: Iterable[Holding]) -> Iterator[Holding]:
+    """Remove kept runs; yield them."""
+    for item in chosen:
+        for path in item.paths:
+            remove_folder(path)
+        yield item
