@@ -93,7 +93,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
         ("one", 360, True),
         ("hostile", 390, True),
         pytest.param("64 steps", 390, False, marks=pytest.mark.long),
-        ("eight", 1280, True),
+        pytest.param("eight", 1280, True, marks=pytest.mark.long),
         pytest.param("eight", 390, False, marks=pytest.mark.long),
         pytest.param("hostile", 1280, False, marks=pytest.mark.long),
         pytest.param("inference", 1280, True, marks=pytest.mark.long),
