@@ -32,9 +32,10 @@ def collect(
     nodes: Sequence[Node] = (),
     lock: Lock | None = None,
     reused: bool = False,
-    tails: bool = True,
+    whole: bool = True,
 ) -> RunRecord:
-    """Return the record of an execution as it is now, with the ends of its steps' logs unless `tails` says otherwise.
+    """Return the record of an execution as it is now; without the ends of its steps' logs, and why the step cache
+    didn't answer, where it needn't be `whole`: that takes most of the time, and on AWS most of the calls.
 
     `nodes` add what the definition doesn't say (models, step classes); `lock` the commits of the repositories.
     """
@@ -44,9 +45,9 @@ def collect(
     edges = {step.name: step.depends_on for step in outline(content)}
     known = {node.name: node for node in nodes}
     machines = _machines(content)
-    logs = {s.name: target.pipelines.read_log(execution.arn, s.name) for s in states if s.log and tails}
+    logs = {s.name: target.pipelines.read_log(execution.arn, s.name) for s in states if s.log and whole}
     steps = tuple(_step(s, known.get(s.name), edges.get(s.name, ()), logs.get(s.name, "")) for s in states)
-    missed = target.pipelines.why_ran(execution.arn)
+    missed = target.pipelines.why_ran(execution.arn) if whole else {}
     steps = tuple(
         step.model_copy(update={**machines.get(step.name, {}), "missed": missed.get(step.name, "")}) for step in steps
     )
@@ -83,11 +84,11 @@ def recall(saved: RunRecord | None, execution: Execution, target: Target) -> Run
     from pipeline_builder.release.past.keeping import read_kept  # which need the judging, and that needs this module
     from pipeline_builder.release.past.remaking import remake
 
-    fresh = collect(execution, target)
+    fresh = collect(execution, target, whole=False)
     if saved is None or saved.execution != execution.arn:
         saved = read_kept(target, fresh.pipeline, execution.arn)
         if saved is None or saved.status != fresh.status:  # it goes on again
-            return remake(fresh, target)
+            return remake(collect(execution, target), target)
     now = {package.arn: package for package in fresh.packages}
     if unknown := [package.arn for package in saved.packages if package.arn not in now]:
         registered = ", ".join(f"'{arn}'" for arn in now) or "none"
