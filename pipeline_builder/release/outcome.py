@@ -32,10 +32,11 @@ def collect(
     nodes: Sequence[Node] = (),
     lock: Lock | None = None,
     reused: bool = False,
-    whole: bool = True,
+    tails: bool = True,
+    reasons: bool = True,
 ) -> RunRecord:
-    """Return the record of an execution as it is now; without the ends of its steps' logs, and why the step cache
-    didn't answer, where it needn't be `whole`: that takes most of the time, and on AWS most of the calls.
+    """Return the record of an execution as it is now; without the ends of its steps' logs, and without why the step
+    cache didn't answer, where nobody wants `tails` and `reasons`: those take most of the time, and of the calls on AWS.
 
     `nodes` add what the definition doesn't say (models, step classes); `lock` the commits of the repositories.
     """
@@ -45,9 +46,9 @@ def collect(
     edges = {step.name: step.depends_on for step in outline(content)}
     known = {node.name: node for node in nodes}
     machines = _machines(content)
-    logs = {s.name: target.pipelines.read_log(execution.arn, s.name) for s in states if s.log and whole}
+    logs = {s.name: target.pipelines.read_log(execution.arn, s.name) for s in states if s.log and tails}
     steps = tuple(_step(s, known.get(s.name), edges.get(s.name, ()), logs.get(s.name, "")) for s in states)
-    missed = target.pipelines.why_ran(execution.arn) if whole else {}
+    missed = target.pipelines.why_ran(execution.arn) if reasons else {}
     steps = tuple(
         step.model_copy(update={**machines.get(step.name, {}), "missed": missed.get(step.name, "")}) for step in steps
     )
@@ -84,11 +85,11 @@ def recall(saved: RunRecord | None, execution: Execution, target: Target) -> Run
     from pipeline_builder.release.past.keeping import read_kept  # which need the judging, and that needs this module
     from pipeline_builder.release.past.remaking import remake
 
-    fresh = collect(execution, target, whole=False)
+    fresh = collect(execution, target, reasons=False)
     if saved is None or saved.execution != execution.arn:
         saved = read_kept(target, fresh.pipeline, execution.arn)
         if saved is None or saved.status != fresh.status:  # it goes on again
-            return remake(collect(execution, target), target)
+            return remake(fresh, target)
     now = {package.arn: package for package in fresh.packages}
     if unknown := [package.arn for package in saved.packages if package.arn not in now]:
         registered = ", ".join(f"'{arn}'" for arn in now) or "none"

@@ -100,7 +100,7 @@ def once(look: Look, key: Hashable, seconds: float, make: Callable[[], Value]) -
 def _collected(look: Look, execution: Execution, kept: RunRecord | None) -> RunRecord:
     """Return the record of a run as it is now; what the kept one says about commits and triggers stays."""
     nodes = look.known(("nodes", execution.definition_sha256), None, lambda: _nodes(look, execution))
-    record = collect(execution, look.target, nodes=nodes, whole=False)
+    record = collect(execution, look.target, nodes=nodes, tails=False, reasons=False)
     steps = tuple(_with_tail(look, execution, step) if step.status == "Failed" else step for step in record.steps)
     said = {"trigger": kept.trigger, "repos": kept.repos, "date": kept.date, "kind": kept.kind} if kept else {}
     return record.model_copy(update={"steps": steps, **said})
