@@ -43,7 +43,8 @@ def with_commits(record: RunRecord, target: Target, here: Checkout) -> RunRecord
     kept = read_kept(target, record.pipeline, record.execution) if record.reused else None
     known = {repo.name: repo for repo in kept.repos} if kept else {}
     repos = tuple(_as_started(repo, record, here, known.get(repo.name)) for repo in record.repos)
-    befores = _champions(record, target) if any(package.champion_arn for package in record.packages) else {}
+    asked = any(package.champion_arn for package in record.packages) and not all(map(_is_noted, repos))
+    befores = _champions(record, target) if asked else {}
     repos = tuple(repo if _is_noted(repo) else _since(repo, befores, here) for repo in repos)
     return record.model_copy(update={"repos": repos})
 
