@@ -173,6 +173,11 @@ _sagemaker("CreateModelPackageGroup", "model-package-group", "ModelPackageGroupN
 _sagemaker("ListModelPackages", "model-package-group", "ModelPackageGroupName")
 _sagemaker("DescribeModelPackage", "model-package", "ModelPackageName")
 _sagemaker("UpdateModelPackage", "model-package", "ModelPackageArn")
+for _operation, _kind in (
+    ("DescribeProcessingJob", "processing-job"), ("DescribeTrainingJob", "training-job"), ("DescribeModel", "model"),
+    ("DescribeTransformJob", "transform-job"),
+):  # fmt: skip
+    _sagemaker(_operation, _kind, f"{_operation.removeprefix('Describe')}Name")
 
 
 def _plain(service: str, operation: str, action: str, resource: Callable[[Mapping[str, Any]], str]) -> None:
