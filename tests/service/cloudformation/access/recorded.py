@@ -216,6 +216,10 @@ _plain(
     lambda request: _arn("codepipeline", str(request["pipelineName"])),
 )  # fmt: skip
 _plain(
+    "codepipeline", "GetPipelineState", "codepipeline:GetPipelineState",
+    lambda request: _arn("codepipeline", str(request["name"])),
+)  # fmt: skip
+_plain(
     "codepipeline", "StartPipelineExecution", "codepipeline:StartPipelineExecution",
     lambda request: _arn("codepipeline", str(request["name"])),
 )  # fmt: skip
