@@ -6,6 +6,7 @@ import contextlib
 import json
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from pipeline_builder.console.look import FRESH, Look
@@ -22,6 +23,7 @@ Value = TypeVar("Value")
 ENDED = ("Succeeded", "Failed", "Stopped")
 """Words of steps that don't go on."""
 _TAIL = 40
+_MOMENT = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +106,12 @@ def _collected(look: Look, execution: Execution, kept: RunRecord | None) -> RunR
     steps = tuple(_with_tail(look, execution, step) if step.status == "Failed" else step for step in record.steps)
     said = {"trigger": kept.trigger, "repos": kept.repos, "date": kept.date, "kind": kept.kind} if kept else {}
     return record.model_copy(update={"steps": steps, **said})
+
+
+def is_left(look: Look, execution: str, started: datetime) -> bool:
+    """Tell of a run that goes on whether its command was killed; one that has just begun may not have it yet."""
+    begun = (look.now() - started).total_seconds()
+    return begun > _MOMENT and not look.target.pipelines.is_at_work(execution)
 
 
 def _with_tail(look: Look, execution: Execution, step: StepRecord) -> StepRecord:

@@ -167,7 +167,7 @@ def look_around() -> None:
         path = todo.pop()
         seen.add(path)
         answer = client.get(path)
-        assert answer.status_code == 200, f"{path}: {answer.text}"
+        assert answer.status_code == 200, (path, client.bugs, answer.text)
         links = re.findall(r'(?:href|data-log)="(/[^"?#]*)', answer.text)
         todo += [link for link in dict.fromkeys(links) if link not in (*seen, *todo) and "/static/" not in link]
     looks.close()
@@ -256,7 +256,13 @@ def test_who_may_look_at_the_console_may_look_at_each_page_of_it(recorded: tuple
             both if call.service == "codepipeline" else console, needed.action, needed.resource, **needed.context
         )
     }
-    assert denied == set()
+    # Of data it is said how much there is, to whom it may be: nobody may read it to look at runs.
+    data = {
+        one
+        for one in denied
+        if re.match("s3:(GetObject|ListBucket) on arn:aws:s3:::(their-data|my-data/.*/executions$)", one)
+    }
+    assert sorted(denied - data) == []
     assert {"DescribeTrainingJob", "DescribeProcessingJob", "GetLogEvents"} <= {call.operation for call in calls}
 
 
