@@ -126,4 +126,6 @@ def test_the_console_knows_models_of_runs_that_nobody_kept_a_record_of(trio: Tri
     assert models == {f"trio-{name}": (1, [2]) for name in ("churn", "price", "segments")}
     runs = {run["id"]: (run["word"], len(run["models"]), run["kept"]) for run in console.json("/runs.json")["rows"]}
     assert runs == {NEWEST: ("Succeeded", 3, False), FIRST: ("Promoted", 3, False)}
+    said = console.text(f"/runs/trio/{NEWEST}")
+    assert ("Not judged" in said, "Blocked" in said, "Approved" in said) == (True, False, False)
     assert console.bugs == []

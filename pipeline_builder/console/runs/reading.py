@@ -101,8 +101,12 @@ def once(look: Look, key: Hashable, seconds: float, make: Callable[[], Value]) -
 
 def _collected(look: Look, execution: Execution, kept: RunRecord | None) -> RunRecord:
     """Return the record of a run as it is now; what the kept one says about commits and triggers stays."""
+    from pipeline_builder.release.past.remaking import remake
+
     nodes = look.known(("nodes", execution.definition_sha256), None, lambda: _nodes(look, execution))
     record = collect(execution, look.target, nodes=nodes, tails=False, reasons=False)
+    if execution.status.ended and kept is None:  # an older version's: what it was judged by may be there
+        record = look.attempt(lambda: remake(record, look.target), record)
     steps = tuple(_with_tail(look, execution, step) if step.status == "Failed" else step for step in record.steps)
     said = {"trigger": kept.trigger, "repos": kept.repos, "date": kept.date, "kind": kept.kind} if kept else {}
     return record.model_copy(update={"steps": steps, **said})
