@@ -86,7 +86,7 @@ class Asked:
 class DecideView:
     """What the page shows; `shown` is the evidence's digest that its form carries, `goes_on` that it isn't over yet.
 
-    `questions` are some of the run's `models`, after the `first` ones.
+    `questions` are some of the run's `models`, after the `first` ones: those of a page.
     """
 
     title: str
@@ -107,6 +107,11 @@ class DecideView:
     run: RunView = field(metadata={"json": False})
 
     @property
+    def before(self) -> int:
+        """How many models stand before those of the page before."""
+        return max(self.first - MOST_QUESTIONS, 0)
+
+    @property
     def waiting(self) -> tuple[Question, ...]:
         return tuple(question for question in self.questions if question.open)
 
@@ -121,7 +126,7 @@ def decide_view(look: Look, query: Query, pipeline: str, id: str) -> DecideView:
     record, told = subject.record, find_told(look, query.get("told"))
     outcomes = {outcome.wish.arn: outcome for outcome in (told.outcomes if told else ())}
     evidence = _evidence(look, subject)
-    first = query.number("from", most=len(record.packages))
+    first = min(query.number("from"), max(len(record.packages) - 1, 0)) // MOST_QUESTIONS * MOST_QUESTIONS
     chosen = sorted(record.packages, key=lambda one: standing(one) not in _OPEN)[first : first + MOST_QUESTIONS]
     return DecideView(
         title=f"Decide about {pipeline} {subject.execution.id}",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline_builder.console.decide.form import MOST_COMMENT
+from pipeline_builder.console.decide.form import MOST_COMMENT, written
 from pipeline_builder.console.decide.subject import approver
 from pipeline_builder.console.decide.taking import ONE, fresh_session
 from pipeline_builder.console.pages import Done
@@ -76,7 +76,7 @@ def rollback_act(look: Look, form: Mapping[str, str], group: str) -> Done:
         PlanRefused: PB454 where another version is the champion by now, PB461 where what comes back isn't what was
             approved.
     """
-    comment, seen = form.get("why", "").strip(), form.get("champion", "")
+    comment, seen = written(form.get("why", "")), form.get("champion", "")
     if not comment or len(comment) > MOST_COMMENT:
         what = "a rollback needs a reason" if not comment else f"a comment has at most {MOST_COMMENT} characters"
         raise InputProblems(Problem(id="PB024", message=f"{group}: {what}", hint="nothing was decided"))
