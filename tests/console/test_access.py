@@ -134,7 +134,20 @@ def test_many_browsers_push_out_the_first() -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1.evil.example", "127.0.0.1:80:80", "localhost@evil", "", "[::]"]
+    "host",
+    [
+        "evil.example",
+        "127.0.0.1.evil.example",
+        "127.0.0.1:80:80",
+        "localhost@evil",
+        "user@localhost",
+        "localhost.",
+        "127.1",
+        "0.0.0.0",
+        "[::ffff:127.0.0.1]",
+        "",
+        "[::]",
+    ],
 )
 def test_names_that_lead_here_by_rebinding_are_refused(console: Console, host: str) -> None:
     answer = ask(console, "/", Host=host, Cookie=log_in(console))
