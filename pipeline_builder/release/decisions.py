@@ -180,9 +180,9 @@ class Decisions:
         chosen = choose(record, decision, self._answering, models=models, named=named)
         return repeat_answer(record, chosen.packages, decision, given)
 
-    def rollback(self, group: str, decision: Decision) -> tuple[ModelPackage, ModelPackage]:
+    def rollback(self, group: str, decision: Decision, *, champion: str = "") -> tuple[ModelPackage, ModelPackage]:
         """Take the group's champion out of use; return it, and the one that is the champion again."""
-        return rollback(group, decision, self._deciding)
+        return rollback(group, decision, self._deciding, champion=champion)
 
     @property
     def _deciding(self) -> Deciding:
