@@ -117,13 +117,18 @@ def repeat_answer(
     if answer.approved is approved and len(about) == len(chosen):
         words = f"it was answered so already, by {answer.by}: the service's stage writes it into the registry"
         return Answered(question=question, summary=answer.comment, words=words)
-    comment = f": {inert_line(answer.comment)}" if answer.comment else ""
-    message = (
-        f"{_names(record, about)[:200]}: the service's pipeline '{question.pipeline}' was answered, "
-        f"{_verb(answer.approved).lower()} by {answer.by}{comment}, and hasn't written that into the registry yet"
-    )
+    message = f"{_names(record, about)[:200]}: {describe_given(question, answer)}"
     hint = "nothing was decided: wait until it has, or decide about the others alone"
     raise PlanRefused(Problem(id="PB020", message=message, hint=hint))
+
+
+def describe_given(question: OpenApproval, answer: Approval) -> str:
+    """Say how a question was answered that isn't carried out yet."""
+    comment = f": {inert_line(answer.comment)}" if answer.comment else ""
+    return (
+        f"the service's pipeline '{question.pipeline}' was answered, {_verb(answer.approved).lower()} by {answer.by}"
+        f"{comment}, and hasn't written that into the registry yet"
+    )
 
 
 def _about(record: RunRecord, answer: Approval) -> set[str]:

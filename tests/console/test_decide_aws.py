@@ -116,6 +116,9 @@ def test_a_service_is_answered_by_page_and_command_and_its_stages_decide_the_sam
     # Until its stage has run nobody writes what the service was answered, neither again nor otherwise.
     asked.answered = utc()
     account.wait()
+    assert "The service's pipeline 'pipeline-builder' was answered, approved by ada (Approvers): only churn:" in (
+        unescape(client.text(path))
+    )
     page = told(decide(client, path, churn="approve: looks right"))
     assert "was so already trio-churn version 1: it was answered so already, by ada (Approvers)" in page
     page = told(decide(client, path, churn="reject: after all"))
