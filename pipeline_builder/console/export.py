@@ -62,10 +62,11 @@ class _One:
 def export_site(look: Look, site: Site, *, most: int = MOST, names: Sequence[str] | None = None) -> Written:
     """Write the pages about what there is now; of runs the newest. `names` are the pages that are wanted, else all.
 
-    Killed and repeated, it writes what is left: each file is whole, and the note of what they are made of is the last.
+    Each file is whole, and the note of what they are made of is the last. Before the first that is another it says that
+    nothing is known of them: killed and repeated, it writes them all, and a page of a state in between doesn't stay.
     """
     with look.index.held():
-        return _Export(replace(look, may_decide=False), site, most, names).run()
+        return _Export(replace(look, may_decide=False, patient=True), site, most, names).run()
 
 
 class _Export:
@@ -200,6 +201,8 @@ class _Export:
         if self.known.get(name) == made_of:
             self.same += 1
             return
+        if not self.written:
+            write_note(self.site, self.version, {})
         self.site.write(name, content)
         self.written += 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from html.parser import HTMLParser
@@ -12,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from pipeline_builder.console.export import export_site
+from pipeline_builder.console.plan.keeping import keeper_of
 from pipeline_builder.console.site import Below, Folder
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.target import Media
@@ -92,11 +94,46 @@ def test_again_only_what_has_changed_is_written(ran: Workspace, site: Path, tmp_
     assert (folder / "site.json").read_bytes() == (site / "site.json").read_bytes()
 
 
+class _Killed(Folder):
+    """A folder of which whoever writes is killed after some files."""
+
+    left = 5
+
+    def write(self, name: str, content: bytes) -> None:
+        if not self.left:
+            raise KeyboardInterrupt
+        self.left -= 1
+        super().write(name, content)
+
+
+def test_killed_and_repeated_it_is_whole(ran: Workspace, site: Path, tmp_path: Path) -> None:
+    """The first one is no foreign folder by then, and in a later one no page of a state in between stays."""
+    folder = tmp_path / "site"
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            export_site(look_of(ran), _Killed(folder))
+        assert json.loads((folder / "site.json").read_text())["files"] == {}
+        export_site(look_of(ran), Folder(folder))
+        assert (folder / "site.json").read_bytes() == (site / "site.json").read_bytes()
+        for path in (folder / "static").iterdir():  # so that there is something to write again
+            path.unlink()
+
+
 def test_only_the_newest_runs(ran: Workspace, tmp_path: Path) -> None:
     export_site(look_of(ran), Folder(tmp_path / "site"), most=1)
     assert len(list((tmp_path / "site" / "runs" / "tiny").glob("*.html"))) == 1
     for page in (tmp_path / "site").rglob("*.html"):
         assert all((page.parent / unquote(urlsplit(one).path)).is_file() for one in addresses(page)), page
+
+
+def test_the_plan_is_waited_for(ran: Workspace, tmp_path: Path) -> None:
+    """Nobody asks again for a page of a file."""
+    keeper_of(look_of(ran)).patience = 0.0
+    export_site(look_of(ran), Folder(tmp_path / "site"), names=["plan"])
+    text = text_of((tmp_path / "site" / "plan.html").read_text())
+    assert "to run" in text
+    assert "worked out" not in text
+    assert "as of" not in text  # when the site was written is at its end
 
 
 def test_somebodys_folder_is_left_alone(ran: Workspace, tmp_path: Path) -> None:
