@@ -38,9 +38,7 @@ def fetch_earlier(git: Runner, bare: Path, remote: Remote, commit: str, *, names
         if error.kind == "timeout":
             with contextlib.suppress(OSError):
                 (bare / _SLOW).touch()
-        elif (
-            error.of_damage and error.kind != "no answer"
-        ):  # the next time it comes anew
+        elif error.of_damage and error.kind != "no answer":  # the next time it comes anew
             with contextlib.suppress(OSError):
                 remove_folder(folder)
     except OSError:
