@@ -65,7 +65,8 @@ class RunSummary:
 
     @property
     def seconds(self) -> float | None:
-        return (self.ended - self.started).total_seconds() if self.ended else None
+        # Of two clocks, the one that ended it may be behind.
+        return max(0.0, (self.ended - self.started).total_seconds()) if self.ended else None
 
     @property
     def states(self) -> frozenset[str]:
