@@ -39,6 +39,7 @@ def render_history(
     lines = ["runs, newest first"]
     for execution, run in rows:
         lines += [_run_line(execution, run), *_run_lines(execution, run, marked)]
+    lines += _unkept(rows)
     lines += [f"  {count(older, 'older run')} left out: --last {len(rows) + older} shows all"] if older else []
     changes = [
         f"  {_time(a.when)}  {inert_line(a.group)} model version {a.version}: {_stood(a.before)} -> {_stood(a.after)}, "
@@ -48,6 +49,15 @@ def render_history(
     lines += ["promotions", *(changes or ["  none"])]
     lines += [f"  {count(earlier, 'older promotion')} left out"] if earlier else []
     return "\n".join([*lines, *render_waiting(waiting)])
+
+
+def _unkept(rows: Sequence[Row]) -> Iterator[str]:
+    """Say that more can be known of the runs that no record was kept of."""
+    if bare := [execution.id for execution, run in rows if not (run and run.kept) and execution.ended]:
+        yield (
+            f"  no record was kept of {', '.join(bare[:3])}{f' and {len(bare) - 3:,} more' if len(bare) > 3 else ''}: "
+            f"'pipeline-builder report {bare[0]}' tells what is known of it"
+        )
 
 
 def _stood(status: ApprovalStatus) -> str:

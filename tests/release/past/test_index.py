@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline_builder.descriptions import Execution, ExecutionStatus
 from pipeline_builder.engine.local import open_local_target
 from pipeline_builder.engine.settings import LocalSettings
 from pipeline_builder.release.past.index import RunIndex
@@ -200,3 +201,17 @@ def test_a_run_that_goes_on_again_is_as_the_target_says(target: Target) -> None:
     assert index.run("churn", kept.execution) == index.run("churn", kept.id) == kept
     assert index.run("other", kept.id) is None
     assert replace(kept, status="Executing").states == {"executing", "waiting"}
+
+
+def test_executions_that_are_listed_already_are_not_asked_for_again(target: Target) -> None:
+    fill(target, 1)
+    index = RunIndex(target, lambda: ("churn",))
+    (kept,), _ = (index_of(target)).runs(RunQuery())
+    execution = Execution(
+        arn=kept.execution, pipeline="churn", version=1, status=ExecutionStatus.EXECUTING, definition_sha256="",
+        parameters={}, fingerprint="", started=kept.started,
+    )  # fmt: skip
+    index.refresh(listed=[execution])
+    assert [run.status for run in index.runs(RunQuery())[0]] == ["Executing"]
+    index.refresh()
+    assert [run.status for run in index.runs(RunQuery())[0]] == ["Succeeded"]
