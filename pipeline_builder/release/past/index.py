@@ -59,9 +59,9 @@ class RunIndex:
         """Return a number that changes when anything has, as of the last refresh."""
         return self._generation
 
-    def refresh(self, within: float = 0.0) -> int:
+    def refresh(self, within: float = 0.0, listed: Iterable[Execution] | None = None) -> int:
         """Look for what has changed, unless that was done `within` so many seconds; return a number that is another one
-        when anything has.
+        when anything has. `listed` are all executions of the pipelines, where they have just been asked for.
 
         Raises:
             OutsideFailure, InputProblems: the target can't be asked; what was known before still is.
@@ -73,7 +73,8 @@ class RunIndex:
                 self._entries, self._loaded = self._remembered.load() if self._remembered else {}, True
             names = tuple(dict.fromkeys(self._pipelines()))
             self._look(names)
-            listed = [one for name in names for one in self._target.pipelines.list_executions(name)]
+            if listed is None:
+                listed = [one for name in names for one in self._target.pipelines.list_executions(name)]
             self._make_up(listed)
             runs = _merged((found for _, found in self._entries.values() if found), listed)
             if runs != self._runs or not self._generation:

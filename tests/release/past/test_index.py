@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_builder.descriptions import StepState
+from pipeline_builder.descriptions import Execution, ExecutionStatus, StepState
 from pipeline_builder.engine.local import open_local_target
 from pipeline_builder.engine.settings import LocalSettings
 from pipeline_builder.release.past import unkept
@@ -245,3 +245,17 @@ def test_a_run_that_nobody_kept_is_summed_up_once_and_by_its_record_when_there_i
     keep_run(record(1).model_copy(update={"execution": ended.arn, "pipeline": ended.pipeline}), local)
     index.refresh()
     assert [(one.id, one.kept) for one in index.runs(RunQuery())[0]] == [(ended.id, True)]
+
+
+def test_executions_that_are_listed_already_are_not_asked_for_again(target: Target) -> None:
+    fill(target, 1)
+    index = RunIndex(target, lambda: ("churn",))
+    (kept,), _ = (index_of(target)).runs(RunQuery())
+    execution = Execution(
+        arn=kept.execution, pipeline="churn", version=1, status=ExecutionStatus.EXECUTING, definition_sha256="",
+        parameters={}, fingerprint="", started=kept.started,
+    )  # fmt: skip
+    index.refresh(listed=[execution])
+    assert [run.status for run in index.runs(RunQuery())[0]] == ["Executing"]
+    index.refresh()
+    assert [run.status for run in index.runs(RunQuery())[0]] == ["Succeeded"]
