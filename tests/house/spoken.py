@@ -19,7 +19,7 @@ from tests.places import ROOT
 # What stands in a command for something of the reader's own.
 _PLACEHOLDER = re.compile(r"<([a-z][a-z ]*)>")
 # Programs of others: that they are there is the reader's matter.
-_OTHERS = {"cd", "export", "sleep", ".", "git", "jq", "python", "python3", "ssh-keygen", "mkdir", "perl", "cat", "echo",
+_OTHERS = {"cd", "export", "sleep", ".", "git", "jq", "python", "python3", "ssh", "ssh-keygen", "mkdir", "perl", "cat", "echo",
            "docker", "xdg-open", "./serve-it"}  # fmt: skip
 # Of AWS's command line what is no operation of a service.
 _ABOVE_SERVICES = {("s3", "cp"), ("sso", "login")}
