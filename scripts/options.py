@@ -42,9 +42,10 @@ def _command_lines(name: str, command: click.Command) -> Iterator[str]:
         yield from (_row(option, context) for option in own)
 
 
-_RUN = frozenset(
-    "apply build checkout explain gc graph history lock logs plan policy schema status validate".split()
-)
+_RUN = (
+    "apply", "build", "checkout", "explain", "gc", "graph", "history", "lock", "logs", "plan", "policy",
+    "schema", "status", "validate",
+)  # fmt: skip
 """Commands whose examples are run by a test, where the tutorial ends (docs/contributing.md)."""
 
 
@@ -64,7 +65,12 @@ def _help_lines(command: click.Command) -> Iterator[str]:
         commands = [line.strip() for line in examples.splitlines() if line.strip()]
         first = [line.removeprefix("with: ") for line in commands if line.startswith("with: ")]  # what they take
         held = "run" if command.name in _RUN else "aws"
-        yield from (f"```bash {{.{held}}}", *first, *(line for line in commands if not line.startswith("with: ")), "```")
+        yield from (
+            f"```bash {{.{held}}}",
+            *first,
+            *(line for line in commands if not line.startswith("with: ")),
+            "```",
+        )
 
 
 def _row(option: click.Option, context: click.Context) -> str:
