@@ -718,7 +718,7 @@ def test_questions(empty: Workspace) -> None:
     code, seen = answered(empty, ["price"], answers)
     assert code == 0, seen
     for question in (
-        "Framework (sklearn, xgboost, none) [sklearn]: ",
+        "Framework (sklearn, xgboost, pytorch, tensorflow, none) [sklearn]: ",
         "Task (classification, regression) [classification]: ",
         "What it is for [A regression in XGBoost]: ",
         "Instance type of its jobs [ml.m5.large]: ",
@@ -780,7 +780,10 @@ def test_what_its_ci_does(empty: Workspace, anchor: str) -> None:
 def test_the_how_to_word_for_word(empty: Workspace) -> None:
     """Every command of the page in its order, in one shell, with this package and an environment of the model's own."""
     text = (ROOT / "docs" / "how-to" / "new-model.md").read_text()
-    script = "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
+    blocks = re.findall(r"```bash \{\.aws\}\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) == 4
+    commits = "git -C churn commit -q -a -m 'More steps'\n"
+    script = "\n".join((*blocks[:3], commits, blocks[3], commits, "pipeline-builder up --approve"))
     uv = str(find_uv())
     subprocess.run([uv, "--quiet", "venv", "--seed", "--python", sys.executable, str(empty.root / "env")], check=True)
     ours = empty.root / "env" / "bin" / "pipeline-builder"
@@ -792,7 +795,7 @@ def test_the_how_to_word_for_word(empty: Workspace) -> None:
         command, cwd=empty.root, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert (done.stdout.count("Approved: approved by ada"), "5 passed" in done.stdout) == (2, True)
+    assert (done.stdout.count("Approved: approved by ada"), "5 passed" in done.stdout) == (5, True)
     assert yaml.safe_load((empty.root / "price/conf/conf.yaml").read_text())["conf"]["models"]["price"]["gate"] == [
         {"metric": "regression_metrics.rmse.value", "max": 40}
     ]
