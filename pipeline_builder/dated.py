@@ -25,9 +25,9 @@ from pipeline_builder.views.reported import days_before, write_report
 from pipeline_builder.workspace import AUTHORS, COMMITS, JUNIT, REPORT, RUN
 
 if TYPE_CHECKING:
-    from pipeline_builder.descriptions import DeployedPipeline, Execution
+    from pipeline_builder.descriptions import DeployedPipeline, Execution, OpenApproval
     from pipeline_builder.manifest.lock import Lock
-    from pipeline_builder.release.answering import Answered
+    from pipeline_builder.release.answering import Answered, Questions
     from pipeline_builder.release.decisions import Decisions
     from pipeline_builder.release.promote import Decision
 
@@ -144,28 +144,36 @@ class Dated(Several):
     def answer(
         self, record: RunRecord, decision: Decision, models: Sequence[str] = (), *, named: bool = True
     ) -> Answered | None:
-        """Answer the service's question about a run; None where it asks none, and the registry is to be written.
-
-        Whether it does may be nobody's to know who uses models only: then that is said.
-        """
-        from pipeline_builder.release.answering import find_question
-        from pipeline_builder.workspace import open_questions
-
-        if not (questions := open_questions(self.workspace, self.manifest)):
-            return None
-        try:
-            question = find_question(record, questions)
-        except OutsideFailure as error:
-            if any(problem.id != "PB704" for problem in error.problems):
-                raise
-            self.say(f"          whether a service waits for an answer can't be told: {error.problems[0].message}")
-            return None
-        if question is None:
+        """Answer the service's question about a run; None where it asks none, and the registry is to be written."""
+        questions = self.questions
+        question = self.find_question(record)
+        if questions is None or question is None:
             return None
         with self.stage("answer") as words:
             answered = self.decisions.answer(record, decision, models, (question, questions), named=named)
             words.append(answered.words)
         return answered
+
+    @property
+    def questions(self) -> Questions | None:
+        """What knows the questions that the service's pipelines ask people; None on this machine."""
+        from pipeline_builder.workspace import open_questions
+
+        return open_questions(self.workspace, self.manifest)
+
+    def find_question(self, record: RunRecord) -> OpenApproval | None:
+        """Return the service's question about a run; whether there is one may be nobody's to know, which is said."""
+        from pipeline_builder.release.answering import find_question
+
+        if not (questions := self.questions):
+            return None
+        try:
+            return find_question(record, questions)
+        except OutsideFailure as error:
+            if any(problem.id != "PB704" for problem in error.problems):
+                raise
+            self.say(f"          whether a service waits for an answer can't be told: {error.problems[0].message}")
+            return None
 
     def names_of_caller(self) -> tuple[str, ...]:
         """Return all that is known of who runs this, where an approver has to be somebody else than the authors."""

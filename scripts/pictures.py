@@ -141,7 +141,8 @@ def take(page: Page, address: str, picture: str) -> None:
     if selector:
         page.locator(selector).first.screenshot(path=file)
     else:
-        page.screenshot(path=file)
+        end = page.evaluate("document.querySelector('main').getBoundingClientRect().bottom")
+        page.screenshot(path=file, clip={"x": 0, "y": 0, "width": 1280, "height": min(end + 24, 800)})
     size = file.stat().st_size
     print(f"{file.relative_to(ROOT)}  {size / 1000:.0f} kB")
     if size > MOST:

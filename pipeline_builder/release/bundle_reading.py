@@ -17,7 +17,7 @@ from pipeline_builder.target import ObjectStore, Readable
 SMALL = 200_000
 """Bytes up to which the content of a file is kept: nobody reads the difference of a larger one."""
 _MOST_BYTES = 512 << 20
-_MOST_FILES = 20_000
+_MOST_FILES = 5_000
 _BLOCK = 1 << 20
 
 

@@ -33,7 +33,7 @@ def headline_of(record: RunRecord, failed: Sequence[StepRecord]) -> Headline:  #
     if models := waiting(record):
         return _waits(record, models)
     if failed and all(step.type == "Fail" for step in failed):
-        return Headline(word="Blocked", sentence="; ".join(step.failure_reason for step in failed), tone="bad")
+        return Headline(word="Blocked", sentence=_upper("; ".join(step.failure_reason for step in failed)), tone="bad")
     if failed:
         names = ", ".join(step.name for step in failed)
         return Headline(word="Failed", sentence=f"{names} failed; nothing may be promoted.", tone="bad")
@@ -43,7 +43,7 @@ def headline_of(record: RunRecord, failed: Sequence[StepRecord]) -> Headline:  #
         word, tone = scored_word(record.scores)
         return Headline(word=word, sentence=scored_sentence(record.scores, record.date), tone=tone)
     if record.verdict and not record.verdict.passed:
-        return Headline(word="Blocked", sentence="; ".join(record.verdict.reasons), tone="bad")
+        return Headline(word="Blocked", sentence=_upper("; ".join(record.verdict.reasons)), tone="bad")
     if not record.packages:
         return Headline(word="Succeeded", sentence="The run registered no model.", tone="good")
     if unsigned := [package.model for package in record.packages if standing(package) is Standing.UNSIGNED]:
@@ -70,3 +70,7 @@ def _waits(record: RunRecord, models: Sequence[PackageRecord]) -> Headline:
 
 def _decision(record: RunRecord) -> str:
     return next((package.approval_description for package in record.packages if package.approval_description), "")
+
+
+def _upper(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]

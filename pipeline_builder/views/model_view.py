@@ -88,6 +88,12 @@ class ModelView:
     reasons: tuple[str, ...]
 
     @property
+    def wide(self) -> bool:
+        """Tell whether the numbers need the whole width, so that the drawings stand below them."""
+        crowded = self.champion_version > 0 and any(row.bounds for row in self.rows)
+        return len(self.figures) > (1 if crowded else 2)
+
+    @property
     def title(self) -> str:
         """What stands above it: the model, and its version in the registry, whose group can have another name."""
         of = "" if self.group == self.model else f": {self.group}"

@@ -59,6 +59,10 @@ class RunView:
         """Return the bars of a model's steps."""
         return self.rows.get(model, ())
 
+    def address_of(self, view: ModelView) -> str:
+        """Return where a model's version is looked at; of one that was never registered its group."""
+        return self.links.version(view.group, view.version) if view.version else self.links.group(view.group)
+
     @property
     def first_models(self) -> tuple[ModelView, ...]:
         """The models of which all is drawn."""

@@ -30,6 +30,7 @@ class Asking:
     execution: str = "0f7c1f3c-9ab0-4c2d-8e1f-000000000001"
     token: str = "0f7c1f3c-9ab0-4c2d-8e1f-00000000000a"
     open: bool = True
+    denied: bool = False
     answers: list[tuple[str, str]] = field(default_factory=list)
     before_answer: Callable[[], None] = lambda: None
     url: str = ""
@@ -46,6 +47,8 @@ class Asking:
     # --- as the service answers
 
     def get_pipeline_state(self, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        if self.denied:
+            return _error("AccessDeniedException")
         if asked["name"] != self.pipeline:
             return _error("PipelineNotFoundException")
         waits = {"status": "InProgress", "token": self.token, "lastStatusChange": SINCE.timestamp()}

@@ -153,3 +153,11 @@ def test_a_service_is_answered_by_page_and_command_and_its_stages_decide_the_sam
     assert ended.code == 0, ended.err  # taken back: that is no answer to a question
     assert account.statuses()["price"] == "Approved"
     assert len(asked.answers) == 1
+
+    # Who may not look at CodePipeline decides in the registry, and is told why.
+    asked.denied = True
+    account.wait()
+    page = told(decide(client, path, price="reject again: after all"))
+    assert "rejected again by local: after all" in page
+    assert "whether a service waits for an answer can't be told: AWS refused get_pipeline_state" in page
+    assert account.statuses()["price"] == "Rejected"

@@ -123,6 +123,7 @@ def test_what_scores_have_asked_for(scored: Scoring) -> None:
     assert now.late == ()  # without a schedule nothing is
 
 
+@pytest.mark.long
 def test_a_watch_is_known_by_its_lock(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
     assert now_of(workspace).watching is None

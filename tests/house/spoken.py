@@ -19,7 +19,7 @@ from tests.places import ROOT
 # What stands in a command for something of the reader's own.
 _PLACEHOLDER = re.compile(r"<([a-z][a-z ]*)>")
 # Programs of others: that they are there is the reader's matter.
-_OTHERS = {"cd", "export", "sleep", ".", "git", "jq", "python", "python3", "ssh-keygen", "mkdir", "perl", "cat", "echo",
+_OTHERS = {"cd", "export", "sleep", ".", "git", "jq", "python", "python3", "ssh", "ssh-keygen", "mkdir", "perl", "cat", "echo",
            "docker", "xdg-open", "./serve-it"}  # fmt: skip
 # Of AWS's command line what is no operation of a service.
 _ABOVE_SERVICES = {("s3", "cp"), ("sso", "login")}
@@ -68,7 +68,7 @@ def check(words: Sequence[str]) -> None:
         check_aws(arguments)
     elif name.startswith("scripts/") or (Path(name).name == "python" and arguments[0].endswith(".py")):
         check_script(name if name.startswith("scripts/") else arguments[0], arguments)
-    elif name not in _OTHERS:
+    elif Path(name).name not in _OTHERS:
         raise UntrueError(f"nobody knows the program '{name}'")
 
 

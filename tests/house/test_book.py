@@ -206,16 +206,16 @@ def test_pages_are_rendered_whole(site: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_the_site_is_searched_from_a_disk_and_asks_nobody(site: Path, dark: bool) -> None:
-    with open_browser() as browser, open_page(browser, dark=dark, address=site.as_uri()) as (page, seen):
-        page.goto((site / "how-to" / "on-call.html").as_uri())
-        scheme = page.evaluate("document.body.getAttribute('data-md-color-scheme')")
-        assert scheme == ("slate" if dark else "default")
-        page.get_by_role("button", name="Search").click()
-        page.keyboard.type("rollback", delay=20)
-        page.get_by_role("option").filter(has_text="PB432").first.click()
-        page.wait_for_url("**/problems.html**")
-        assert page.locator("#pb432").is_visible()
-        # Of Chromium's own, where a page is opened at an anchor.
-        seen.said[:] = [line for line in seen.said if "Autofocus processing was blocked" not in line]
+def test_the_site_is_searched_from_a_disk_and_asks_nobody(site: Path) -> None:
+    with open_browser() as browser:
+        for dark, scheme in ((False, "default"), (True, "slate")):
+            with open_page(browser, dark=dark, address=site.as_uri()) as (page, seen):
+                page.goto((site / "how-to" / "on-call.html").as_uri())
+                assert page.evaluate("document.body.getAttribute('data-md-color-scheme')") == scheme
+                page.get_by_role("button", name="Search").click()
+                page.keyboard.type("rollback", delay=20)
+                page.get_by_role("option").filter(has_text="PB432").first.click()
+                page.wait_for_url("**/problems.html**")
+                assert page.locator("#pb432").is_visible()
+                # Of Chromium's own, where a page is opened at an anchor.
+                seen.said[:] = [line for line in seen.said if "Autofocus processing was blocked" not in line]

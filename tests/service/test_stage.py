@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shlex
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -88,6 +89,23 @@ def test_build_and_train_hand_on_what_the_approver_needs(trained: Workspace) -> 
     assert found["REPORT_URL"] == (kept / "report.html").as_uri()
     assert sorted(path.name for path in kept.iterdir()) == ["report.html", "run.json"]
     assert {"plan.json", "applied.json", "junit.xml"} <= {path.name for path in (trained.root / "build").iterdir()}
+
+
+def test_the_site_is_written_and_where_it_cannot_be_nothing_else_fails(trained: Workspace) -> None:
+    """What is only shown ends no run: neither a place that is taken, nor an index that is damaged."""
+    evidence = trained.root / ".pipeline_builder" / "store" / "local" / "tiny" / "evidence"
+    (page,) = (evidence / "site" / "runs" / "tiny").glob("*.html")
+    assert (evidence / "runs" / page.stem / "report.html").is_file()
+    page.unlink()
+    (evidence / "runs.index").write_bytes(b"\xff torn")
+    service = {"SMP_ARTIFACTS": "arts", "SMP_CODEPIPELINE_EXECUTION": "e1"}
+    again = trained.run("stage", "train", **service)
+    assert (again.code, page.is_file()) == (0, True), again.err
+    shutil.rmtree(evidence / "site")
+    (evidence / "site").write_text("in the way")
+    taken = trained.run("stage", "train", **service)
+    assert (taken.code, exports(trained)["VERDICT"]) == (0, "pass")
+    assert "PB012 the site was not written: " in taken.err
 
 
 def test_on_aws_the_report_is_linked_in_the_console() -> None:

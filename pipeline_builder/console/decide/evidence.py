@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
 MOST_METRICS = 8
 """Numbers that stand beside a decision; the evidence below has all."""
+MOST_QUESTIONS = 50
+"""Models that are decided about on one page, those that wait first."""
 _FRESH = 10.0
+_OPEN = (Standing.WAITING, Standing.UNSIGNED)
 State = Literal["waits", "blocked", "approved", "unsigned", "rejected", "rolled back"]
 
 
@@ -81,7 +84,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecideView:
-    """What the page shows; `shown` is the evidence's digest that its form carries, `goes_on` that it isn't over yet."""
+    """What the page shows; `shown` is the evidence's digest that its form carries, `goes_on` that it isn't over yet.
+
+    `questions` are some of the run's `models`, after the `first` ones.
+    """
 
     title: str
     pipeline: str
@@ -91,6 +97,8 @@ class DecideView:
     by: str
     four_eyes: bool
     questions: tuple[Question, ...]
+    first: int
+    models: int
     stubs: tuple[str, ...]
     asked: Asked | None
     told: Told | None
@@ -113,6 +121,8 @@ def decide_view(look: Look, query: Query, pipeline: str, id: str) -> DecideView:
     record, told = subject.record, find_told(look, query.get("told"))
     outcomes = {outcome.wish.arn: outcome for outcome in (told.outcomes if told else ())}
     evidence = _evidence(look, subject)
+    first = query.number("from", most=len(record.packages))
+    chosen = sorted(record.packages, key=lambda one: standing(one) not in _OPEN)[first : first + MOST_QUESTIONS]
     return DecideView(
         title=f"Decide about {pipeline} {subject.execution.id}",
         pipeline=pipeline,
@@ -121,7 +131,9 @@ def decide_view(look: Look, query: Query, pipeline: str, id: str) -> DecideView:
         shown=approval_of(record),
         by=approver(look) if look.may_decide else "",
         four_eyes=bool(look.manifest and look.manifest.four_eyes),
-        questions=tuple(_question(look, subject, one, evidence, outcomes.get(one.arn)) for one in record.packages),
+        questions=tuple(_question(look, subject, one, evidence, outcomes.get(one.arn)) for one in chosen),
+        first=first,
+        models=len(record.packages),
         stubs=stubbed(record),
         asked=_asked(look, record),
         told=told,
@@ -196,22 +208,16 @@ def _against(look: Look, subject: Subject, package: PackageRecord) -> tuple[Prob
 
 def _asked(look: Look, record: RunRecord) -> Asked | None:
     """Return the service's question about the run; whether there is one may not be anybody's to know."""
-    question = look.attempt(lambda: find_asked(look, record), None)
+    question = look.attempt(lambda: _find_asked(look, record), None)
     if question is None:
         return None
     same = question.approval == approval_of(record)
     return Asked(pipeline=question.pipeline, execution=question.execution, since=question.since, same=same)
 
 
-def find_asked(look: Look, record: RunRecord, *, fresh: bool = False) -> OpenApproval | None:
-    """Return the service's question about a run; None where there is none, as on this machine."""
-    from pipeline_builder.workspace import open_questions
-
-    manifest = look.manifest
-    questions = open_questions(look.session.workspace, manifest) if manifest else None
-    if questions is None:
-        return None
-    found = questions.list_open() if fresh else look.known("questions", _FRESH, questions.list_open)
+def _find_asked(look: Look, record: RunRecord) -> OpenApproval | None:
+    questions = look.session.questions if look.manifest else None
+    found = look.known("questions", _FRESH, questions.list_open) if questions else ()
     return next((one for one in found if one.run == record.execution), None)
 
 

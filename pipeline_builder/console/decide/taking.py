@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pipeline_builder.console.decide.evidence import find_asked
 from pipeline_builder.console.decide.form import Form, read_form
 from pipeline_builder.console.decide.subject import approver
 from pipeline_builder.console.decide.told import keep_told
@@ -81,7 +80,7 @@ def _notes(said: list[str]) -> Iterator[str]:
 
 def _take(look: Look, session: Session, record: RunRecord, given: Form) -> Taken:
     decision_of = partial(_decision, session, approver(look), stubs=given.stubs)
-    asked = find_asked(look, record, fresh=True)
+    asked = session.find_question(record)
     if asked is None:
         return take(record, given.wishes, partial(session.decide), decision_of)
     if missing := dict(find_missing(record, given.wishes)):

@@ -91,9 +91,7 @@ def waiting_view(look: Look, query: Query) -> WaitingView:
 
 
 def _questions(look: Look) -> Sequence[OpenApproval]:
-    from pipeline_builder.workspace import open_questions
-
-    questions = open_questions(look.session.workspace, look.manifest) if look.manifest else None
+    questions = look.session.questions if look.manifest else None
     return look.known("questions", _FRESH, questions.list_open) if questions else ()
 
 

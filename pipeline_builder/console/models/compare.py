@@ -20,7 +20,7 @@ from pipeline_builder.console.models.comparing import Compared, MetricRow, compa
 from pipeline_builder.console.models.differing import Difference
 from pipeline_builder.console.models.facts import Facts
 from pipeline_builder.console.models.history import Version, versions_of
-from pipeline_builder.console.models.version import regression_plots
+from pipeline_builder.console.models.version import installed_for, regression_plots
 from pipeline_builder.console.pages import Query
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.release.past.changes import Commit, commits_since
@@ -68,7 +68,8 @@ class Plotted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """The page; `software_notes` say of what code the requirements can't be read."""
+    """The page; `software_notes` say of what code the requirements can't be read;
+    `installed` is what this machine has installed otherwise for them."""
 
     title: str
     group: str
@@ -85,6 +86,7 @@ class Comparison:
     images: tuple[Difference, ...]
     software: tuple[Difference, ...]
     software_notes: tuple[str, ...]
+    installed: tuple[Difference, ...]
     steps: tuple[Difference, ...]
     parameters: tuple[Difference, ...]
     notes: tuple[str, ...]
@@ -133,6 +135,7 @@ def compare_view(look: Look, query: Query, group: str, a: int, b: int) -> Compar
         reads=found.reads,
         images=found.images,
         software=software_difference(*(_lines(one) for one in required)),
+        installed=_installed(look, (before, after), required),
         software_notes=tuple(_unread(before, required[0]) + _unread(after, required[1])),
         steps=found.steps,
         parameters=found.parameters,
@@ -220,6 +223,14 @@ def _paths(look: Look) -> Mapping[str, Sequence[str]]:
 
 def _lines(required: Sequence[Required]) -> dict[str, tuple[str, ...]]:
     return {", ".join(one.steps): one.lines for one in required}
+
+
+def _installed(look: Look, both: Sequence[Facts], required: Sequence[Sequence[Required]]) -> tuple[Difference, ...]:
+    """Return what this machine has installed for the steps of one otherwise than for the other, where it has both."""
+    found = [installed_for(look, facts, ones) for facts, ones in zip(both, required, strict=True)]
+    if not all(found):
+        return ()
+    return software_difference(*({", ".join(steps): packages for steps, packages in one} for one in found))
 
 
 def _unread(facts: Facts, required: Sequence[Required]) -> list[str]:

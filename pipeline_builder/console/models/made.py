@@ -15,7 +15,7 @@ from pipeline_builder.views.trials import unquoted
 
 _IMAGES = {"TrainingImage", "ImageUri", "Image"}
 _HYPERPARAMETERS = {"HyperParameters", "StaticHyperParameters"}
-_OWN = ("sagemaker_", "sagemaker-")
+_OWN = ("sagemaker_", "sagemaker-", "_tuning")
 """How hyperparameters begin that say how a script is started, and nothing of the model."""
 
 

@@ -12,6 +12,7 @@ from pipeline_builder.console.models.bounds import bounds_of
 from pipeline_builder.console.models.code import Required, read_required
 from pipeline_builder.console.models.facts import Facts
 from pipeline_builder.console.models.history import Turn, Version, turns_of, turns_told, versions_of
+from pipeline_builder.console.models.installed import find_installed
 from pipeline_builder.console.models.lineage import Lineage, Use, lineage_of
 from pipeline_builder.console.models.uses import uses_of
 from pipeline_builder.console.pages import Query
@@ -65,7 +66,8 @@ class Checked:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionPage:
     """The page. `against` is the champion's version that it was judged beside, 0 without one; `others` are those that
-    it can be compared with at a click: the version before, and the champion.
+    it can be compared with at a click: the version before, and the champion. `installed` has by steps what this machine
+    has installed for them, where that is still there.
     """
 
     title: str
@@ -97,6 +99,7 @@ class VersionPage:
     containers: tuple[ContainerEvidence, ...]
     images: tuple[tuple[str, tuple[str, ...]], ...]
     required: tuple[Required, ...] | None
+    installed: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
     lineage: Lineage
     uses: tuple[Use, ...]
     turns: tuple[Turn, ...]
@@ -154,7 +157,10 @@ def version_view(look: Look, query: Query, group: str, version: int) -> VersionP
         reads=_grouped((uri, step.name) for step in facts.made for uri in step.reads),
         containers=facts.proof.containers if facts.proof else (),
         images=_grouped((image, step.name) for step in facts.made for image in step.images),
-        required=read_required(facts, look.target.store, asking.remember) if asked == "packages" else None,
+        required=(
+            required := read_required(facts, look.target.store, asking.remember) if asked == "packages" else None
+        ),
+        installed=installed_for(look, facts, required or ()),
         lineage=lineage_of(facts, uses),
         uses=uses,
         turns=_turns(asking, shown, group),
@@ -238,6 +244,19 @@ def _others(versions: Sequence[int], own: int, champion: int) -> tuple[tuple[int
     if champion not in (0, own):
         found[champion] = "the champion" if champion != before else "the version before, which is the champion"
     return tuple(found.items())
+
+
+def installed_for(
+    look: Look, facts: Facts, required: Sequence[Required]
+) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
+    """Return what this machine has installed for steps, of those that it has an environment of."""
+    images = {step.name: step.images for step in facts.made}
+    found: dict[tuple[str, ...], list[str]] = {}
+    for one in required:
+        image = next((name for step in one.steps for name in images.get(step, ())), "")
+        if not one.unknown and (packages := find_installed(look, image, one.lines)):
+            found.setdefault(packages, []).extend(one.steps)
+    return tuple((tuple(steps), packages) for packages, steps in found.items())
 
 
 def _curves(facts: Facts) -> list[str]:

@@ -3,5 +3,5 @@
 Comes in: the manifest, the checkouts as they are, and what is deployed. Goes out: the plan of each pipeline, as values.
 Nothing is fetched, checked out or applied for it.
 
-Begin reading: `pages.PAGES`, then `keeping.Keeper` for when it is worked out, and `looking.look_ahead` for how.
+Begin reading: `pages.plan_view`, then `keeping.Keeper` for when it is worked out, and `looking.look_ahead` for how.
 """

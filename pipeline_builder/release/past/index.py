@@ -142,7 +142,7 @@ class RunIndex:
     def _show(self, runs: tuple[RunSummary, ...]) -> None:
         models: dict[str, list[tuple[RunSummary, ModelSummary]]] = {}
         for run in reversed(runs):
-            for model in run.models:
+            for model in run.models if run.kind == "training" else ():
                 models.setdefault(model.group, []).append((run, model))
         self._models = {group: tuple(sorted(found, key=lambda one: one[1].version)) for group, found in models.items()}
         self._by_id = {run.id: run for run in reversed(runs)}

@@ -15,7 +15,7 @@ from pathlib import Path
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.release.past.summary import RunSummary, dump_summary, load_summary
 
-FORMAT = 1
+FORMAT = 2
 Entry = tuple[str, RunSummary | None]
 """What changes when a record does, and its summary; None of one that can't be read."""
 _SPARE = 1000

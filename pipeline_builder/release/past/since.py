@@ -14,7 +14,7 @@ from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.release.past.changes import CommitsSince, Known, commit_record, commits_since
 from pipeline_builder.release.past.keeping import read_kept
 from pipeline_builder.release.past.remaking import commits_of
-from pipeline_builder.release.record import PackageRecord, RepoRecord, RunRecord, SubmoduleRecord
+from pipeline_builder.release.record import BlockedRecord, PackageRecord, RepoRecord, RunRecord, SubmoduleRecord
 from pipeline_builder.target import Target
 
 SAME_CODE = "only files that no step uses have changed since"
@@ -43,7 +43,7 @@ def with_commits(record: RunRecord, target: Target, here: Checkout) -> RunRecord
     kept = read_kept(target, record.pipeline, record.execution) if record.reused else None
     known = {repo.name: repo for repo in kept.repos} if kept else {}
     repos = tuple(_as_started(repo, record, here, known.get(repo.name)) for repo in record.repos)
-    befores = _champions(record, target) if any(package.champion_arn for package in record.packages) else {}
+    befores = {} if all(map(_is_noted, repos)) else _champions(record, target)
     repos = tuple(repo if _is_noted(repo) else _since(repo, befores, here) for repo in repos)
     return record.model_copy(update={"repos": repos})
 
@@ -101,22 +101,24 @@ class _Before:
 
 
 def _champions(record: RunRecord, target: Target) -> Mapping[str, tuple[_Before, ...]]:
-    """Return the commits that the champions of a run were made of, by repository."""
+    """Return the commits that the champions of a run were made of, by repository; also of a model that was blocked."""
     found: dict[str, dict[str, _Before]] = {}
-    for package in record.packages:
-        if not package.champion_arn:
+    models: tuple[PackageRecord | BlockedRecord, ...] = (*record.packages, *record.blocked)
+    for one in models:
+        if not one.champion_arn:
             continue
-        before = _made_of(package, target)
-        for name in commits_of(package.metadata) or [repo.name for repo in record.repos]:
-            one = before.get(name, _Before(commit=""))
-            found.setdefault(name, {}).setdefault(one.commit, one)
+        before = _made_of(one.champion_arn, target)
+        own = commits_of(one.metadata) if isinstance(one, PackageRecord) else before
+        for name in own or [repo.name for repo in record.repos]:
+            made = before.get(name, _Before(commit=""))
+            found.setdefault(name, {}).setdefault(made.commit, made)
     return {name: tuple(ones.values()) for name, ones in found.items()}
 
 
-def _made_of(package: PackageRecord, target: Target) -> dict[str, _Before]:
+def _made_of(arn: str, target: Target) -> dict[str, _Before]:
     """Return what a champion was made of: its properties, with the submodules that the record of its run has."""
     try:
-        champion = target.registry.describe_package(package.champion_arn)
+        champion = target.registry.describe_package(arn)
     except PipelineBuilderError:
         return {}
     ran = read_kept(target, *_run_of(champion.execution)) if champion.execution else None

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pipeline_builder.descriptions import Execution
 from pipeline_builder.release.metrics import flatten_metrics
 from pipeline_builder.release.promote import may_be_approved
-from pipeline_builder.release.record import PackageRecord, RunRecord
+from pipeline_builder.release.record import PackageRecord, RunRecord, ScoreRecord
 
 MOST_METRICS = 40
 """Numbers of a model that a summary has, the first ones."""
@@ -20,7 +20,7 @@ _MOST_STEPS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSummary:
-    """A model that a run has registered; `status` is that of when its record was written last.
+    """A model that a run has registered, or has scored with; `status` is that of when its record was written last.
 
     `passed` is None where nobody has judged it, `waits` says that a person has to decide. `gated` are the metrics that
     have a bound.
@@ -92,7 +92,10 @@ def summarise(record: RunRecord) -> RunSummary:
         date=record.date,
         trigger=record.trigger[:_MOST_WORDS],
         commits={repo.name: repo.commit for repo in record.repos},
-        models=tuple(_model(record, package) for package in record.packages),
+        models=(
+            *(_model(record, package) for package in record.packages),
+            *(_scored(score) for score in record.scores),
+        ),
         passed=verdict.passed if verdict else None,
         failed_steps=tuple(step.name for step in record.steps if step.status == "Failed")[:_MOST_STEPS],
         reasons=_reasons(record),
@@ -122,6 +125,19 @@ def _model(record: RunRecord, package: PackageRecord) -> ModelSummary:
         champion_version=package.champion_version,
         arn=package.arn,
         gated=package.gated[:MOST_METRICS],
+    )
+
+
+def _scored(score: ScoreRecord) -> ModelSummary:
+    """Return a model that has scored a day: what was used isn't made by the run, so it has no ARN of its own here."""
+    rows = {} if score.rows_out is None else {"rows": float(score.rows_out)}
+    return ModelSummary(
+        model=score.model,
+        group=score.group,
+        version=score.package_version,
+        status=score.status,
+        passed=score.status in ("scored", "published"),
+        metrics=rows,
     )
 
 

@@ -77,9 +77,8 @@ def svg_parts(
     plain = [points for before, after, points in drawn.edges if (before, after) not in on_path]
     yield from _edges(plain, "")
     yield from _edges([points for before, after, points in drawn.edges if (before, after) in on_path], " critical")
-    framed = bool(drawn.frames)
     for node in nodes:
-        box = _box(node, *drawn.boxes[node.name], framed=framed, critical=node.name in critical)
+        box = _box(node, *drawn.boxes[node.name], critical=node.name in critical)
         leads = link(node.name) if link else ""
         yield element("a", box, href=leads, data_step=node.name, aria_label=told(node)) if leads else box
 
@@ -123,14 +122,14 @@ def told(node: Node) -> str:
     return f"{node.name}: {node.step_class} of {node.model}, {state_of(node)}{took}"
 
 
-def _box(node: Node, x: int, y: int, *, framed: bool, critical: bool) -> str:
+def _box(node: Node, x: int, y: int, *, critical: bool) -> str:
     state = state_of(node)
     # A word of the page's style, whatever the state is called.
     kind = "".join(char for char in state.lower() if char.isascii() and char.isalpha())
     took = f" {format_duration(node.seconds)}" if node.seconds is not None and not node.given else ""
     about = f"{_SIGNS.get(kind, '○')} {state}{took}" if node.given or node.status else node.step_class
-    # Below a frame with the model's name, the name before each step's would say the same six times.
-    name = (node.name.removeprefix(f"{node.model}-") or node.name) if framed else node.name
+    # In the picture the model's name before each step's would say the same six times.
+    name = node.name.removeprefix(f"{node.model}-") or node.name
     first, second = two_lines(name)
     lines = [element("text", words(first), x=15, y=22)] + (
         [element("text", words(second), x=15, y=38)] if second else []

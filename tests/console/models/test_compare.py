@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,15 @@ from pipeline_builder.console.models.code import compare_code, compare_confs, re
 from pipeline_builder.console.models.comparing import compare_facts, software_difference
 from pipeline_builder.console.models.differing import Difference
 from pipeline_builder.console.models.facts import Facts
+from pipeline_builder.console.models.installed import find_installed
 from pipeline_builder.console.models.made import MadeStep
 from pipeline_builder.definition.bundle import Bundler
 from pipeline_builder.descriptions import ApprovalStatus, ModelPackage
 from pipeline_builder.engine.state.state import State
 from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.release.evidence import CommitEvidence, ContainerEvidence, DataEvidence, Evidence, PackageEvidence
-from tests.console.consoles import Client
+from tests.console.consoles import Client, look_of
+from tests.workspaces import Workspace
 
 
 def test_metrics_with_their_difference_and_which_way_is_better(models: Client) -> None:
@@ -196,4 +200,28 @@ def evidence_of(*commits: CommitEvidence) -> Evidence:
         planned_sha256="",
         fingerprint="",
         commits=commits,
+    )
+
+
+def test_what_this_machine_has_installed_for_a_step(tmp_path: Path) -> None:
+    manifest = tmp_path / "model_repos.yaml"
+    manifest.write_text(
+        "version: 1\nrepos: [{url: remotes/churn}]\nlocal:\n  images: [{match: 'example.com/*', requirements: [numpy==1]}]\n"
+    )
+    envs = tmp_path / ".pipeline_builder" / "envs"
+    for name, layers in (("one", [["numpy==1"], ["pandas==2"]]), ("two", [["numpy==1"]]), ("odd", "x")):
+        packages = envs / name / "lib" / "python3.11" / "site-packages"
+        (packages / f"numpy-1.0.{len(name)}.dist-info").mkdir(parents=True)
+        (packages / "Pandas-2.1.dist-info").mkdir()
+        (envs / name / "ready").write_text(json.dumps({"layers": layers}))
+    (envs / "damaged").mkdir()
+    (envs / "damaged" / "ready").write_text("{")
+    look = look_of(Workspace(tmp_path))
+    assert find_installed(look, "example.com/tiny:1", ["pandas==2 # why"]) == ("numpy==1.0.3", "Pandas==2.1")
+    assert find_installed(look, "example.com/tiny:1", ["pandas==3"]) is None
+    assert find_installed(look, "elsewhere/tiny:1", ["pandas==2"]) is None
+    assert find_installed(look, "example.com/tiny:1", ["-e ."]) is None
+    assert (
+        find_installed(replace(look, target=replace(look.target, name="aws")), "example.com/tiny:1", ["pandas==2"])
+        is None
     )

@@ -19,7 +19,7 @@ from pipeline_builder.release.past.keeping import keep_run
 from pipeline_builder.release.past.query import RunQuery
 from pipeline_builder.release.past.remembered import Entry, Remembered
 from pipeline_builder.release.past.summary import dump_summary, load_summary, summarise
-from pipeline_builder.release.record import RunRecord, VerdictRecord
+from pipeline_builder.release.record import RunRecord, ScoreRecord, VerdictRecord
 from pipeline_builder.target import Target
 from tests.release.records import BEGIN, package, run_record
 
@@ -75,7 +75,7 @@ def test_only_what_has_changed_is_read(target: Target, tmp_path: Path) -> None:
 HARMS: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda _: b"",
     "half": lambda content: content[: len(content) // 2],
-    "another version's": lambda content: content.replace(b'"format": 1', b'"format": 0', 1),
+    "another version's": lambda content: content.replace(b'"format": 2', b'"format": 1', 1),
     "another place's": lambda content: content.replace(b"s3://local/", b"s3://other/", 1),
     "a line of nothing": lambda content: content + b"{}\n[1]\nnull\n[1,2,3]\n",
     "without an end": lambda content: content[:-1],
@@ -166,6 +166,20 @@ def test_queries(target: Target) -> None:
     assert [run.id[-1] for run in index.runs(RunQuery(), offset=1, limit=2)[0]] == ["2", "1"]
     assert [model.version for _, model in index.of_model("a")] == [2, 3]
     assert index.groups() == ("a", "b")
+
+
+def test_a_run_that_scores_has_its_models_and_makes_no_versions(target: Target) -> None:
+    scored = ScoreRecord(model="a", date="2026-11-01", group="a", package_version=3, rows_out=7, status="published")
+    blocked = scored.model_copy(update={"model": "b", "status": "blocked", "rows_out": None})
+    keep_run(record(0, packages=(), kind="inference", date="2026-11-01", scores=(scored, blocked)), target)
+    index = index_of(target)
+    (run,), _ = index.runs(RunQuery(model="a"))
+    assert [(one.model, one.version, one.status, one.passed) for one in run.models] == [
+        ("a", 3, "published", True), ("b", 3, "blocked", False),
+    ]  # fmt: skip
+    assert (run.date, dict(run.models[0].metrics), index.of_model("a"), index.groups()) == (
+        "2026-11-01", {"rows": 7.0}, (), (),
+    )  # fmt: skip
 
 
 @pytest.mark.long

@@ -200,3 +200,13 @@ def test_records_of_before_are_read(tmp_path: Path) -> None:
     "committed": "2026-11-29T00:00:00Z"}"""
     found = RepoRecord.model_validate_json(text)
     assert (found.before, found.since, found.more, found.since_unknown, found.head) == ("", (), 0, "", "")
+
+
+def test_a_report_of_a_run_without_evidence_says_what_is_not_known(workspace: Workspace) -> None:
+    shutil.rmtree(workspace.root / ".pipeline_builder" / "store" / "local" / "tiny" / "evidence")
+    (workspace.root / "build" / "run.json").unlink()
+    assert workspace.call("report").code == 0
+    page = (workspace.root / "build" / "report.html").read_text()
+    assert "Not known any more: the gate&#39;s verdict: no evidence was kept of this run</p>" in page
+    commits = {one.parameters["Commit-churn"] for one in session(workspace).target.pipelines.list_executions("tiny")}
+    assert any(commit[:10] in page for commit in commits)

@@ -1,20 +1,22 @@
-"""Access of people: what an approver and an operator need, as policies that somebody gives to them."""
+"""Access of people: what an approver, an operator and who looks at the console need, as policies for them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
+from pipeline_builder.service.cloudformation.access import calls
 from pipeline_builder.service.cloudformation.access.facts import Facts
 from pipeline_builder.service.cloudformation.access.projects import project_logs
-from pipeline_builder.service.cloudformation.access.resources import key_use, objects
-from pipeline_builder.service.cloudformation.access.statements import BUCKET, Role, Statement, arn
+from pipeline_builder.service.cloudformation.access.resources import bucket_name, key_use, named, objects
+from pipeline_builder.service.cloudformation.access.statements import BUCKET, Role, Statement, arn, literal
 
 _STAGES = {"training": ("Build", "Train", "Approve", "Promote"), "inference": ("Build", "Score", "Publish")}
 
 
 def people(facts: Facts) -> Mapping[str, Role]:
     """Return by name what each kind of person may do; a role without a trust, for somebody else decides who it is."""
-    return {"approver": _approver(facts), "operator": _operator(facts)}
+    return {"approver": _approver(facts), "operator": _operator(facts), "console": _console(facts)}
 
 
 def _approver(facts: Facts) -> Role:
@@ -63,6 +65,41 @@ def _operator(facts: Facts) -> Role:
     )
     found = (*_look(facts), act, retry, hold, builds, project_logs(name), missed, *_reports(facts, "sqs"))
     return _person("operator", found, "Looks at runs, builds and logs; starts, stops and retries, and decides nothing")
+
+
+def _console(facts: Facts) -> Role:
+    """Return what the project's own console, `promote` and `reject` read before an approver's answer is given.
+
+    Nothing of it writes. It names each group, which one managed policy may have no room for: so it is only printed.
+    """
+    found: dict[str, Statement] = {}
+    for one in (facts, *facts.further):
+        for statement in _evidence(one):
+            known = found.get(statement.sid)
+            before = known.resources if known else ()
+            found[statement.sid] = replace(statement, resources=tuple(dict.fromkeys((*before, *statement.resources))))
+    return _person(
+        "console", tuple(found.values()), "Reads runs, versions and evidence, as the pages of the console do"
+    )
+
+
+def _evidence(facts: Facts) -> Iterator[Statement]:
+    base, pipeline = literal(facts.definition.base), facts.definition.pipeline
+    yield Statement(
+        sid="ListRuns", actions=("sagemaker:ListPipelineExecutions",), resources=named("pipeline", pipeline)
+    )
+    yield Statement(sid="Deployed", actions=("sagemaker:DescribePipeline",), resources=named("pipeline", pipeline))
+    yield calls.read_executions(facts)
+    yield from calls.use_packages(facts, "DescribeModelPackage")
+    yield from calls.read_evidence(facts)
+    yield from calls.read_digests(facts)
+    kept = objects(bucket_name(facts), f"{base}/evidence/*", f"{base}/ledger/*")
+    yield Statement(
+        sid="Evidence", actions=("s3:GetObject",), resources=kept, why="what models were judged by, and runs"
+    )
+    yield calls.data_names(facts)
+    for key in calls.object_key(facts):
+        yield replace(key, actions=("kms:Decrypt",))
 
 
 def _look(facts: Facts) -> tuple[Statement, ...]:

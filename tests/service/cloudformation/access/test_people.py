@@ -69,6 +69,34 @@ def test_only_the_operator_starts_stops_and_retries() -> None:
         assert not may("approver", action, resource), action
 
 
+def test_who_looks_at_the_console_reads_what_its_pages_do_and_writes_nothing() -> None:
+    facts = facts_with(service=SERVICE)
+    base, bucket = facts.definition.base, "arn:aws:s3:::artifacts"
+    group = next(iter(facts.definition.groups))
+    package = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:model-package/{group}/3"
+    pipeline = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:pipeline/{facts.definition.pipeline}"
+    for action, resource in (
+        ("sagemaker:ListPipelineExecutions", pipeline),
+        ("sagemaker:DescribePipelineExecution", f"{pipeline}/execution/e1"),
+        ("sagemaker:ListPipelineExecutionSteps", f"{pipeline}/execution/e1"),
+        ("sagemaker:DescribePipelineDefinitionForExecution", f"{pipeline}/execution/e1"),
+        ("sagemaker:DescribeModelPackage", package),
+        ("s3:GetObject", f"{bucket}/{base}/evidence/x.json"),
+        ("s3:GetObject", f"{bucket}/{base}/code/x/sourcedir.tar.gz"),
+        ("s3:ListBucket", bucket),
+    ):
+        assert may("console", action, resource, facts), action
+        assert not may("approver", action, resource, facts), action
+    for action, resource in (
+        ("sagemaker:UpdateModelPackage", package),
+        ("sagemaker:StartPipelineExecution", pipeline),
+        ("s3:PutObject", f"{bucket}/{base}/evidence/x.json"),
+        ("s3:GetObject", "arn:aws:s3:::others/x"),
+        ("codepipeline:PutApprovalResult", f"{PIPELINE}/Approve/Approve"),
+    ):
+        assert not may("console", action, resource, facts), action
+
+
 @pytest.mark.parametrize("encryption", ["own", "aws", KEY])
 def test_another_linter_has_nothing_to_say_of_them(encryption: str) -> None:
     service = {**SERVICE, "encryption": encryption}
