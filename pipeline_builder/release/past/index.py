@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -59,7 +59,7 @@ class RunIndex:
         """Return a number that changes when anything has, as of the last refresh."""
         return self._generation
 
-    def refresh(self, within: float = 0.0, listed: Iterable[Execution] | None = None) -> int:
+    def refresh(self, within: float = 0.0, listed: Sequence[Execution] | None = None) -> int:
         """Look for what has changed, unless that was done `within` so many seconds; return a number that is another one
         when anything has. `listed` are all executions of the pipelines, where they have just been asked for.
 
