@@ -6,7 +6,10 @@ import ast
 import contextlib
 import functools
 import os
+import platform
+import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -80,3 +83,19 @@ def _made() -> Path:
     # Where processes of tests that know of no test run, and may be killed, find it too.
     folder = ROOT / ".pipeline_builder" / "tests"
     return Environments(folder).get((), observe=lambda _: None).parent.parent
+
+
+def folders_of_wheels() -> tuple[str, ...]:
+    """Return the folders of wheels that lie on this machine."""
+    return tuple(re.split(r"[\s,]+", os.environ.get("UV_FIND_LINKS") or os.environ.get("PIP_FIND_LINKS") or ""))
+
+
+def no_cheap_torch(requirements: str) -> str:
+    """Return why the PyTorch that is asked for would be a download of gigabytes here, empty where a CPU build of it lies
+    on this machine.
+    """
+    (torch,) = set(re.findall(r"torch==([\d.]+)", requirements))
+    pattern = f"torch-{torch}+cpu-cp{sys.version_info.major}{sys.version_info.minor}-*{platform.machine()}.whl"
+    if any(list(Path(folder).glob(pattern)) for folder in folders_of_wheels() if folder):
+        return ""
+    return f"no {pattern} in the folders of UV_FIND_LINKS or PIP_FIND_LINKS: PyPI's build has 3 GB"

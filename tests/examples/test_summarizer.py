@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import re
 import runpy
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ import pytest
 from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.manifest.manifest import build_manifest
 from tests.checkout.repositories import ENVIRONMENT
-from tests.engine.environments import equip, share_environments
+from tests.engine.environments import equip, no_cheap_torch, share_environments
 from tests.examples.definitions import EXAMPLES, check_golden, check_scripts
 from tests.places import ROOT, with_uv
 
@@ -94,18 +92,11 @@ def test_a_long_dialogue_keeps_the_words_around_it() -> None:
         assert short.endswith(prompt["AFTER"])
 
 
-def no_cheap_torch() -> str:
-    """Return why PyTorch would be a download of gigabytes here, empty where a CPU build of it lies on this machine."""
-    (torch,) = re.findall(r"torch==([\d.]+)", (ROOT / MANIFEST).read_text())
-    pattern = f"torch-{torch}+cpu-cp{sys.version_info.major}{sys.version_info.minor}-*{platform.machine()}.whl"
-    folders = re.split(r"[\s,]+", os.environ.get("UV_FIND_LINKS") or os.environ.get("PIP_FIND_LINKS") or "")
-    if any(list(Path(folder).glob(pattern)) for folder in folders if folder):
-        return ""
-    return f"no {pattern} in the folders of UV_FIND_LINKS or PIP_FIND_LINKS: PyPI's build has 3 GB"
+NO_TORCH = no_cheap_torch((ROOT / MANIFEST).read_text())
 
 
 @pytest.mark.long
-@pytest.mark.skipif(bool(no_cheap_torch()), reason=no_cheap_torch())
+@pytest.mark.skipif(bool(NO_TORCH), reason=NO_TORCH)
 def test_both_outcomes_in_a_fresh_clone(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], env=ENVIRONMENT, check=True)

@@ -23,17 +23,27 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from pipeline_builder.engine.jobs.installer import find_uv
+from pipeline_builder.scaffold import frameworks
 from pipeline_builder.scaffold.skeleton import conf_text, markdown_text, yaml_text
 from tests.checkout.repositories import commit, git, make_repository
 from tests.cli.terminals import on_terminal
 from tests.definition.composing import load_graph
-from tests.engine.environments import equip, imports, share_environments, shared_environments
+from tests.engine.environments import (
+    equip,
+    folders_of_wheels,
+    imports,
+    no_cheap_torch,
+    share_environments,
+    shared_environments,
+)
 from tests.places import ROOT
 from tests.workspaces import Ended, Workspace, make_workspace
 
 TEMPLATES = ROOT / "templates" / "model"
 FRAMEWORKS = ("sklearn", "xgboost", "pytorch", "tensorflow", "none")
 TASKS = ("classification", "regression")
+_NO_TORCH = no_cheap_torch(" ".join(frameworks.FRAMEWORKS["pytorch"].requirements))
+CHEAP_TORCH = pytest.mark.skipif(bool(_NO_TORCH), reason=_NO_TORCH)
 FILES = {
     "README.md", ".gitignore", "pyproject.toml", "requirements-test.txt", "model_repos.yaml", "conf/conf.yaml",
     "conf/conf.schema.json", "data/generate.py", "data/sample.csv", "scripts/.smpignore", "scripts/preprocess.py",
@@ -223,7 +233,7 @@ def test_a_gate_that_nothing_passes(empty: Workspace) -> None:
     [
         *itertools.product(("sklearn", "xgboost"), TASKS),
         # One of each: their packages are a gigabyte.
-        ("pytorch", "classification"),
+        pytest.param("pytorch", "classification", marks=CHEAP_TORCH),
         ("tensorflow", "regression"),
     ],
 )
@@ -241,17 +251,26 @@ def test_it_trains_and_passes_the_gate(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize(
+    ("framework", "tasks"),
+    [
+        *((name, TASKS) for name in ("sklearn", "xgboost", "none")),
+        pytest.param("pytorch", TASKS[1:], marks=CHEAP_TORCH),
+        ("tensorflow", TASKS[:1]),
+    ],
+)
 def test_its_own_tests_pass_with_its_own_requirements(
-    tmp_path: Path, framework: str, tmp_path_factory: pytest.TempPathFactory
+    tmp_path: Path, framework: str, tasks: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     environment |= {"UV_LINK_MODE": "hardlink", "OMP_NUM_THREADS": "1"}  # threads that wait for a core spin
+    if any(folders_of_wheels()):
+        environment["UV_FIND_LINKS"] = ",".join(filter(None, folders_of_wheels()))
     own = shared_environments(tmp_path_factory) / f"own-{framework}"
     python = own / "bin" / "python"
     uv = [str(find_uv()), "--quiet"]
     subprocess.run([*uv, "venv", "--python", sys.executable, str(own)], env=environment, check=True)
-    for task in TASKS:
+    for task in tasks:
         workspace = Workspace(tmp_path / task)
         workspace.root.mkdir()
         new(workspace, "churn", "--framework", framework, "--task", task, "--no-git", "--inference")
