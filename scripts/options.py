@@ -42,6 +42,13 @@ def _command_lines(name: str, command: click.Command) -> Iterator[str]:
         yield from (_row(option, context) for option in own)
 
 
+_RUN = (
+    "apply", "build", "checkout", "explain", "gc", "graph", "history", "lock", "logs", "plan", "policy",
+    "schema", "status", "validate",
+)  # fmt: skip
+"""Commands whose examples are run by a test, where the tutorial ends (docs/contributing.md)."""
+
+
 def _is_common(option: click.Option) -> bool:
     return option.name in COMMON and (option.name != "pipeline" or option.envvar == "SMP_PIPELINE")
 
@@ -57,7 +64,13 @@ def _help_lines(command: click.Command) -> Iterator[str]:
     if mark:
         commands = [line.strip() for line in examples.splitlines() if line.strip()]
         first = [line.removeprefix("with: ") for line in commands if line.startswith("with: ")]  # what they take
-        yield from ("```bash {.aws}", *first, *(line for line in commands if not line.startswith("with: ")), "```")
+        held = "run" if command.name in _RUN else "aws"
+        yield from (
+            f"```bash {{.{held}}}",
+            *first,
+            *(line for line in commands if not line.startswith("with: ")),
+            "```",
+        )
 
 
 def _row(option: click.Option, context: click.Context) -> str:

@@ -28,6 +28,7 @@ SHOTS = {
     "console": ("/", "", None),
     "dag": ("/runs", ".graph svg", -1),
     "models": ("/models/churn", "", None),
+    "run": ("/runs", "", 0),
     "decide": ("/decide", "", 0),
 }
 

@@ -169,7 +169,7 @@ def history_json(
 
 
 def _run_json(run: RunSummary | None, marked: Collection[str]) -> Mapping[str, Any]:
-    if run is None or not run.kept:
+    if run is None or not (run.kept or run.steps):  # only that there is one is known
         return {}
     return {
         "commits": dict(run.commits),

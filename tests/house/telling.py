@@ -6,10 +6,11 @@ import os
 import re
 import select
 import shlex
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.cli.terminals import on_terminal
@@ -49,6 +50,13 @@ class Teller:
             if RUN in block.tags:
                 for command, shown in block.commands():
                     yield self._do(block, command, shown)
+        if self.code:
+            raise OtherwiseError(f"{page.name} ends with {self.code}, and nobody says so")
+
+    def copied(self, folder: Path) -> Teller:
+        """Return somebody else with a copy of this one's folder as it is now."""
+        shutil.copytree(self.folder, folder / self.folder.name, symlinks=True)
+        return replace(self, folder=folder / self.folder.name)
 
     def _do(self, block: Block, command: str, shown: str) -> tuple[str, str, str]:
         if self.code and "$?" not in command:

@@ -57,13 +57,22 @@ class Version:
         return standing(_Stated(self.package))
 
     @property
+    def blocked(self) -> bool:
+        """Nobody can approve it: the gate has blocked it, whatever the registry still waits for."""
+        return self.standing is Standing.WAITING and self.ran is not None and self.ran.passed is False
+
+    @property
     def word(self) -> str:
         """Where it stands, in a word."""
+        if self.blocked:
+            return "blocked"
         return "champion" if self.champion else _ALL_WORDS[self.standing]
 
     @property
     def tone(self) -> str:
         """The tone of its badge; an older approved one is used by nobody, unless it is asked for."""
+        if self.blocked:
+            return "bad"
         return "idle" if self.standing is Standing.APPROVED and not self.champion else TONES[self.standing]
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -121,7 +121,7 @@ def _row(asking: Asking, group: str) -> Row | None:
         since=_since(champion),
         by=champion.metadata.get(BY, "") if champion else "",
         stage=champion.stage if champion else "",
-        waits=tuple(one.version for one in packages if one.status is ApprovalStatus.PENDING),
+        waits=tuple(_waiting(packages, ran)),
         newest=packages[0].version,
         owner=asking.owner(group),
         metric=metric,
@@ -130,6 +130,14 @@ def _row(asking: Asking, group: str) -> Row | None:
         values=values,
         spark=spark(metric, values),
     )
+
+
+def _waiting(packages: Sequence[ModelPackage], ran: Mapping[int, Ran]) -> Iterator[int]:
+    """Yield the versions that somebody may approve: one that the gate has blocked never gets a word."""
+    for package in packages:
+        run = ran.get(package.version)
+        if package.status is ApprovalStatus.PENDING and not (run and run.passed is False):
+            yield package.version
 
 
 def _metric(packages: Sequence[ModelPackage], ran: Any, gated: Sequence[str]) -> tuple[str, tuple[float, ...]]:

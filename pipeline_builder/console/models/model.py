@@ -137,7 +137,7 @@ def model_view(look: Look, query: Query, group: str) -> Model:
         group=group,
         owner=asking.owner(group),
         champion=rows.get(number),
-        waits=tuple(one.number for one in versions if one.standing is Standing.WAITING),
+        waits=tuple(one.number for one in versions if one.standing is Standing.WAITING and not one.blocked),
         versions=tuple(rows[package.version] for package in shown),
         columns=columns,
         pages=pages,

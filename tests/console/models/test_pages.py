@@ -23,7 +23,7 @@ def test_the_list_says_what_is_in_use_what_waits_and_how_the_main_metric_goes(mo
     assert len(row["values"]) == 3
     assert (row["last"]["status"], row["last"]["passed"]) == ("Succeeded", True)
     page = models.page("/models")
-    assert 'class="spark"' in page
+    assert 'class="plot spark"' in page
     assert 'href="/models/tiny-churn/3"' in page
 
 
