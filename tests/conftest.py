@@ -24,7 +24,9 @@ from tests.places import ENVIRONMENTS, ROOT, environments_of_run, folder_of_run
 
 # The same examples each time: what decides whether a change lands must not fail for another's reason. `scripts/fuzz`
 # looks for new ones.
-hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.register_profile(  # how long an example takes is the machine's, which may be busy
+    "same", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("same")
 
 # They wait for minutes to begin, or take one themselves: the longest first.
