@@ -86,10 +86,11 @@ class _Export:
         self.written = self.same = 0
         self.failed: list[str] = []
         self.files: dict[str, str] = {}
+        self.note: bytes | None = None
 
     def run(self) -> Written:
-        there, before = self.site.names(), self.site.read(NOTE)
-        noted = parse_note(before, self.version)
+        there, self.note = self.site.names(), self.site.read(NOTE)
+        noted = parse_note(self.note, self.version)
         self.known = {name: made_of for name, made_of in noted.items() if name in there}
         todo = {one.file: one for one in self._all()}
         self.there = frozenset(todo)
@@ -99,10 +100,10 @@ class _Export:
         self._put("static/look.css", (TEMPLATES / "look.css").read_bytes())
         for one in todo.values():
             self._write(one)
-        if (now := self.site.read(NOTE)) != before:  # somebody else has written at the same time
+        if (now := self.site.read(NOTE)) != self.note:  # somebody else has written at the same time
             theirs = parse_note(now, self.version)
             self.files = {name: made_of for name, made_of in self.files.items() if theirs.get(name) == made_of}
-        if self.files != noted or now != before:
+        if self.written or self.files != noted or now != self.note:
             write_note(self.site, self.version, self.files)
         return Written(written=self.written, same=self.same, failed=tuple(self.failed))
 
@@ -218,6 +219,7 @@ class _Export:
             return
         if not self.written:
             write_note(self.site, self.version, {})
+            self.note = self.site.read(NOTE)
         self.site.write(name, content)
         self.written += 1
 
