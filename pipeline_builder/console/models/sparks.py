@@ -24,6 +24,6 @@ def spark(name: str, values: Sequence[float]) -> str:
     return element(
         "svg", title(told), element("path", d=path_of(places), class_="line s0"),
         element("circle", cx=x, cy=y, r=2.5, class_="dot s0"),
-        xmlns="http://www.w3.org/2000/svg", class_="plot spark", viewBox=f"0 0 {WIDTH} {HEIGHT}", width=WIDTH, height=HEIGHT,
-        role="img", aria_label=told,
+        xmlns="http://www.w3.org/2000/svg", class_="plot spark", viewBox=f"0 0 {WIDTH} {HEIGHT}", width=WIDTH,
+        height=HEIGHT, role="img", aria_label=told,
     )  # fmt: skip
