@@ -5,11 +5,11 @@ and what decisions about it are made with.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Problem
 from pipeline_builder.manifest.history import load_histories
@@ -27,10 +27,11 @@ from pipeline_builder.workspace import AUTHORS, COMMITS, JUNIT, REPORT, RUN
 if TYPE_CHECKING:
     from pipeline_builder.descriptions import DeployedPipeline, Execution, OpenApproval
     from pipeline_builder.manifest.lock import Lock
-    from pipeline_builder.release.answering import Answered, Questions
+    from pipeline_builder.release.answering import Answered, Given, Questions
     from pipeline_builder.release.decisions import Decisions
     from pipeline_builder.release.promote import Decision
 
+Found = TypeVar("Found")
 _NOT_KEPT = "the console shows it again when the command is repeated and the place can be written"
 
 
@@ -148,7 +149,8 @@ class Dated(Several):
         questions = self.questions
         question = self.find_question(record)
         if questions is None or question is None:
-            return None
+            given = self.find_given(record)
+            return self.decisions.repeat(record, decision, models, given, named=named) if given else None
         with self.stage("answer") as words:
             answered = self.decisions.answer(record, decision, models, (question, questions), named=named)
             words.append(answered.words)
@@ -165,14 +167,22 @@ class Dated(Several):
         """Return the service's question about a run; whether there is one may be nobody's to know, which is said."""
         from pipeline_builder.release.answering import find_question
 
+        return self._ask_service(lambda questions: find_question(record, questions))
+
+    def find_given(self, record: RunRecord) -> Given | None:
+        """Return the answer about a run that the service is about to write into the registry."""
+        return self._ask_service(lambda questions: questions.find_given(record.execution), aloud=False)
+
+    def _ask_service(self, ask: Callable[[Questions], Found | None], *, aloud: bool = True) -> Found | None:
         if not (questions := self.questions):
             return None
         try:
-            return find_question(record, questions)
+            return ask(questions)
         except OutsideFailure as error:
             if any(problem.id != "PB704" for problem in error.problems):
                 raise
-            self.say(f"          whether a service waits for an answer can't be told: {error.problems[0].message}")
+            if aloud:
+                self.say(f"          whether a service waits for an answer can't be told: {error.problems[0].message}")
             return None
 
     def names_of_caller(self) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ import hypothesis
 import pytest
 
 from tests.doors import door  # noqa: F401 - a fixture for all
-from tests.places import ROOT, folder_of_run
+from tests.places import ENVIRONMENTS, ROOT, environments_of_run, folder_of_run
 
 # The same examples each time: what decides whether a change lands must not fail for another's reason. `scripts/fuzz`
 # looks for new ones.
@@ -41,12 +41,16 @@ _FIRST = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Unlock the folders of runs that were killed, which pytest would keep for three days: gigabytes."""
+    """Unlock the folders of runs that were killed, which pytest would keep for three days, and sweep their environments."""
     base = Path(os.environ.get("PYTEST_DEBUG_TEMPROOT") or tempfile.gettempdir())
     for lock in base.glob("pytest-of-*/pytest-*/.lock") if "PYTEST_XDIST_WORKER" not in os.environ else ():
         with contextlib.suppress(OSError, ValueError):
             if not Path("/proc", str(int(lock.read_text()))).exists() and Path("/proc/self").exists():
                 lock.unlink()
+    for link in ENVIRONMENTS.glob("*.run") if "PYTEST_XDIST_WORKER" not in os.environ else ():
+        if not link.exists():
+            shutil.rmtree(link.with_suffix(""), ignore_errors=True)
+            link.unlink(missing_ok=True)
 
 
 def pytest_sessionstart() -> None:
@@ -72,9 +76,11 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Take away the environments of a run in which something has failed, as pytest keeps all of its folder."""
+    """Take away the environments of the run: they don't lie in pytest's own folder."""
     if "PYTEST_XDIST_WORKER" not in os.environ and (base := session.config._tmp_path_factory._basetemp):  # type: ignore[attr-defined]
-        shutil.rmtree(base / "envs", ignore_errors=True)
+        folder = environments_of_run(base)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.with_suffix(".run").unlink(missing_ok=True)
 
 
 def _processes() -> int:

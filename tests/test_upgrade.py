@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.console.consoles import client_of, looks_of
 from tests.engine.environments import share_environment
 from tests.places import ROOT
 from tests.trio import Trio
@@ -114,3 +115,17 @@ def test_three_models_are_trained_on_with_what_it_left(trio: Trio) -> None:
     ended = trio.decide("up", "--approve")
     assert ended.code == 0, ended.err
     assert set(trio.statuses().values()) == {"Approved"}
+
+
+# --- what looks at all runs
+
+
+def test_the_console_knows_models_of_runs_that_nobody_kept_a_record_of(trio: Trio) -> None:
+    console = client_of(looks_of(trio))
+    models = {row["group"]: (row["champion"], row["waits"]) for row in console.json("/models.json")["rows"]}
+    assert models == {f"trio-{name}": (1, [2]) for name in ("churn", "price", "segments")}
+    runs = {run["id"]: (run["word"], len(run["models"]), run["kept"]) for run in console.json("/runs.json")["rows"]}
+    assert runs == {NEWEST: ("Succeeded", 3, False), FIRST: ("Promoted", 3, False)}
+    said = console.text(f"/runs/trio/{NEWEST}")
+    assert ("Not judged" in said, "Blocked" in said, "Approved" in said) == (True, False, False)
+    assert console.bugs == []

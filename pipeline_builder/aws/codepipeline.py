@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from pipeline_builder.aws.client import Aws, NotFoundError
@@ -21,14 +22,19 @@ def find_approval(aws: Aws, pipeline: str, execution: str, action: str) -> Appro
     An approval whose time ran out has failed as well, but nobody's name is on it. An approval that succeeded is one
     whoever gave it: there is no other way for it to succeed.
     """
-    details = [detail for detail in _details(aws, pipeline, execution) if detail["actionName"] == action]
-    details = [detail for detail in details if detail.get("status") in _STATUS]
-    return _answer(max(details, key=lambda detail: detail["lastUpdateTime"])) if details else None
+    answers = read_answers(details_of(aws, pipeline, execution), action)
+    return max(answers, key=lambda found: found[0])[1] if answers else None
+
+
+def read_answers(details: Sequence[Mapping[str, Any]], action: str) -> list[tuple[datetime, Approval | None]]:
+    """Return each end of an approval, and when that was; None where its time ran out."""
+    ended = [detail for detail in details if detail["actionName"] == action and detail.get("status") in _STATUS]
+    return [(detail["lastUpdateTime"], _answer(detail)) for detail in ended]
 
 
 def was_done(aws: Aws, pipeline: str, execution: str, *, action: str, after: str) -> bool:
     """Tell whether an action of a pipeline's execution has ended since another one was begun the last time."""
-    details = _details(aws, pipeline, execution)
+    details = details_of(aws, pipeline, execution)
     begun = [detail["startTime"] for detail in details if detail["actionName"] == after]
     ended = [d for d in details if d["actionName"] == action and d.get("status") not in (None, "InProgress")]
     return bool(begun) and any(detail["startTime"] > max(begun) for detail in ended)
@@ -36,7 +42,7 @@ def was_done(aws: Aws, pipeline: str, execution: str, *, action: str, after: str
 
 def find_words(aws: Aws, pipeline: str, execution: str, action: str) -> str:
     """Return the words of the newest answer to an approval, whoever gave it; empty where there are none."""
-    details = [detail for detail in _details(aws, pipeline, execution) if detail["actionName"] == action]
+    details = [detail for detail in details_of(aws, pipeline, execution) if detail["actionName"] == action]
     return _words(max(details, key=lambda detail: detail["startTime"])) if details else ""
 
 
@@ -44,7 +50,7 @@ def _words(detail: Mapping[str, Any]) -> str:
     return str(detail.get("output", {}).get("executionResult", {}).get("externalExecutionSummary", ""))
 
 
-def _details(aws: Aws, pipeline: str, execution: str) -> list[dict[str, Any]]:
+def details_of(aws: Aws, pipeline: str, execution: str) -> list[dict[str, Any]]:
     """Return what the actions of an execution have done; nothing where it isn't there."""
     try:
         only = {"pipelineExecutionId": execution}

@@ -8,6 +8,7 @@ Nothing depends on it: where it can't be had, that is what is said of it.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -21,20 +22,46 @@ from pipeline_builder.machine.folders import remove_folder
 MOST_EARLIER = 101
 """Commits: fifty are shown, and of a folder of a repository not every one has something in it."""
 _PATIENCE = 20.0
+_SLOW, _DAY = "earlier_slow", 24 * 3600.0
+_NEWEST = "refs/heads/newest"
 
 
 def fetch_earlier(git: Runner, bare: Path, remote: Remote, commit: str, *, names: bool) -> None:
     """Get the newest commits that lead to this one, with the `names` of their files or without; or nothing."""
+    if _was_slow(bare):
+        return
     quick = Runner(environment=git.environment, timeout=_PATIENCE, pauses=(), stopped=git.stopped)
     folder = earlier_of(bare)
+    try:
+        _fetch(quick, folder, remote, commit, names=names)
+    except GitError as error:
+        if error.kind == "timeout":
+            with contextlib.suppress(OSError):
+                (bare / _SLOW).touch()
+        elif error.of_damage and error.kind != "no answer":  # the next time it comes anew
+            with contextlib.suppress(OSError):
+                remove_folder(folder)
+    except OSError:
+        pass
+
+
+def _fetch(git: Runner, folder: Path, remote: Remote, commit: str, *, names: bool) -> None:
+    if not is_whole(folder) or has_long_ids(folder) != is_long(commit):
+        remove_folder(folder.with_name(f"{folder.name}.new"))  # of one that was killed
+        make_bare(git, folder, long_ids=is_long(commit))
     arguments = ["fetch", "--quiet", f"--depth={MOST_EARLIER}", f"--filter={'blob:none' if names else 'tree:0'}"]
-    arguments += ["--no-tags", "--no-write-fetch-head", "--", remote.url, commit]
-    with contextlib.suppress(GitError, OSError):
-        if not is_whole(folder) or has_long_ids(folder) != is_long(commit):
-            remove_folder(folder.with_name(f"{folder.name}.new"))  # of one that was killed
-            make_bare(quick, folder, long_ids=is_long(commit))
-        # Nothing of it is written anywhere, and an old fault in it is none of ours.
-        quick.run(arguments, repository=folder, remote=remote, config=[("transfer.fsckObjects", "false")])
+    # By the name git tells the server what is there already.
+    arguments += ["--no-tags", "--no-write-fetch-head", "--", remote.url, f"+{commit}:{_NEWEST}"]
+    # Nothing of it is written anywhere, and an old fault in it is none of ours.
+    git.run(arguments, repository=folder, remote=remote, config=[("transfer.fsckObjects", "false")])
+
+
+def _was_slow(bare: Path) -> bool:
+    """Tell whether a host has had no answer in time lately: who waits for a checkout waits for that once a day."""
+    try:
+        return abs(time.time() - (bare / _SLOW).stat().st_mtime) < _DAY
+    except OSError:
+        return False
 
 
 def earlier_of(bare: Path) -> Path:

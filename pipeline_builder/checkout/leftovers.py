@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline_builder.checkout.earlier import earlier_of
 from pipeline_builder.checkout.orphans import end_left
 from pipeline_builder.machine.folders import remove_folder
 
@@ -56,5 +57,6 @@ def _left_in(repository: Path) -> Iterator[Path]:
     for folder, folders, files in os.walk(repository):
         yield from (Path(folder, name) for name in (*folders, *files) if _LEFT.match(name))
     # git gives a pack its index last: without one it is never read.
-    packs = repository / "objects" / "pack"
-    yield from (path for path in packs.glob("pack-*.*") if not path.with_suffix(".idx").exists())
+    for inside in (repository, earlier_of(repository)):
+        packs = inside / "objects" / "pack"
+        yield from (path for path in packs.glob("pack-*.*") if not path.with_suffix(".idx").exists())

@@ -55,6 +55,14 @@ def _drop_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _explained(error: click.ClickException) -> click.ClickException:
+    """Say where an option is that a command hasn't got: what is spelt alike may do something else altogether."""
+    if not (isinstance(error, click.NoSuchOption) and error.option_name in ("--select", "--exclude")):
+        return error
+    where = "'run', 'graph' and 'plan' have it, and 'logs' takes the same without it"
+    return click.UsageError(f"{error.message}: {where}", error.ctx)
+
+
 def show_failure(error: BaseException, *, wants_json: bool) -> ExitCode:
     """Show what ended a command, and return its exit code; what nobody expected is a bug, and keeps its traceback."""
     code = ExitCode.BUG
@@ -62,7 +70,7 @@ def show_failure(error: BaseException, *, wants_json: bool) -> ExitCode:
         error = error.__cause__  # click takes every interruption for a person's
     match error:
         case click.ClickException():
-            error.show()
+            _explained(error).show()
             code = ExitCode.USAGE
         case PipelineBuilderError():
             show_problems(error, wants_json=wants_json)

@@ -58,6 +58,17 @@ def pipelines_of_the_manifest(context: click.Context, _: click.Parameter, begun:
 
 
 @_quiet
+def models_of_the_manifest(context: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Complete the name of a model that is in the manifest's repositories on this machine."""
+    from pipeline_builder.scaffold.neighbours import load_neighbours
+
+    path = Path(context.params.get("manifest") or "model_repos.yaml").absolute()
+    given = context.params.get("after") or ()
+    models = load_neighbours(path, {}).models
+    return _fitting({name: where for name, where in models.items() if name not in given}, begun)
+
+
+@_quiet
 def groups_of_the_manifest(context: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
     """Complete the name of a group of repositories, out of the manifest."""
     return _fitting(dict.fromkeys(_groups(context), "a group of repositories"), begun)

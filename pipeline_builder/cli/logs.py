@@ -13,10 +13,11 @@ from pipeline_builder.cli.completion import executions_of_the_state, expressions
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import common
 from pipeline_builder.cli.output import say, show, shown
-from pipeline_builder.errors import InputProblems
+from pipeline_builder.errors import InputProblems, Problem
 
 if TYPE_CHECKING:
     from pipeline_builder.descriptions import Execution, StepState
+    from pipeline_builder.release.expressions import Expression
     from pipeline_builder.session import Session
 
 _UNKNOWN = "PB442"
@@ -98,7 +99,6 @@ def _is_unknown(error: InputProblems) -> bool:
 
 
 def _meant(session: Session, execution: Execution, text: str) -> _Meant:
-    from pipeline_builder.release.expressions import parse_expression
     from pipeline_builder.release.matching import find_short, select_each, space_of
 
     owner, service = session.owner(execution.pipeline), session.target.pipelines
@@ -108,12 +108,30 @@ def _meant(session: Session, execution: Execution, text: str) -> _Meant:
         groups = {repo.name: repo.groups for repo in owner.manifest.repos}
     definition = service.definition_of(execution.arn)
     space = space_of(definition, units=units, repositories=repositories, groups=groups)
-    if _OPERATORS & set(text):
-        steps = select_each(parse_expression([text]), {"": space})[""].steps
+    if expression := _expression(text):
+        steps = select_each(expression, {"": space})[""].steps
     else:
         steps = find_short(text, space.steps, what=f"the execution {execution.id}")
     states = {state.name: state for state in service.list_steps(execution.arn)}
     return _Meant(execution, states, steps)
+
+
+def _expression(text: str) -> Expression | None:
+    """Return the expression that a text is; None for a name, or a part of one.
+
+    Raises:
+        InputProblems: PB025, PB026 for what is none, PB026 also for 'state:': an execution ran what it ran.
+    """
+    from pipeline_builder.release.expressions import parse_expression
+
+    if text.strip() and not _OPERATORS & set(text):
+        return None
+    found = parse_expression([text], named="STEPS")
+    if asked := next((atom for atom in found.atoms if atom.method == "state"), None):
+        message = "'state:' says what has changed since an execution, and logs are of an execution"
+        hint = "'graph --select state:modified' shows what has changed"
+        raise InputProblems(Problem(id="PB026", message=message, place=asked.place, hint=hint))
+    return found
 
 
 def _known(owner: Session) -> tuple[Mapping[str, str], Mapping[str, str]]:
@@ -146,11 +164,13 @@ def _silence(name: str, states: Mapping[str, StepState]) -> str:
 
 
 def _follow(session: Session, meant: _Meant) -> None:
-    """Print the ends of what the steps have written, and what they write, until each has ended or won't begin."""
+    """Print the ends of what the steps have written, and what they write, until each has ended or won't begin; then
+    say why the others have no log.
+    """
     service, arn = session.target.pipelines, meant.execution.arn
     pause = _PAUSES.get(session.target.name, _PAUSE)
     marks = dict.fromkeys(meant.steps, "")
-    last = ""
+    last, silent = "", dict.fromkeys(meant.steps)
     while True:
         execution = service.describe_execution(arn)
         states = {state.name: state for state in service.list_steps(arn)}
@@ -158,12 +178,16 @@ def _follow(session: Session, meant: _Meant) -> None:
         for name in meant.steps:
             part = service.read_log_part(arn, name, mark=marks[name])
             marks[name], more = part.mark, more or part.more
+            if part.text:
+                silent.pop(name, None)
             if part.text and name != last and len(meant.steps) > 1:
                 click.echo(f"==> {name} <==")
                 last = name
             click.echo(shown(part.text), nl=False)
         over = execution is None or execution.status.ended
         if not more and (over or all(name in states and _has_ended(states[name]) for name in meant.steps)):
+            for name in silent:
+                say(_silence(name, states))
             return
         if not more:
             time.sleep(pause)

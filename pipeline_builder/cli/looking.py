@@ -113,7 +113,7 @@ def history(session: Session, *, as_json: bool, audited: bool, model: str, last:
         _show_audit(session)
         return
     executions = session.runs.listed()
-    index = open_index(session, executions)
+    index = open_index(session, executions, whole=True)
     waiting, approvals = waiting_of(session, index), session.target.registry.list_approvals()
     rows = [(execution, index.run(execution.pipeline, execution.id)) for execution in executions]
     if model:

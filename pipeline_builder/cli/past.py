@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from pipeline_builder.descriptions import Execution
     from pipeline_builder.release.past.index import RunIndex
@@ -13,15 +13,17 @@ if TYPE_CHECKING:
     from pipeline_builder.session import Session
 
 
-def open_index(session: Session, executions: Iterable[Execution]) -> RunIndex:
-    """Return the index over the runs of the pipelines that these executions are of, as it is now."""
+def open_index(session: Session, executions: Sequence[Execution], *, whole: bool = False) -> RunIndex:
+    """Return the index over the runs of the pipelines that these executions are of, as it is now; are they the `whole`
+    of those, they aren't listed again.
+    """
     from pipeline_builder.release.past.index import RunIndex
 
     workspace = session.workspace
     path = workspace.state / f"runs-{workspace.target}.json" if workspace.state.is_dir() else None
     names = tuple(dict.fromkeys(execution.pipeline for execution in executions))
     index = RunIndex(session.target, lambda: names, path)
-    index.refresh()
+    index.refresh(listed=executions if whole else None)
     return index
 
 

@@ -184,6 +184,8 @@ def run_command(
     if session.workspace.target == "local" and (no_wait or leave):
         raise click.UsageError("--no-wait and --leave are for --target aws: here this command itself runs the jobs")
     if resume is not None:
+        if names or exclude or groups or since or rerun:
+            raise click.UsageError("--resume follows what is running already: leave out what says what to run")
         name = "" if resume == _LAST else resume
         owner, name = owner_of(session, session.runs.running, name)
         record = in_time(owner, timeout, lambda: owner.resume(name, eyes()), leave=leave)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from pipeline_builder.cli.completion import models_of_the_manifest
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import FILE
 from pipeline_builder.cli.output import say, show, terminal
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pipeline_builder.scaffold.neighbours import Neighbours
 
 Answer = TypeVar("Answer", str, float, bool)
+_FRAMEWORKS = ("sklearn", "xgboost", "pytorch", "tensorflow", "none")
 _TASKS = ("classification", "regression")
 _CI = ("github", "gitlab", "none")
 _INSTANCE = "ml.m5.large"
@@ -29,7 +31,7 @@ _INSTANCE = "ml.m5.large"
 @main.command()
 @click.argument("model")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The new folder; default: MODEL.")
-@click.option("--framework", type=click.Choice(["sklearn", "xgboost", "none"]), help="none: plain Python.")
+@click.option("--framework", type=click.Choice(_FRAMEWORKS), help="none: plain Python.")
 @click.option("--task", type=click.Choice(_TASKS), help="Default: classification.")
 @click.option("--description", metavar="TEXT", help="What the model is for, in a sentence.")
 @click.option("--region", metavar="REGION", help="Region of AWS's image; default: SMP_REGION, AWS_REGION, us-east-1.")
@@ -39,9 +41,16 @@ _INSTANCE = "ml.m5.large"
 @click.option("--max", "high", type=float, metavar="NUMBER", help="Above it a model is never registered.")
 @click.option("--pipeline", metavar="NAME", help="Name of the pipeline, where the new conf has it; default: MODEL.")
 @click.option("--anchor/--no-anchor", default=None, help="Give its conf the pipeline; default: if no other has it.")
+@click.option(
+    "--after",
+    multiple=True,
+    metavar="MODEL",
+    shell_complete=models_of_the_manifest,
+    help="What this model predicts is a feature of the new one. May be repeated.",
+)
 @click.option("--inference", is_flag=True, help="Also make what scores each day's data: conf/inference.yaml.")
 @click.option("--manifest", type=FILE, default="model_repos.yaml", show_default=True)
-@click.option("--add/--no-add", default=None, help="Add it to the manifest; default: the lines are printed.")
+@click.option("--add/--no-add", default=None, help="Add it to manifest and pipeline; default: the lines are printed.")
 @click.option("--git/--no-git", default=None, help="Make it a git repository with a first commit; default: yes.")
 @click.option("--ci", type=click.Choice(_CI), help="Whose CI runs its tests; default: github.")
 @click.option("--yes", "silent", is_flag=True, help="Ask nothing: what isn't given is the default.")
@@ -83,8 +92,9 @@ def _complete(
     model: str, given: Mapping[str, Any], values: Mapping[str, str], *, asks: bool, neighbours: Neighbours
 ) -> dict[str, Any]:
     """Return all answers: what was given, what a person says, and else the defaults."""
+    from pipeline_builder.scaffold.frameworks import FRAMEWORKS
     from pipeline_builder.scaffold.request import default_metric, short_metric
-    from pipeline_builder.scaffold.skeleton import FRAMEWORKS, METRICS
+    from pipeline_builder.scaffold.skeleton import METRICS
 
     found = dict(given)
 
@@ -139,13 +149,24 @@ def _json(done: Scaffolded) -> dict[str, Any]:
         "files": list(done.files),
         "commit": done.commit or None,
         "manifest": {"file": done.manifest, "added": done.added, "lines": done.lines},
-        "pipeline": {"own": done.model.anchor, "file": done.anchor or None, "steps": done.steps},
+        "pipeline": {
+            "own": done.model.anchor,
+            "file": done.anchor or None,
+            "steps": done.steps,
+            "after": dict(done.asking),
+            "added": done.joined,
+        },
         **({"scoring": _scoring_json(done)} if done.model.inference else {}),
     }
 
 
 def _scoring_json(done: Scaffolded) -> dict[str, Any]:
-    return {"own": done.model.scoring_anchor, "file": done.scoring or None, "steps": done.scoring_steps}
+    return {
+        "own": done.model.scoring_anchor,
+        "file": done.scoring or None,
+        "steps": done.scoring_steps,
+        "added": done.scoring_joined,
+    }
 
 
 def _text(done: Scaffolded) -> str:
@@ -156,13 +177,28 @@ def _text(done: Scaffolded) -> str:
         lines.append(f"{done.manifest}: '{model.name}' is in it")
     else:
         lines += [f"\nfor {done.manifest}:\n", done.lines.rstrip("\n")]
-    if done.steps:
+    if done.joined:
+        lines.append(f"{done.anchor}: its steps are in it, not committed")
+    elif done.steps:
         where = done.anchor or "the conf.yaml that has the pipeline"
         lines += [f"\nfor {where}, below conf.sagemakerPipeline.models:\n", done.steps.rstrip("\n")]
-    if done.scoring_steps:
+        for other, step in done.asking.items():
+            at = f"conf.sagemakerPipeline.models.{other}.steps"
+            lines += [f"\nfor {where}, at the end of {at}:\n", step.rstrip("\n")]
+    if done.scoring_joined:
+        lines.append(f"{done.scoring}: its steps are in it, not committed")
+    elif done.scoring_steps:
         where = done.scoring or "the inference.yaml that has the pipeline"
         lines += [f"\nfor {where}, below conf.sagemakerPipeline.models:\n", done.scoring_steps.rstrip("\n")]
     return "\n".join(lines)
+
+
+def _first(done: Scaffolded) -> str:
+    """Return what has to be done before the next command."""
+    put = not done.added or (done.steps and not done.joined) or (done.scoring_steps and not done.scoring_joined)
+    files = [file for file, joined in ((done.anchor, done.joined), (done.scoring, done.scoring_joined)) if joined]
+    commit = f"commit {' and '.join(map(shlex.quote, files))}, then " if files else ""
+    return f"{'put the lines above where they belong, ' if put else ''}{'then ' if put and not commit else ''}{commit}"
 
 
 def _hints(done: Scaffolded) -> list[str]:
@@ -185,9 +221,7 @@ def _hints(done: Scaffolded) -> list[str]:
         hints.append(
             "it is trained with the others once its steps are committed there; alone at once, in its own folder"
         )
-    put = not done.added or done.steps or done.scoring_steps
-    first = "put the lines above where they belong, then " if put else ""
-    hints.append(f"next: {first}pipeline-builder up")
+    hints.append(f"next: {_first(done)}pipeline-builder up")
     if done.model.inference:
         hints.append(f"and with an approved model: pipeline-builder up --date {DAY}, which scores the sample day")
     hints.append("for AWS: push it to its git host, and write that address into the manifest as its url")

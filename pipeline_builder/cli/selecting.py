@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from pipeline_builder.cli.completion import expressions_of_steps
+from pipeline_builder.cli.output import say
 
 if TYPE_CHECKING:
     from pipeline_builder.dag.outline import Node
@@ -75,7 +76,7 @@ class Shown:
         """Return those of which anything is selected."""
         if not self:
             return sessions
-        self._meant = meant_in_each(sessions, *self._asked)
+        self._meant = self._meant_in(sessions)
         return tuple(one for one in sessions if self._meant[one.manifest.entry.name].steps)
 
     def steps(self, one: Session) -> frozenset[str] | None:
@@ -83,8 +84,15 @@ class Shown:
         if not self:
             return None
         if not self._several:
-            self._meant = self._meant or meant_in_each([one], *self._asked)
+            self._meant = self._meant or self._meant_in((one,))
         return frozenset(self._meant[one.manifest.entry.name].steps)
+
+    def _meant_in(self, sessions: tuple[Session, ...]) -> Mapping[str, Meant]:
+        """Return what is selected; that it is nothing, which only 'state:' may come to, is said."""
+        found = meant_in_each(sessions, *self._asked)
+        if not any(meant.steps for meant in found.values()):
+            say("no step is selected: none of them has changed since the last execution that succeeded")
+        return found
 
     def of(self, one: Session) -> tuple[Node, ...]:
         """Return the selected steps as they are drawn, with the edges between them."""

@@ -32,13 +32,15 @@ def aged(target: Target, answers: Answers) -> Target:
     """Return the target whose answers are remembered in `answers`, until something is changed through it."""
     return replace(
         target,
-        pipelines=cast("PipelineService", _Aged(target.pipelines, _ASKED["pipelines"], answers)),
-        store=cast("ObjectStore", _Aged(target.store, _ASKED["store"], answers)),
-        registry=cast("ModelRegistry", _Aged(target.registry, _ASKED["registry"], answers)),
+        pipelines=cast("PipelineService", Aged(target.pipelines, _ASKED["pipelines"], answers)),
+        store=cast("ObjectStore", Aged(target.store, _ASKED["store"], answers)),
+        registry=cast("ModelRegistry", Aged(target.registry, _ASKED["registry"], answers)),
     )
 
 
-class _Aged:
+class Aged:
+    """A service whose answers are remembered for some seconds."""
+
     def __init__(self, service: Any, asked: frozenset[str], answers: Answers) -> None:
         self._service, self._asked, self._answers = service, asked, answers
 

@@ -26,8 +26,8 @@ from pipeline_builder.inert import inert_json
 from pipeline_builder.layout import TEMPLATES
 from pipeline_builder.machine.refusals import is_of_this_machine, refusal
 
-MOST_BODY = 64 << 10
-"""Bytes of a form."""
+MOST_BODY = 1 << 20
+"""Bytes of a form: of 50 comments at their longest each letter may be twelve, as forms write an emoji."""
 _STATIC = {
     "look.css": ("look.css", "text/css; charset=utf-8"),
     "console.css": ("console/static/console.css", "text/css; charset=utf-8"),

@@ -1,7 +1,8 @@
 """The export: the console's pages as a static site, for whoever has no console: in a bucket, or an artifact of a CI.
 
 Links are relative, so that it may lie anywhere, and leads to pages that it has only. What needs somebody who answers
-isn't in it. A page of a run is drawn again only where the run's record has changed, others where they look otherwise.
+isn't in it. Pages of runs and versions are drawn again only where what they are made of has changed (`made.py`), others
+are drawn each time and written where they look otherwise.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from pipeline_builder.console.aged import Aged, aged
+from pipeline_builder.console.look import Answers
+from pipeline_builder.console.made import Made
 from pipeline_builder.console.pages import Page, Query, all_pages
 from pipeline_builder.console.rendering import make_shell, render_alone, render_page
-from pipeline_builder.console.site import Site, read_note, write_note
+from pipeline_builder.console.site import NOTE, Site, parse_note, write_note
 from pipeline_builder.console.urls import Url, file_of
 from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.layout import TEMPLATES
@@ -50,22 +54,24 @@ class Written:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _One:
-    """A page of the site: its file, what its address has, and what it is made of where that can be told before."""
+    """A page of the site: its file, and what its address has."""
 
     page: Page
     file: str
     parts: Mapping[str, object] = field(default_factory=dict)
     number: int = 1
-    made_of: str = ""
 
 
 def export_site(look: Look, site: Site, *, most: int = MOST, names: Sequence[str] | None = None) -> Written:
     """Write the pages about what there is now; of runs the newest. `names` are the pages that are wanted, else all.
 
-    Killed and repeated, it writes what is left: each file is whole, and the note of what they are made of is the last.
+    Each file is whole, and the note of what they are made of is the last. Before the first that is another it says that
+    nothing is known of them: killed and repeated, it writes them all, and a page of a state in between doesn't stay.
     """
     with look.index.held():
-        return _Export(replace(look, may_decide=False), site, most, names).run()
+        # Thousands of pages ask for the same lists.
+        target = look.target if isinstance(look.target.registry, Aged) else aged(look.target, Answers())
+        return _Export(replace(look, target=target, may_decide=False, patient=True), site, most, names).run()
 
 
 class _Export:
@@ -82,17 +88,21 @@ class _Export:
         self.files: dict[str, str] = {}
 
     def run(self) -> Written:
-        there = self.site.names()
-        noted = read_note(self.site, self.version)
+        there, before = self.site.names(), self.site.read(NOTE)
+        noted = parse_note(before, self.version)
         self.known = {name: made_of for name, made_of in noted.items() if name in there}
         todo = {one.file: one for one in self._all()}
         self.there = frozenset(todo)
+        self.made = Made(self.look, self._has)
         for name in sorted(path.name for path in (TEMPLATES / "console" / "static").iterdir()):
             self._put(f"static/{name}", (TEMPLATES / "console" / "static" / name).read_bytes())
         self._put("static/look.css", (TEMPLATES / "look.css").read_bytes())
         for one in todo.values():
             self._write(one)
-        if self.files != noted:
+        if (now := self.site.read(NOTE)) != before:  # somebody else has written at the same time
+            theirs = parse_note(now, self.version)
+            self.files = {name: made_of for name, made_of in self.files.items() if theirs.get(name) == made_of}
+        if self.files != noted or now != before:
             write_note(self.site, self.version, self.files)
         return Written(written=self.written, same=self.same, failed=tuple(self.failed))
 
@@ -131,11 +141,7 @@ class _Export:
 
     def _runs(self, page: Page) -> Iterator[_One]:
         shown, _ = self.look.index.runs(RunQuery(), limit=self.most)
-        for run in shown:
-            statuses = ",".join(model.status for model in run.models)
-            stamp = self.look.index.stamp(run)
-            made_of = f"{stamp} {run.status} {statuses}" if stamp and run.ended else ""
-            yield replace(self._one(page, pipeline=run.pipeline, id=run.id), made_of=made_of)
+        yield from (self._one(page, pipeline=run.pipeline, id=run.id) for run in shown)
 
     def _scores(self, page: Page) -> Iterator[_One]:
         from pipeline_builder.views.reported import noted_days
@@ -156,15 +162,18 @@ class _Export:
     # --- each of them
 
     def _write(self, one: _One) -> None:
-        if one.made_of and self.known.get(one.file) == one.made_of:
-            self.files[one.file] = one.made_of
+        made_of = self.made.of(one.page.name, one.parts)
+        if made_of and self.known.get(one.file) == made_of:
+            self.files[one.file] = made_of
             self.same += 1
             return
-        drawn = self._drawn(one)
-        made_of = one.made_of or hashlib.sha256(drawn.encode("utf-8", "replace")).hexdigest()
+        drawn, whole = self._drawn(one)
+        if not (made_of and whole):  # what couldn't be had is asked for again the next time
+            made_of = hashlib.sha256(drawn.encode("utf-8", "replace")).hexdigest()
         self._put(one.file, drawn.replace(_WHEN, self.when).encode("utf-8", "replace"), made_of)
 
-    def _drawn(self, one: _One) -> str:
+    def _drawn(self, one: _One) -> tuple[str, bool]:
+        """Return a page, and whether all is in it that it shows."""
         look = replace(self.look, remarks=list(self.look.remarks), ages=[])
         url, page = self._url(one.file), replace(one.page, live=())
         query = Query(pairs=(("page", str(one.number)),) if one.number > 1 else ())
@@ -172,10 +181,17 @@ class _Export:
             view = one.page.view(look, query, **one.parts)
         except PipelineBuilderError as error:
             self.failed.append(f"{one.file}: {error.problems[0].message}")
-            return render_alone("console/problem.html.j2", status=409, why="", problems=error.problems, bare=True)
+            return render_alone(
+                "console/problem.html.j2", status=409, why="", problems=error.problems, bare=True
+            ), False
         static = f"{posixpath.relpath('static', posixpath.dirname(one.file) or '.')}/"
         shell = make_shell(page, look, url, self.pages, json="", static=static, written=_WHEN)
-        return render_page(page, view, shell, url)
+        whole = len(look.remarks) == len(self.look.remarks) and not getattr(view, "missing", ())
+        return render_page(page, view, shell, url), whole
+
+    def _has(self, name: str, /, **parts: object) -> bool:
+        """Tell whether the site has a page."""
+        return name in self.by_name and file_of(self.by_name[name], parts) in self.there
 
     def _url(self, at: str) -> Url:
         """Return `url` for a page: relative, and empty for what the site hasn't got."""
@@ -200,6 +216,8 @@ class _Export:
         if self.known.get(name) == made_of:
             self.same += 1
             return
+        if not self.written:
+            write_note(self.site, self.version, {})
         self.site.write(name, content)
         self.written += 1
 

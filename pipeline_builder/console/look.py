@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -36,10 +37,14 @@ def no_url(name: str, /, **parts: object) -> str:
 
 @dataclass(slots=True)
 class Answers:
-    """Answers that are remembered for some time, for all pages and whoever looks at them."""
+    """Answers that are remembered for some time, for all pages and whoever looks at them.
+
+    `told` has what came of forms, by the name that the next page asks for it: that isn't forgotten with the others.
+    """
 
     clock: Callable[[], datetime] = utc
     troubles: dict[Problem, datetime] = field(default_factory=dict)
+    told: OrderedDict[str, Any] = field(default_factory=OrderedDict)
     _known: dict[Hashable, tuple[datetime, Any]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -83,7 +88,7 @@ class Look:
     `session` is about the pipeline that was asked for, or about all of the manifest; `index` has what is known of all
     runs. `remarks` are what could not be read, which stand as lines on the page; `ages` when the oldest answers came
     that the page shows. `url` is what templates have, for addresses inside of drawings. `prices` are USD of
-    an hour, by type of machine.
+    an hour, by type of machine. What takes long is waited for where who looks is `patient`, as nobody asks again.
     """
 
     session: Session
@@ -93,6 +98,7 @@ class Look:
     url: Callable[..., str] = no_url
     prices: Mapping[str, float] = field(default_factory=dict)
     may_decide: bool = False
+    patient: bool = False
     answers: Answers = field(default_factory=Answers)
     remarks: list[Problem] = field(default_factory=list)
     ages: list[datetime] = field(default_factory=list)

@@ -5,28 +5,39 @@ from __future__ import annotations
 import os
 import socket
 import struct
+from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
-_CONNECTIONS = Path("/proc/net/tcp")
-_LOCAL, _REMOTE, _USER = 1, 2, 7
+_TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+"""Connections of programs that say "127.0.0.1", and of those that say "::ffff:127.0.0.1" and mean the same."""
+_USER, _INODE = 7, 9
+_MAPPED = f"{0:016X}{socket.htonl(0xFFFF):08X}"
+GONE = -1
+"""Stands for the user of a connection that nobody has any more."""
 Address = tuple[str, int]
 
 
-def user_of(peer: Address, own: Address, connections: Path = _CONNECTIONS) -> int | None:
+def user_of(peer: Address, own: Address, tables: Sequence[Path] = _TABLES) -> int | None:
     """Return the user id of the program that has connected from `peer` to `own`; None where the system doesn't tell.
 
-    Linux lists every connection with the user of its socket (proc_net_tcp in its documentation).
+    Linux lists every connection with the user of its socket (proc_net_tcp in its documentation). One that its program
+    has closed is listed as root's, without an inode, or not at all: what it has sent is nobody's by then.
     """
     try:
-        lines = connections.read_text("ascii").splitlines()[1:]
+        texts = [table.read_text("ascii") for table in tables if table.is_file()]
     except (OSError, ValueError):
         return None
-    wanted = (_hex(peer), _hex(own))
-    for line in lines:
-        fields = line.split()
-        if len(fields) > _USER and (fields[_LOCAL], fields[_REMOTE]) == wanted:
-            return int(fields[_USER]) if fields[_USER].isdigit() else None
-    return None
+    here, there = _hex(own), _hex(peer)
+    if not any(here in text for text in texts):
+        return None  # it doesn't even list who listens
+    # There may be very many: they are searched, and not read line by line.
+    for text, prefix in product(texts, ("", _MAPPED)):
+        if (begin := text.find(f" {prefix}{there} {prefix}{here} ")) >= 0:
+            row = text[text.rfind("\n", 0, begin) + 1 :].partition("\n")[0].split()
+            if len(row) > _INODE and row[_USER].isdigit() and row[_INODE] != "0":
+                return int(row[_USER])
+    return GONE
 
 
 def is_ours(peer: Address, own: Address) -> bool:

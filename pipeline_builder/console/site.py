@@ -91,9 +91,8 @@ class Below:
         self._store.put(f"{self._prefix}{name}", content, media)
 
 
-def read_note(site: Site, version: str) -> dict[str, str]:
-    """Return what each file of a site was made of; nothing of another version's, or of a damaged one."""
-    content = site.read(NOTE)
+def parse_note(content: bytes | None, version: str) -> dict[str, str]:
+    """Return what each file of a site was made of; nothing of another version's note, or of a damaged one."""
     try:
         found = json.loads(content) if content else {}
         same = (found["format"], found["version"]) == (FORMAT, version)

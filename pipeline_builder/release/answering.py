@@ -19,6 +19,8 @@ from pipeline_builder.release.proof import approval_of
 from pipeline_builder.release.record import PackageRecord, RunRecord
 from pipeline_builder.release.standing import Standing, standing
 
+Given = tuple[OpenApproval, Approval]
+"""A question, and how it was answered."""
 MOST_SUMMARY = 512
 """Characters that CodePipeline takes with an answer."""
 
@@ -32,6 +34,10 @@ class Questions(Protocol):
 
     def find_answer(self, question: OpenApproval) -> Approval | None:
         """Return the answer that a question has got meanwhile."""
+        ...
+
+    def find_given(self, run: str) -> Given | None:
+        """Return the answer about a run (its ARN) that its service is about to write into the registry."""
         ...
 
     def answer(self, question: OpenApproval, *, approved: bool, summary: str) -> bool:
@@ -95,6 +101,42 @@ def answer_question(
     return Answered(question=question, summary=summary, words=words)
 
 
+def repeat_answer(
+    record: RunRecord, chosen: Sequence[PackageRecord], decision: Decision, given: Given
+) -> Answered | None:
+    """Return what was answered about these packages already, and isn't written yet; None where that is nothing.
+
+    Raises:
+        PlanRefused: PB020 where it was answered otherwise, or about some of them.
+    """
+    question, answer = given
+    approved = decision.status is ApprovalStatus.APPROVED
+    about = [package for package in chosen if package.arn in _about(record, answer)]
+    if not about:
+        return None
+    if answer.approved is approved and len(about) == len(chosen):
+        words = f"it was answered so already, by {answer.by}: the service's stage writes it into the registry"
+        return Answered(question=question, summary=answer.comment, words=words)
+    message = f"{_names(record, about)[:200]}: {describe_given(question, answer)}"
+    hint = "nothing was decided: wait until it has, or decide about the others alone"
+    raise PlanRefused(Problem(id="PB020", message=message, hint=hint))
+
+
+def describe_given(question: OpenApproval, answer: Approval) -> str:
+    """Say how a question was answered that isn't carried out yet."""
+    comment = f": {inert_line(answer.comment)}" if answer.comment else ""
+    return (
+        f"the service's pipeline '{question.pipeline}' was answered, {_verb(answer.approved).lower()} by {answer.by}"
+        f"{comment}, and hasn't written that into the registry yet"
+    )
+
+
+def _about(record: RunRecord, answer: Approval) -> set[str]:
+    """Return the packages (ARNs) that an answer decides about; none where its stage can't read it."""
+    status = ApprovalStatus.APPROVED if answer.approved else ApprovalStatus.REJECTED
+    return _meant(answer.comment, record, status)
+
+
 def _says(comment: str, summary: str) -> bool:
     """Tell whether that is the answer; of one without a comment CodePipeline has none either."""
     return comment == summary or (not comment and " by arn:" in summary)
@@ -112,9 +154,11 @@ def summarize(record: RunRecord, chosen: Sequence[PackageRecord], decision: Deci
     arns = {package.arn for package in chosen}
     comment = " ".join(decision.comment.split())
     for text in _summaries(record, arns, comment or without, limited=comment):
-        if len(text) <= MOST_SUMMARY and _meant(text, record, decision) == arns:
+        if len(text) <= MOST_SUMMARY and _meant(text, record, decision.status) == arns:
             return text
-    short = [text for text in _summaries(record, arns, "x", limited="x") if _meant(text, record, decision) == arns]
+    short = [
+        text for text in _summaries(record, arns, "x", limited="x") if _meant(text, record, decision.status) == arns
+    ]
     room = max((MOST_SUMMARY - len(text) + 1 for text in short), default=0)
     message = f"CodePipeline takes {MOST_SUMMARY} characters with an answer, which this would not fit into"
     fits = f"a comment of at most {room} characters fits"
@@ -139,7 +183,7 @@ def _names(record: RunRecord, packages: Sequence[PackageRecord]) -> str:
     )
 
 
-def _meant(summary: str, record: RunRecord, decision: Decision) -> set[str]:
+def _meant(summary: str, record: RunRecord, status: ApprovalStatus) -> set[str]:
     """Return the packages (ARNs) that the service's stages would decide about by this answer."""
     try:
         read = read_answer(summary, record)
@@ -147,14 +191,14 @@ def _meant(summary: str, record: RunRecord, decision: Decision) -> set[str]:
         return set()
     if read.named:
         return set(read.arns)
-    return {package.arn for package in record.packages if package.arn in read.arns and _waits(package, decision)}
+    return {package.arn for package in record.packages if package.arn in read.arns and _waits(package, status)}
 
 
-def _waits(package: PackageRecord, decision: Decision) -> bool:
+def _waits(package: PackageRecord, status: ApprovalStatus) -> bool:
     """Tell whether an answer that doesn't name a package is about it: what the gate blocks is only rejected."""
     if standing(package) is not Standing.WAITING:
         return False
-    return decision.status is ApprovalStatus.REJECTED or package.verdict is None or package.verdict.passed
+    return status is ApprovalStatus.REJECTED or package.verdict is None or package.verdict.passed
 
 
 def _verb(approved: bool) -> str:

@@ -10,7 +10,7 @@ from pipeline_builder.definition.composed import Composed
 from pipeline_builder.descriptions import ApprovalStatus, DeployedPipeline, Execution, ModelPackage, OpenApproval
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.manifest.history import Histories
-from pipeline_builder.release.answering import Answered, Questions, answer_question
+from pipeline_builder.release.answering import Answered, Given, Questions, answer_question, repeat_answer
 from pipeline_builder.release.choosing import pick
 from pipeline_builder.release.deciding import find_meant
 from pipeline_builder.release.four_eyes import against_approver
@@ -161,23 +161,37 @@ class Decisions:
         question, questions = asked
         if decision.status is ApprovalStatus.APPROVED:
             record = self._proven(record, models, "", named=named and bool(models))
-        at = self._deciding
-        if not self.histories():
-            at = Deciding(registry=at.registry, using=at.using)
-        chosen = choose(record, decision, at, models=models, named=named)
+        chosen = choose(record, decision, self._answering, models=models, named=named)
         if chosen.refusal:
             raise chosen.refusal
         if not chosen.packages:
             return Answered(question=question, summary="", words="; ".join(chosen.words))
         return answer_question(record, chosen.packages, decision, question, questions)
 
-    def rollback(self, group: str, decision: Decision) -> tuple[ModelPackage, ModelPackage]:
+    def repeat(
+        self, record: RunRecord, decision: Decision, models: Sequence[str], given: Given, *, named: bool = True
+    ) -> Answered | None:
+        """Return how the service was answered about these models just now; None where the registry is to be written.
+
+        What is taken back is decided already, so no answer is on its way that is about it.
+        """
+        if decision.again:
+            return None
+        chosen = choose(record, decision, self._answering, models=models, named=named)
+        return repeat_answer(record, chosen.packages, decision, given)
+
+    def rollback(self, group: str, decision: Decision, *, champion: str = "") -> tuple[ModelPackage, ModelPackage]:
         """Take the group's champion out of use; return it, and the one that is the champion again."""
-        return rollback(group, decision, self._deciding)
+        return rollback(group, decision, self._deciding, champion=champion)
 
     @property
     def _deciding(self) -> Deciding:
         return Deciding(registry=self.target.registry, rule=self._four_eyes, using=self.use)
+
+    @property
+    def _answering(self) -> Deciding:
+        """What an answer is looked at with: who the authors are is asked where it is known here, else by the stage."""
+        return self._deciding if self.histories() else Deciding(registry=self.target.registry, using=self.use)
 
     def _four_eyes(self, record: RunRecord, package: PackageRecord, decision: Decision) -> tuple[Problem, ...]:
         histories = self.histories()

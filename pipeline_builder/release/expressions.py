@@ -58,15 +58,15 @@ class Expression:
             yield from term
 
 
-def parse_expression(selected: Sequence[str], excluded: Sequence[str] = ()) -> Expression:
-    """Read what was given for `--select` and `--exclude`.
+def parse_expression(selected: Sequence[str], excluded: Sequence[str] = (), *, named: str = "--select") -> Expression:
+    """Read what was given for `--select`, or for what is `named` otherwise, and for `--exclude`.
 
     Raises:
         InputProblems: PB025 for what is no expression, PB026 for a method or a state that doesn't exist.
     """
     problems: list[Problem] = []
     found = Expression(
-        selected=tuple(_terms(selected, "--select", problems)), excluded=tuple(_terms(excluded, "--exclude", problems))
+        selected=tuple(_terms(selected, named, problems)), excluded=tuple(_terms(excluded, "--exclude", problems))
     )
     if problems:
         raise InputProblems(*problems)

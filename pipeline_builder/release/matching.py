@@ -116,10 +116,19 @@ def select_each(expression: Expression, spaces: Mapping[str, Space]) -> Mapping[
     if not any(meant.steps for meant in found.values()) and not any(
         atom.method == "state" for atom in expression.atoms
     ):
-        first = next(iter(expression.atoms))
-        hint = "a comma means 'in both', a blank 'in either'; 'graph --select' with the same shows what is meant"
-        raise InputProblems(Problem(id="PB027", message="no step is selected", place=first.place, hint=hint))
+        raise InputProblems(_none(expression, spaces))
     return found
+
+
+def _none(expression: Expression, spaces: Mapping[str, Space]) -> Problem:
+    """Return the problem of an expression that means no step."""
+    first = next(iter(expression.atoms))
+    hint = "a comma means 'in both', a blank 'in either'; 'graph --select' shows what each part means"
+    if expression.excluded:
+        without = Expression(selected=expression.selected)
+        if any(_select(without, space, set()).steps for space in spaces.values()):
+            hint = "--exclude takes away all that is selected: leave out less"
+    return Problem(id="PB027", message="no step is selected", place=first.place, hint=hint)
 
 
 def _select(expression: Expression, space: Space, known: set[Atom]) -> Meant:
@@ -206,9 +215,15 @@ def unknown(atom: Atom, steps: Sequence[Named]) -> Problem:
     if not method:
         what, names = "step and no model", {name for step in steps for name in (step.name, step.model) if name}
     else:
-        what, names = _WORDS.get(method, method), {name for step in steps for name in step.answers(method) if name}
+        what = _WORDS.get(method, method)
+        names = {name for step in steps for name in _shown_answers(step, method) if name}
     message = f"there is no {what} '{atom.value}'" if method else f"the pipeline has no {what} '{atom.value}'"
     return Problem(id="PB442", message=message, place=atom.place, hint=_hint(atom, sorted(names)))
+
+
+def _shown_answers(step: Named, method: str) -> Iterable[str]:
+    """Return what the step is called by a method, as people write it."""
+    return (step.type,) if method == "type" else step.answers(method)
 
 
 def _hint(atom: Atom, names: Sequence[str]) -> str | None:
@@ -263,4 +278,5 @@ def find_short(text: str, steps: Sequence[Named], *, what: str) -> tuple[str, ..
 
 def _near(value: str, names: Sequence[str]) -> str | None:
     near = difflib.get_close_matches(value, names, n=1, cutoff=0.6)
-    return f"did you mean '{near[0]}'" if near else f"there is {_listed(names)}" if names else None
+    there = "there is" if len(names) == 1 else "there are"
+    return f"did you mean '{near[0]}'" if near else f"{there} {_listed(names)}" if names else None

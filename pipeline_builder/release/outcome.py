@@ -33,8 +33,10 @@ def collect(
     lock: Lock | None = None,
     reused: bool = False,
     tails: bool = True,
+    reasons: bool = True,
 ) -> RunRecord:
-    """Return the record of an execution as it is now, with the ends of its steps' logs unless `tails` says otherwise.
+    """Return the record of an execution as it is now; without the ends of its steps' logs, and without why the step
+    cache didn't answer, where nobody wants `tails` and `reasons`: those take most of the time, and of the calls on AWS.
 
     `nodes` add what the definition doesn't say (models, step classes); `lock` the commits of the repositories.
     """
@@ -46,7 +48,7 @@ def collect(
     machines = _machines(content)
     logs = {s.name: target.pipelines.read_log(execution.arn, s.name) for s in states if s.log and tails}
     steps = tuple(_step(s, known.get(s.name), edges.get(s.name, ()), logs.get(s.name, "")) for s in states)
-    missed = target.pipelines.why_ran(execution.arn)
+    missed = target.pipelines.why_ran(execution.arn) if reasons else {}
     steps = tuple(
         step.model_copy(update={**machines.get(step.name, {}), "missed": missed.get(step.name, "")}) for step in steps
     )
@@ -83,7 +85,7 @@ def recall(saved: RunRecord | None, execution: Execution, target: Target) -> Run
     from pipeline_builder.release.past.keeping import read_kept  # which need the judging, and that needs this module
     from pipeline_builder.release.past.remaking import remake
 
-    fresh = collect(execution, target)
+    fresh = collect(execution, target, reasons=False)
     if saved is None or saved.execution != execution.arn:
         saved = read_kept(target, fresh.pipeline, execution.arn)
         if saved is None or saved.status != fresh.status:  # it goes on again

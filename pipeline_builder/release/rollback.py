@@ -10,20 +10,22 @@ from pipeline_builder.release.promote import MOST_DESCRIPTION, Deciding, Decisio
 from pipeline_builder.release.standing import AT, BY, ROLLED_BACK, Standing, standing
 
 
-def rollback(group: str, decision: Decision, at: Deciding) -> tuple[ModelPackage, ModelPackage]:
+def rollback(group: str, decision: Decision, at: Deciding, *, champion: str = "") -> tuple[ModelPackage, ModelPackage]:
     """Reject the group's newest approved version; return it, and the one before it, which is the champion again.
 
     A repeated call after a kill finds it rejected with the same words, and rejects nothing more; so does one of two at
-    once.
+    once. Who has seen which version is the `champion` (its ARN) means that one, whatever was rejected before.
 
     Raises:
         InputProblems: PB433 where there is no approved version to go back to.
-        PlanRefused: PB461 where that version isn't what was approved any more.
+        PlanRefused: PB461 where that version isn't what was approved any more, PB454 where another is the champion.
     """
     packages = at.registry.list_packages(group)
     why = words_of(decision)
     approved = [package for package in packages if package.status is ApprovalStatus.APPROVED]
-    if approved and (done := _done(packages, approved[0], why, at)):
+    if champion and approved and approved[0].arn != champion:
+        raise PlanRefused(other_champion(approved[0]))
+    if approved and not champion and (done := _done(packages, approved[0], why, at)):
         return done, approved[0]
     if len(approved) < 2:
         message = f"'{group}' has {'one approved version' if approved else 'no approved version'}"
@@ -31,6 +33,12 @@ def rollback(group: str, decision: Decision, at: Deciding) -> tuple[ModelPackage
         raise InputProblems(Problem(id="PB433", message=message, hint=hint))
     at.using([approved[1].arn])
     return _roll_back(approved[0], why, decision, at), approved[1]
+
+
+def other_champion(now: ModelPackage, words: str = "") -> Problem:
+    """Say that another version is the champion than the one that was looked at."""
+    message = f"the champion of '{now.group}' is version {now.version} now{words}"
+    return Problem(id="PB454", message=message, hint="nothing was decided: look at the page again")
 
 
 def words_of(decision: Decision) -> str:

@@ -18,6 +18,8 @@ from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.machine.folders import sweep_folder
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.manifest import build_manifest
+from pipeline_builder.scaffold.chaining import asked_by, put_steps
+from pipeline_builder.scaffold.frameworks import FRAMEWORKS
 from pipeline_builder.scaffold.insertion import insert, render_block
 from pipeline_builder.scaffold.neighbours import Neighbours, load_neighbours
 from pipeline_builder.scaffold.request import (
@@ -32,10 +34,9 @@ from pipeline_builder.scaffold.request import (
 )
 from pipeline_builder.scaffold.skeleton import (
     DATA,
-    FRAMEWORKS,
     Home,
     NewModel,
-    load_regions,
+    render_asking_step,
     render_files,
     render_scoring_steps,
     render_steps,
@@ -51,6 +52,7 @@ version: 1
 class Scaffolded:
     """What was made. `lines` belong into the manifest, `added` says whether they are in it; `steps` are those that the
     pipeline needs, empty where the new conf has it, `anchor` is the file that they belong into, where it is known;
+    `asking` has the step by which each model before it is asked; `joined` says whether all are in that file;
     `scoring_steps` and `scoring` are those of the pipeline that scores."""
 
     folder: Path
@@ -64,8 +66,11 @@ class Scaffolded:
     added: bool
     steps: str
     anchor: str
+    asking: Mapping[str, str]
+    joined: bool
     scoring_steps: str = ""
     scoring: str = ""
+    scoring_joined: bool = False
 
 
 def scaffold(request: Request, git: Git, values: Mapping[str, str]) -> Scaffolded:
@@ -91,6 +96,7 @@ def scaffold(request: Request, git: Git, values: Mapping[str, str]) -> Scaffolde
         additions = _additions(request, model, neighbours, nested)
         manifest = _new_manifest(neighbours, additions) if request.add else ""
         commit, author = _write(request, files, git, again=request.add)
+        own, scoring = _join(request, model, neighbours)
         if request.add:
             write_file(request.manifest, manifest.encode("utf-8-sig" if neighbours.bom else "utf-8"))
         return Scaffolded(
@@ -103,11 +109,44 @@ def scaffold(request: Request, git: Git, values: Mapping[str, str]) -> Scaffolde
             manifest=neighbours.label,
             lines=render_block(additions),
             added=request.add,
-            steps="" if model.anchor else render_steps(model),
+            steps=_steps(model),
             anchor=neighbours.anchor,
-            scoring_steps=render_scoring_steps(model) if model.inference and not model.scoring_anchor else "",
+            asking=_asking(model),
+            joined=own,
+            scoring_steps=_scoring_steps(model),
             scoring=neighbours.scoring,
+            scoring_joined=scoring,
         )
+
+
+def _steps(model: NewModel) -> str:
+    return "" if model.anchor else render_steps(model)
+
+
+def _scoring_steps(model: NewModel) -> str:
+    return render_scoring_steps(model) if model.inference and not model.scoring_anchor else ""
+
+
+def _asking(model: NewModel) -> dict[str, str]:
+    return {asked.model: render_asking_step(model, asked) for asked in model.asking}
+
+
+def _join(request: Request, model: NewModel, neighbours: Neighbours) -> tuple[bool, bool]:
+    """Put the steps into the files that have the pipelines; return for each whether it has them.
+
+    What is there already stays, so that a call which was killed can be repeated. Checkouts are never written to.
+    """
+    if not request.add:
+        return False, False
+    checkouts = request.manifest.parent / neighbours.training_dir
+
+    def put(file: str, steps: str, asking: Mapping[str, str]) -> bool:
+        if not file or not steps:
+            return False
+        return put_steps(Path(file).absolute(), model.name, steps, asking, checkouts=checkouts)
+
+    own = put(neighbours.anchor, _steps(model), _asking(model))
+    return own, put(neighbours.scoring, _scoring_steps(model), {})
 
 
 def _build_model(request: Request, neighbours: Neighbours) -> NewModel:
@@ -121,7 +160,6 @@ def _build_model(request: Request, neighbours: Neighbours) -> NewModel:
         framework=FRAMEWORKS[request.framework],
         task=request.task,
         region=request.region,
-        account=load_regions()[request.region],
         instance_type=request.instance_type,
         metric=metric.name,
         low=low,
@@ -131,6 +169,7 @@ def _build_model(request: Request, neighbours: Neighbours) -> NewModel:
         ci=request.ci,
         inference=request.inference,
         scoring_anchor=is_scoring_anchor(request, neighbours),
+        asking=asked_by(request.name, request.after),
     )
 
 
@@ -151,11 +190,16 @@ def _additions(request: Request, model: NewModel, neighbours: Neighbours, nested
     mount = f"{request.bucket}/{model.name}"
     if mount not in neighbours.mounts:
         local["s3"] = {mount: relative(request.out / DATA, root)}
-    if model.framework.requirements and not any(fnmatchcase(model.image, match) for match in neighbours.images):
-        local["images"] = [{"match": model.framework.match, "requirements": [*model.framework.requirements]}]
+    images = [image for image in model.framework.images if not _has(neighbours, image.address(model.region))]
+    if images:
+        local["images"] = [{"match": image.match, "requirements": [*image.requirements]} for image in images]
     pipelines = neighbours.pipelines_to_add() if request.inference else []
     added: dict[str, JSON] = {"pipelines": pipelines} if pipelines else {}
     return {**added, "repos": [repo], **({"local": local} if local else {})}
+
+
+def _has(neighbours: Neighbours, image: str) -> bool:
+    return any(fnmatchcase(image, match) for match in neighbours.images)
 
 
 def _new_manifest(neighbours: Neighbours, additions: dict[str, JSON]) -> str:

@@ -27,7 +27,8 @@ class Neighbours:
     `text` is the manifest's, None where there is none. `repos` are the names of all repositories, `models` where each
     known model is defined. `anchor` is the file with the pipeline, as people know it, where that is known; `all_known`
     says that every repository's conf could be read. `handles` are those of the pipelines that are written, `scored_by`
-    is the one which takes a new repository's `conf/inference.yaml`, `scoring` the file that has it.
+    is the one which takes a new repository's `conf/inference.yaml`, `scoring` the file that has it. `confs` are those
+    that could be read, `unknown` the repositories of which none could.
     """
 
     text: str | None
@@ -44,6 +45,8 @@ class Neighbours:
     handles: tuple[str, ...] = ()
     scored_by: str = ""
     scoring: str = ""
+    confs: tuple[ModelConf, ...] = ()
+    unknown: tuple[str, ...] = ()
 
     @property
     def has_scoring(self) -> bool:
@@ -95,6 +98,8 @@ def load_neighbours(manifest_path: Path, values: Mapping[str, str]) -> Neighbour
         all_known=all(found),
         handles=tuple(entry.name for entry in manifest.pipelines if entry.place),
         scored_by=(scored_by := _scored_by(manifest)),
+        confs=tuple(confs),
+        unknown=tuple(repo.name for repo, read in zip(manifest.repos, found, strict=False) if not read),
         scoring=_scoring(manifest.narrowed(scored_by), manifest_path.parent, values) if scored_by and repos else "",
     )
 

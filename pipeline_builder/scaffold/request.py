@@ -15,8 +15,10 @@ from pipeline_builder.documents.schema import describe, did_you_mean
 from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.documents.values import substitute
 from pipeline_builder.errors import Place, Problem
+from pipeline_builder.scaffold.chaining import check_after
+from pipeline_builder.scaffold.frameworks import FRAMEWORKS, regions_of
 from pipeline_builder.scaffold.neighbours import Neighbours
-from pipeline_builder.scaffold.skeleton import METRICS, REPORTS, Ci, Metric, Task, conf_text, load_regions, scoring_name
+from pipeline_builder.scaffold.skeleton import METRICS, REPORTS, Ci, Metric, Task, conf_text, scoring_name
 
 _NAME = re.compile(r"[a-z](?:-?[a-z0-9])*\Z")
 _LONGEST_NAME = 40  # step, channel and job names add up to 24 characters to it
@@ -51,6 +53,7 @@ class Request:
     bucket: str
     login: str
     inference: bool = False
+    after: tuple[str, ...] = ()
 
 
 def check_request(request: Request, neighbours: Neighbours) -> Iterator[Problem]:
@@ -59,6 +62,7 @@ def check_request(request: Request, neighbours: Neighbours) -> Iterator[Problem]
     yield from _check_values(request)
     yield from _check_gate(request)
     yield from _check_scoring(request, neighbours)
+    yield from check_after(request.after, neighbours, inference=request.inference)
     if request.pipeline and not is_anchor(request, neighbours):
         message = f"the new conf gets no pipeline that could be called {describe(request.pipeline)}"
         yield _value(message, "leave out --pipeline, or use --anchor for a pipeline of its own")
@@ -112,9 +116,11 @@ def _check_values(request: Request) -> Iterator[Problem]:
             f"the pipeline cannot be called {describe(name)}: SageMaker takes letters, digits and '-' between them"
         )
         yield _value(f"{message}, at most {PIPELINE_NAME}")
-    if request.region not in (regions := load_regions()):
-        yield _value(f"AWS has no scikit-learn image in the Region {describe(request.region)}",
-                     did_you_mean(request.region, regions))  # fmt: skip
+    framework = FRAMEWORKS[request.framework]
+    if request.region not in (regions := regions_of(framework)):
+        title = "scikit-learn" if framework.name == "none" else framework.title
+        message = f"AWS has no {title} image in the Region {describe(request.region)}"
+        yield _value(message, did_you_mean(request.region, regions))
     yield from _check_instance(request.instance_type)
     text = request.description
     if not text or len(text) > _LONGEST_DESCRIPTION or not text.isprintable():

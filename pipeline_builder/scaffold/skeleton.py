@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from pipeline_builder.layout import TEMPLATES
-from pipeline_builder.regions.hosts import registry
+from pipeline_builder.scaffold.frameworks import Framework
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -22,56 +22,7 @@ DATA = "data"
 DAY = "2026-01-01"
 """The sample day that can be scored."""
 _ROWS_OF_A_DAY = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Framework:
-    """What a model is written with: AWS's image for it, and the packages that stand for the image on this machine."""
-
-    name: str
-    title: str
-    image: str
-    requirements: tuple[str, ...]
-    hyperparameters: tuple[tuple[str, float | int], ...]
-
-    @property
-    def match(self) -> str:
-        """The pattern of the image in a manifest's `local.images`."""
-        return f"*/{self.image.partition(':')[0]}:*"
-
-
-_TABLES = (
-    "numpy==2.2.6; python_version < '3.14'",  # the last one that Python 3.10 has
-    "numpy==2.3.5; python_version >= '3.14'",
-    "pandas==2.3.3",
-    "scikit-learn==1.7.2",
-)
-_SKLEARN_IMAGE = "sagemaker-scikit-learn:1.2-1-cpu-py3"
-FRAMEWORKS: Mapping[str, Framework] = {
-    "sklearn": Framework(
-        name="sklearn",
-        title="scikit-learn",
-        image=_SKLEARN_IMAGE,
-        requirements=_TABLES,
-        hyperparameters=(("learning_rate", 0.05), ("max_iter", 80), ("max_leaf_nodes", 8), ("seed", 17)),
-    ),
-    "xgboost": Framework(
-        name="xgboost",
-        title="XGBoost",
-        image="sagemaker-xgboost:1.7-1",
-        requirements=(*_TABLES, "xgboost-cpu==3.2.0"),
-        hyperparameters=(
-            ("eta", 0.05), ("max_depth", 3), ("num_round", 300), ("early_stopping_rounds", 30), ("seed", 17),
-        ),
-    ),
-    "none": Framework(
-        name="none",
-        title="plain Python",
-        image=_SKLEARN_IMAGE,  # for SageMaker's toolkits in it
-        requirements=(),
-        hyperparameters=(("learning_rate", 0.3), ("epochs", 200)),
-    ),
-}  # fmt: skip
+_OTHER_HANDLERS = ("pytorch", "tensorflow")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,12 +53,20 @@ REPORTS: Mapping[Task, str] = {"classification": "binary_classification_metrics"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A model that says something of each row before the new one is trained, and the step of it that does."""
+
+    model: str
+    step: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewModel:
     """Everything that decides a new repository's files; the values have been checked.
 
     `low` and `high` are the bounds of the gate on `metric`; `pipeline` is the name of the pipeline where the model is
     the `anchor`, whose conf has the `sagemakerPipeline` section. With `inference` it has a second conf, which scores
-    days of data, and `scoring_anchor` says the same of that.
+    days of data, and `scoring_anchor` says the same of that. What those of `asking` predict are features of it.
     """
 
     name: str
@@ -115,7 +74,6 @@ class NewModel:
     framework: Framework
     task: Task
     region: str
-    account: str
     instance_type: str
     metric: str
     low: float | None
@@ -125,6 +83,7 @@ class NewModel:
     ci: Ci
     inference: bool = False
     scoring_anchor: bool = False
+    asking: tuple[Asked, ...] = ()
 
     @property
     def scoring_pipeline(self) -> str:
@@ -133,8 +92,18 @@ class NewModel:
 
     @property
     def image(self) -> str:
-        """The address of the image in the Region."""
-        return f"{registry(self.account, self.region)}/{self.framework.image}"
+        """The address of the image that prepares and evaluates, in the Region."""
+        return self.framework.tables.address(self.region)
+
+    @property
+    def training_image(self) -> str:
+        """The address of the training's image; that of the others where it is theirs."""
+        return self.framework.training.address(self.region)
+
+    @property
+    def serving_image(self) -> str:
+        """The address of the image that answers."""
+        return self.framework.serving.address(self.region)
 
     @property
     def label(self) -> str:
@@ -165,14 +134,6 @@ class Home:
     path: str = ""
 
 
-def load_regions() -> Mapping[str, str]:
-    """Return the account of AWS's scikit-learn and XGBoost images by Region."""
-    import yaml
-
-    regions: Mapping[str, str] = yaml.safe_load((_MODEL / "regions.yaml").read_text("utf-8"))
-    return regions
-
-
 def render_files(model: NewModel, home: Home) -> Mapping[str, str]:
     """Return the text of each file of the repository by its path."""
     environment = _environment()
@@ -201,13 +162,20 @@ def render_scoring_steps(model: NewModel) -> str:
     return _environment().get_template("scoring-steps.yaml.j2").render(model=model)
 
 
+def render_asking_step(model: NewModel, asked: Asked) -> str:
+    """Return the step by which another model is asked, as it stands below that model's `steps`."""
+    return _environment().get_template("asking-step.yaml.j2").render(model=model, asked=asked)
+
+
 def scoring_name(pipeline: str) -> str:
     """Return the name of the pipeline that scores beside one that trains."""
     return f"{pipeline}-scoring"
 
 
 def _sources(model: NewModel, ci_file: str) -> Mapping[str, str]:
-    return {**_training_sources(model, ci_file), **(_scoring_sources(model) if model.inference else {})}
+    scoring = _scoring_sources(model) if model.inference else {}
+    chaining = {"scripts/rows.py": f"scripts/{_kind(model)}/rows.py.j2"} if model.asking else {}
+    return {**_training_sources(model, ci_file), **scoring, **chaining}
 
 
 def _scoring_sources(model: NewModel) -> Mapping[str, str]:
@@ -224,8 +192,12 @@ def _kind(model: NewModel) -> str:
 
 def _training_sources(model: NewModel, ci_file: str) -> Mapping[str, str]:
     kind = _kind(model)
-    train = "train" if kind == "plain" else f"train-{model.framework.name}"
+    framework = model.framework.name
+    train = "train" if kind == "plain" else f"train-{framework}"
+    inference = f"inference-{framework}" if framework in _OTHER_HANDLERS else "inference"
+    network = {"scripts/network.py": "scripts/table/network.py.j2"} if framework == "pytorch" else {}
     return {
+        **network,
         "README.md": "README.md.j2",
         ".gitignore": "gitignore",
         "pyproject.toml": "pyproject.toml",
@@ -238,7 +210,7 @@ def _training_sources(model: NewModel, ci_file: str) -> Mapping[str, str]:
         "scripts/.smpignore": "smpignore",
         "scripts/preprocess.py": f"scripts/{kind}/preprocess.py.j2",
         "scripts/train.py": f"scripts/{kind}/{train}.py.j2",
-        "scripts/inference.py": f"scripts/{kind}/inference.py.j2",
+        "scripts/inference.py": f"scripts/{kind}/{inference}.py.j2",
         "scripts/evaluate.py": f"scripts/{kind}/evaluate.py.j2",
         "tests/test_scripts.py": "tests/test_scripts.py.j2",
         ci_file: f"ci/{model.ci}.yml.j2",

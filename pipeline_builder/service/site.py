@@ -61,6 +61,10 @@ def write_site(session: Session, record: RunRecord) -> Written | None:
     else:
         index = f"{site_prefix(session.target, pipeline)}index.html"
         session.say(f"{'site':<9} {index}: {done.written} files written, {done.same} as they were")
+        if done.failed:
+            left = f" and {len(done.failed) - 1} more" if len(done.failed) > 1 else ""
+            message = f"the site says on a page why that can't be shown: {done.failed[0]}{left}"
+            session.warn(Problem(id="PB012", message=message, hint=_HINT, warning=True))
         return done
     session.warn(Problem(id="PB012", message=f"the site was not written: {why}", hint=_HINT, warning=True))
     return None

@@ -29,7 +29,6 @@ class Headline:
 
 def headline_of(record: RunRecord, failed: Sequence[StepRecord]) -> Headline:  # noqa: PLR0911 - one line per outcome
     """Return what a run came to; `failed` are its steps that did."""
-    statuses = {package.status for package in record.packages}
     if models := waiting(record):
         return _waits(record, models)
     if failed and all(step.type == "Fail" for step in failed):
@@ -46,9 +45,18 @@ def headline_of(record: RunRecord, failed: Sequence[StepRecord]) -> Headline:  #
         return Headline(word="Blocked", sentence=_begun("; ".join(record.verdict.reasons)), tone="bad")
     if not record.packages:
         return Headline(word="Succeeded", sentence="The run registered no model.", tone="good")
+    return _decided(record)
+
+
+def _decided(record: RunRecord) -> Headline:
+    """Say what people have said of the versions, or that nobody could."""
+    statuses = {package.status for package in record.packages}
     if unsigned := [package.model for package in record.packages if standing(package) is Standing.UNSIGNED]:
         sentence = f"Nobody has decided about {', '.join(unsigned)}: registered so, or approved elsewhere."
         return Headline(word="Approved by nobody", sentence=sentence, tone="bad")
+    if record.verdict is None and "PendingManualApproval" in statuses:
+        sentence = "No gate has judged it: 'pipeline-builder run' does, and runs nothing where nothing changed."
+        return Headline(word="Not judged", sentence=sentence, tone="wait")
     if "Rejected" in statuses:
         return Headline(word="Rejected", sentence=_decision(record), tone="bad")
     return Headline(word="Approved", sentence=_decision(record), tone="good")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from pipeline_builder.descriptions import ApprovalChange, Execution, ExecutionStatus
+from pipeline_builder.descriptions import ApprovalChange, ApprovalStatus, Execution, ExecutionStatus
 from pipeline_builder.inert import inert_line
 from pipeline_builder.release.metrics import short_name
 from pipeline_builder.release.past.summary import ModelSummary, RunSummary
@@ -39,15 +39,29 @@ def render_history(
     lines = ["runs, newest first"]
     for execution, run in rows:
         lines += [_run_line(execution, run), *_run_lines(execution, run, marked)]
+    lines += _unkept(rows)
     lines += [f"  {count(older, 'older run')} left out: --last {len(rows) + older} shows all"] if older else []
     changes = [
-        f"  {_time(a.when)}  {inert_line(a.group)} model version {a.version}: {a.before.value} -> {a.after.value}, "
+        f"  {_time(a.when)}  {inert_line(a.group)} model version {a.version}: {_stood(a.before)} -> {_stood(a.after)}, "
         f"{inert_line(a.description)}"
         for a in approvals
     ]
     lines += ["promotions", *(changes or ["  none"])]
     lines += [f"  {count(earlier, 'older promotion')} left out"] if earlier else []
     return "\n".join([*lines, *render_waiting(waiting)])
+
+
+def _unkept(rows: Sequence[Row]) -> Iterator[str]:
+    """Say that more can be known of the runs that no record was kept of."""
+    if bare := [execution.id for execution, run in rows if not (run and run.kept) and execution.ended]:
+        yield (
+            f"  no record was kept of {', '.join(bare[:3])}{f' and {len(bare) - 3:,} more' if len(bare) > 3 else ''}: "
+            f"'pipeline-builder report {bare[0]}' tells what is known of it"
+        )
+
+
+def _stood(status: ApprovalStatus) -> str:
+    return "waiting" if status is ApprovalStatus.PENDING else status.value
 
 
 def _run_line(execution: Execution, run: RunSummary | None) -> str:
@@ -155,7 +169,7 @@ def history_json(
 
 
 def _run_json(run: RunSummary | None, marked: Collection[str]) -> Mapping[str, Any]:
-    if run is None or not run.kept:
+    if run is None or not (run.kept or run.steps):  # only that there is one is known
         return {}
     return {
         "commits": dict(run.commits),

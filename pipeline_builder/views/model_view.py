@@ -166,7 +166,7 @@ def _word(record: RunRecord, package: PackageRecord) -> tuple[str, str]:
     if may_be_approved(record, package):
         return "Waits for your decision", "wait"
     if not is_decidable(record, package):
-        return "Blocked", "bad"
+        return ("Blocked", "bad") if package.verdict or record.verdict else ("Not judged", "wait")
     return _WORDS[standing(package)]
 
 

@@ -20,9 +20,9 @@ _SIGNS = {"added": "+", "changed": "~", "removed": "-"}
 def render_plan(plan: Plan, *, of: int = 0) -> str:
     """Return the plan as people read it; `of` is how many steps there are in all, where it is about some only."""
     code = {step: change for change in plan.code for step in change.steps}
-    lines = [*render_behind(plan.behind), _headline(plan), *_drift_lines(plan)]
+    lines = [*render_behind(plan.behind), _headline(plan, narrowed=bool(of)), *_drift_lines(plan)]
     lines += [f"  needs --force: {reason}" for reason in plan.unsafe]
-    if of:
+    if of and not plan.unchanged_since:
         lines.append(f"  shown are {len(plan.predictions)} of {of} steps, as selected")
     lines += _change_lines(plan.changes, code, creates=plan.creates)
     lines += [f"  uses {inert_line(use)}" for use in plan.uses]
@@ -66,7 +66,7 @@ def _fates(plan: Plan) -> Iterator[str]:
     for prediction in plan.predictions:
         models.setdefault(plan.models.get(prediction.step, ""), []).append(prediction)
     width = max(len(inert_line(prediction.step)) for prediction in plan.predictions)
-    if len(models) < 2:
+    if len({*plan.models.values()} or models) < 2:
         yield from (_fate_line(prediction, width, "  ") for prediction in plan.predictions)
         return
     for model, predictions in models.items():
@@ -180,13 +180,16 @@ def _fate(prediction: CachePrediction) -> str:
     return "cache" if prediction.hit else "maybe" if prediction.conditional else "run"
 
 
-def _headline(plan: Plan) -> str:
+def _headline(plan: Plan, *, narrowed: bool = False) -> str:
+    """Return what becomes of the pipeline; of a plan that is `narrowed` only some of the changes are there."""
     if plan.creates:
         return f"pipeline '{plan.pipeline}' will be created ({plan.new_sha256[:12]})"
     if not plan.changed:
         return f"pipeline '{plan.pipeline}' is unchanged (version {plan.base_version}, {plan.base_sha256[:12]})"
     counts = {kind: sum(c.kind == kind for c in plan.changes) for kind in ("added", "changed", "removed")}
     words = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+    if narrowed:
+        words = f"of these steps {words}" if words else "none of these steps"
     old, new = plan.base_sha256[:12], plan.new_sha256[:12]
     return f"pipeline '{plan.pipeline}' will change from version {plan.base_version}: {words} ({old} -> {new})"
 

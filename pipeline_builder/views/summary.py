@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from pipeline_builder.descriptions import Execution, StepState, reason_line
+from pipeline_builder.descriptions import ApprovalStatus, Execution, StepState, reason_line
 from pipeline_builder.errors import ExitCode, Problem
 from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.refusals import OWN
@@ -87,19 +87,27 @@ def render_result(record: RunRecord, report: str) -> str:
         from pipeline_builder.views.evidence import render_evidence
 
         lines += ["", render_evidence(record), ""]
-    lines += [f"{inert_line(p.arn)}\n  {p.status}{_why(p)}" for p in record.packages]
     from pipeline_builder.release.promote import waiting
 
+    models = waiting(record)
+    lines += [f"{inert_line(p.arn)}\n  {_state(p, waits=p in models)}{_why(p)}" for p in record.packages]
     if record.scores:
         from pipeline_builder.views.scores import render_scores
 
         lines += ["", render_scores(record.scores), ""]
-    if models := waiting(record):
+    if models:
         names = f"{', '.join(package.model for package in models)}: " if len(record.packages) > 1 else ""
         lines.append(
             f"waits for your decision: {names}'pipeline-builder promote' or 'pipeline-builder reject --comment WHY'"
         )
     return "\n".join([*lines, f"report: {report}"])
+
+
+def _state(package: PackageRecord, *, waits: bool) -> str:
+    """Return where a package stands, in a word."""
+    if package.status != ApprovalStatus.PENDING.value:
+        return package.status
+    return "Waits for your decision" if waits else "Not decided"
 
 
 def _why(package: PackageRecord) -> str:

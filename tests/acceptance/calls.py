@@ -34,7 +34,7 @@ _NAMED = (
 
 def calls_json(recorded: Mapping[str, Sequence[Call]]) -> str:
     """Return the file's text."""
-    found = {role: _listed(calls) for role, calls in sorted(recorded.items()) if role not in ("", "look")}
+    found = {role: _listed(calls) for role, calls in sorted(recorded.items()) if role not in ("", "look", "console")}
     lines = [
         f' "{role}": [\n' + ",\n".join(f"  {json.dumps(one)}" for one in calls) + "\n ]"
         for role, calls in found.items()

@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 SINCE = datetime(2026, 11, 29, 13, 5, tzinfo=timezone.utc)
+ANSWERED = SINCE.replace(minute=3)
 CALLER = "arn:aws:sts::000000000000:assumed-role/Approvers/ada"
 
 
@@ -20,7 +21,8 @@ CALLER = "arn:aws:sts::000000000000:assumed-role/Approvers/ada"
 class Asking:
     """A pipeline of CodePipeline whose action Approve waits for a word about a run of SageMaker.
 
-    `answers` has what was answered: status, summary. `before_answer` is done before an answer is looked at, as whoever
+    `answers` has what was answered: status, summary, the last at `answered`; `promoted` is when its stage has begun.
+    `before_answer` is done before an answer is looked at, as whoever
     is faster does.
     """
 
@@ -32,6 +34,8 @@ class Asking:
     open: bool = True
     denied: bool = False
     answers: list[tuple[str, str]] = field(default_factory=list)
+    answered: datetime = ANSWERED
+    promoted: datetime | None = None
     before_answer: Callable[[], None] = lambda: None
     url: str = ""
 
@@ -79,7 +83,10 @@ class Asking:
         if self.answers:
             status, summary = self.answers[-1]
             said = _detail("Approve", 3, executionResult={"externalExecutionSummary": summary})
-            details.append({**said, "status": "Succeeded" if status == "Approved" else "Failed", "updatedBy": CALLER})
+            ended = {"status": "Succeeded" if status == "Approved" else "Failed", "updatedBy": CALLER}
+            details.append({**said, **ended, "lastUpdateTime": self.answered.timestamp()})
+        if self.promoted:
+            details.append({**_detail("Promote", 0), "startTime": self.promoted.timestamp()})
         return 200, {"actionExecutionDetails": details}
 
     def put_approval_result(self, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:

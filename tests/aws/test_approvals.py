@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import boto3
@@ -14,7 +15,7 @@ from pipeline_builder.aws.approvals import CodePipelineApprovals
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.descriptions import Approval, ApprovalStatus, OpenApproval
 from pipeline_builder.errors import InputProblems, OutsideFailure, PlanRefused
-from pipeline_builder.release.answering import answer_question, find_question, summarize
+from pipeline_builder.release.answering import answer_question, find_question, repeat_answer, summarize
 from pipeline_builder.release.answers import read_answer
 from pipeline_builder.release.promote import Decision
 from pipeline_builder.release.record import RunRecord, VerdictRecord
@@ -43,10 +44,10 @@ def asked(record: RunRecord) -> Iterator[Asking]:
 class Caller(CodePipelineApprovals):
     """The questions with somebody who asks: the server that plays CodePipeline has no STS."""
 
-    def __init__(self, url: str, *pipelines: str) -> None:
+    def __init__(self, url: str, *pipelines: str, now: datetime = SINCE) -> None:
         aws = Aws("eu-west-1")
         aws._clients["codepipeline"] = boto3.client("codepipeline", endpoint_url=url, **KEYS)
-        super().__init__(aws, pipelines)
+        super().__init__(aws, pipelines, lambda: now)
 
     def caller(self) -> str:
         return CALLER
@@ -233,3 +234,56 @@ def test_an_answer_of_nobodys_is_found(record: RunRecord, asked: Asking) -> None
     assert questions.find_answer(question) is None
     asked.answer("Approved", "fine")
     assert questions.find_answer(question) == Approval(approved=True, by="ada (Approvers)", comment="fine")
+
+
+# --- an answer that isn't written into the registry yet
+
+
+def test_an_answer_is_on_its_way_until_its_stage_has_ended(record: RunRecord, asked: Asking) -> None:
+    questions, run = Caller(asked.url, "others", "models"), record.execution
+    assert questions.find_given(run) is None  # it is open
+    asked.open = False
+    assert questions.find_given(run) is None  # its time ran out
+    asked.answer("Rejected", "only churn: too low")
+    found = questions.find_given(run)
+    assert found
+    assert found[1] == Approval(approved=False, by="ada (Approvers)", comment="only churn: too low")
+    assert questions.find_given("arn:other") is None
+    assert Caller(asked.url, "models", now=SINCE + timedelta(hours=1)).find_given(run) is None  # nobody writes it
+    asked.promoted = asked.answered - timedelta(minutes=2)  # after an answer of before
+    assert questions.find_given(run)
+    asked.promoted = asked.answered + timedelta(seconds=1)
+    assert questions.find_given(run) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "wished", "words"),
+    [
+        (("Approved", "fine"), ("churn price fraud", "Approved"), "so already, by ada (Approvers): the service's stage"),
+        (("Approved", "only churn"), ("churn", "Approved"), "so already, by ada (Approvers): the service's stage"),
+        (("Approved", "only churn"), ("price fraud", "Approved"), ""),
+        (("Approved", "only churn"), ("price", "Rejected"), ""),
+        (("Rejected", "only chrun"), ("churn", "Approved"), ""),  # which its stage can't read, and refuses
+        (("Approved", "only churn"), ("churn", "Rejected"),
+         "PB020 churn: the service's pipeline 'models' was answered, approved by ada (Approvers): only churn, and hasn't"),
+        (("Rejected", "no"), ("churn", "Approved"), "PB020 churn: the service's pipeline 'models' was answered, rejected"),
+        (("Approved", "only churn"), ("churn price", "Approved"), "PB020 churn: the service's pipeline"),
+    ],
+)  # fmt: skip
+def test_what_is_on_its_way_is_not_written_by_somebody_else(
+    record: RunRecord, asked: Asking, said: tuple[str, str], wished: tuple[str, str], words: str
+) -> None:
+    models, status = wished
+    asked.answer(*said)
+    given = Caller(asked.url, "models").find_given(record.execution)
+    assert given
+    decision = replace(APPROVE, status=ApprovalStatus(status))
+    packages = chosen(record, *models.split())
+    if words.startswith("PB020"):
+        with pytest.raises(PlanRefused) as refused:
+            repeat_answer(record, packages, decision, given)
+        (problem,) = refused.value.problems
+        assert f"{problem.id} {problem.message}".startswith(words)
+    else:
+        found = repeat_answer(record, packages, decision, given)
+        assert (words in found.words) if words and found else (words, found) == ("", None)

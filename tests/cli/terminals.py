@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+_PATIENCE = 120
+"""Seconds in which a command says something more, on the slowest machine."""
 
 
 @contextmanager
@@ -35,12 +39,19 @@ def answer(
         seen = before = ""
         for question, reply in answers:
             while question not in seen:
-                seen += os.read(main, 65536).decode()
+                seen += _read(main, f"'{question}' after {seen[-500:]!r}")
             before, seen = before + seen, ""
             os.write(main, f"{reply}\n".encode())
         try:
-            while part := os.read(main, 65536):
-                seen += part.decode(errors="replace")
+            while part := _read(main, f"the end, after {seen[-500:]!r}"):
+                seen += part
         except OSError:
             pass  # the other end is closed
         return process.wait(60), before + seen
+
+
+def _read(main: int, awaited: str) -> str:
+    """Return what comes next; a command that is silent for long has hung, which no test may do."""
+    ready, _, _ = select.select([main], [], [], _PATIENCE)
+    assert ready, f"the command said nothing for {_PATIENCE} seconds; waited for {awaited}"
+    return os.read(main, 65536).decode(errors="replace")

@@ -62,6 +62,9 @@ def test_a_plan_says_what_is_not_checked_out_and_refreshes(ran: Trio) -> None:
     chosen = ran.call("plan", "--select", "price").out
     assert "  shown are 2 of 6 steps, as selected\n" in chosen
     assert "churn-Train" not in chosen
+    assert "will change from version 1: none of these steps (" in chosen
+    assert "  price: left out by 'up'" in chosen
+    assert "from version 1: of these steps 1 changed (" in ran.call("plan", "--select", "churn").out
     assert "--out writes the whole plan" in ran.call("plan", "--select", "price", "--out", "p.json").err
 
 
@@ -107,6 +110,24 @@ def test_a_run_of_some_steps(ran: Trio) -> None:
     ]
     assert "select    1 step (as asked); left out: churn-Train" in ended.err
     assert ran.call("run", "--select", "price", "--group", "nightly").code == 2
+    assert "--resume follows what is running already" in ran.call("run", "--resume", "--select", "price").err
+    elsewhere = ran.call("up", "--select", "price")
+    assert (elsewhere.code, "'run', 'graph' and 'plan' have it" in elsewhere.err) == (2, True)
+    assert "--reject" not in elsewhere.err
+
+
+def test_that_nothing_is_selected_is_said(tmp_path: Path) -> None:
+    trio = make_trio(tmp_path / "trio")
+    assert trio.call("up").code == 0
+    seen = trio.call("graph", "--select", "state:modified")
+    assert (seen.code, seen.out, seen.err.splitlines()[-1][:43]) == (
+        0, "", "no step is selected: none of them has chang"
+    )  # fmt: skip
+    planned = trio.call("plan", "--select", "price").out
+    assert "a run would do nothing" in planned
+    assert "of 6 steps" not in planned  # none of which would run
+    ended = trio.call("graph", "--exclude", "*")
+    assert "hint: --exclude takes away all that is selected" in ended.err
 
 
 def test_logs_by_less_than_a_name(ran: Trio) -> None:
@@ -117,6 +138,19 @@ def test_logs_by_less_than_a_name(ran: Trio) -> None:
     several = ran.call("logs", "segments+", "--json").json["logs"]
     assert [one["step"] for one in several] == ["segments-Train", "segments-Register"]
     assert "==> segments-Train <==\n" in ran.call("logs", "segments").out
+    for text, problem in (
+        ("", "PB025 STEPS is empty"),
+        ("type:Tuning", "STEPS:1:1: PB442 there is no type 'Tuning'\n    type:Tuning\n    ^\n  hint: did you mean 'Training'"),
+        ("state:modified", "STEPS:1:1: PB026 'state:' says what has changed"),
+    ):  # fmt: skip
+        ended = ran.call("logs", text)
+        assert (ended.code, problem in ended.err) == (1, True), ended.err
+
+
+def test_who_follows_steps_without_a_log_is_told_why(ran: Trio) -> None:
+    ended = ran.call("logs", "segments", "--follow")
+    said = [f"segments-{name} has no log" for name in ("Train", "Register")]
+    assert [line.partition(":")[0].removesuffix(" here") for line in ended.err.splitlines()[-2:]] == said
 
 
 @pytest.mark.long

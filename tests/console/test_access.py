@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -133,7 +134,20 @@ def test_many_browsers_push_out_the_first() -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1.evil.example", "127.0.0.1:80:80", "localhost@evil", "", "[::]"]
+    "host",
+    [
+        "evil.example",
+        "127.0.0.1.evil.example",
+        "127.0.0.1:80:80",
+        "localhost@evil",
+        "user@localhost",
+        "localhost.",
+        "127.1",
+        "0.0.0.0",
+        "[::ffff:127.0.0.1]",
+        "",
+        "[::]",
+    ],
 )
 def test_names_that_lead_here_by_rebinding_are_refused(console: Console, host: str) -> None:
     answer = ask(console, "/", Host=host, Cookie=log_in(console))
@@ -341,7 +355,24 @@ def test_the_system_says_whose_program_has_connected(console: Console) -> None:
     with socket.create_connection(own) as ours:
         assert peers.user_of(ours.getsockname(), own) == os.getuid()
         assert peers.is_ours(ours.getsockname(), own)
-    assert peers.user_of(("127.0.0.1", 1), own) is None
+    with socket.socket(socket.AF_INET6) as mapped:  # the same machine, by its other name
+        mapped.connect((f"::ffff:{own[0]}", own[1]))
+        assert peers.user_of(("127.0.0.1", mapped.getsockname()[1]), own) == os.getuid()
+
+
+@pytest.mark.parametrize("linger", [b"", struct.pack("ii", 1, 0)], ids=["closed", "reset"])
+def test_what_nobody_has_any_more_is_nobodys(linger: bytes) -> None:
+    """Who is quick would be taken for root, as whom the system lists such a connection, or for who can't be told."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        quick = socket.create_connection(listening.getsockname())
+        quick.sendall(b"POST /decide")
+        if linger:
+            quick.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        quick.close()
+        accepted, peer = listening.accept()
+        with accepted:
+            assert peers.user_of(peer, listening.getsockname()) == peers.GONE
+            assert not peers.is_ours(peer, listening.getsockname())
 
 
 @pytest.mark.parametrize(
@@ -351,19 +382,20 @@ def test_the_system_says_whose_program_has_connected(console: Console) -> None:
             "   0: 0100007F:9C40 0100007F:204A 01 00000000:00000000 00:00000000 00000000  1234        0 1 1 0 20 4 0 10 -1",
             1234,
         ),
+        ("   0: 0100007F:204A 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1234        0 1", peers.GONE),
         (
             "   0: 0100007F:9C41 0100007F:204A 01 00000000:00000000 00:00000000 00000000  1234        0 1 1 0 20 4 0 10 -1",
-            None,
+            peers.GONE,
         ),
-        ("   0: 0100007F:9C40 0100007F:204A 01 00000000:00000000 00:00000000 00000000  x 0", None),
+        ("   0: 0100007F:9C40 0100007F:204A 01 00000000:00000000 00:00000000 00000000  x 0", peers.GONE),
         ("   0: 0100007F:9C40", None),
     ],
 )
 def test_another_users_program_is_told_apart(tmp_path: Path, line: str, user: int | None) -> None:
     table = tmp_path / "tcp"
     table.write_text(f"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid\n{line}\n")
-    assert peers.user_of(("127.0.0.1", 40000), ("127.0.0.1", 8266), table) == user
-    assert peers.user_of(("127.0.0.1", 40000), ("127.0.0.1", 8266), tmp_path / "none") is None
+    assert peers.user_of(("127.0.0.1", 40000), ("127.0.0.1", 8266), (table, tmp_path / "none")) == user
+    assert peers.user_of(("127.0.0.1", 40000), ("127.0.0.1", 8266), (tmp_path / "none",)) is None
 
 
 def test_another_users_program_is_hung_up_on(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:

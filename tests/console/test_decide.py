@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pipeline_builder.console.decide.evidence import MOST_QUESTIONS
+from pipeline_builder.console.decide.form import MOST_COMMENT
 from tests.console.consoles import Client, client_of, looks_of, text_of
 from tests.scoring import FAR, make_scoring
 from tests.trio import Trio, make_many, make_trio
@@ -59,7 +60,7 @@ def where(workspace: Workspace, number: int = 0) -> str:
 
 def form_of(page: str, **words: str) -> dict[str, str]:
     """Fill in the form of a page: by model `approve`, `reject: why`, or `approve again: why`."""
-    form = dict(re.findall(r'<input type="hidden" name="((?:evidence|seen|champion)[^"]*)" value="([^"]*)"', page))
+    form = dict(re.findall(r'<input type="hidden" name="((?:evidence|from|seen|champion)[^"]*)" value="([^"]*)"', page))
     for model, word in words.items():
         (arn,) = re.findall(rf'name="why:([^"]*/[\w-]*{model}/\d+)"', page)
         said, _, why = word.partition(": ")
@@ -78,7 +79,7 @@ def decide(client: Client, path: str, **words: str) -> str:
 def sent(client: Client, path: str, form: dict[str, str]) -> str:
     answer = client.post(path, form)
     assert answer.status_code == 303, answer.text
-    assert answer.headers["Location"].startswith(f"{path}?told=")
+    assert re.match(rf"{re.escape(path)}\?(from=\d+&)?told=", answer.headers["Location"])
     return client.page(answer.headers["Location"])
 
 
@@ -334,6 +335,24 @@ def test_an_approval_beside_stubs_says_so(tmp_path: Path, opened: Open) -> None:
     assert "stubs for churn-Train" in told(page)
 
 
+def test_what_came_of_a_form_is_told_although_another_is_sent_before_it_is_seen(trio: Trio, opened: Open) -> None:
+    client, path = opened(trio), where(trio)
+    page = client.page(path)
+    mine = client.post(path, form_of(page, churn="approve: looks right"))
+    others = client.post(path, form_of(page, price="reject: too slow"))
+    assert "approved by grace: looks right" in told(client.page(mine.headers["Location"]))
+    assert "rejected by grace: too slow" in told(client.page(others.headers["Location"]))
+
+
+def test_a_comment_is_as_long_as_the_page_has_counted(trio: Trio, opened: Open) -> None:
+    """A browser counts the end of a line as one letter, and sends two."""
+    client, path = opened(trio), where(trio)
+    words = "a\r\n" * (MOST_COMMENT // 2 - 1) + "ab"
+    assert "approved trio-churn version 1" in told(decide(client, path, churn=f"approve: {words}"))
+    answer = client.post(path, form_of(client.page(path), price=f"reject: {words}cd"))
+    assert (answer.status_code, "has at most 800 characters, this has 802" in answer.text) == (409, True)
+
+
 @pytest.mark.long
 def test_a_run_of_very_many_models_is_decided_page_by_page(tmp_path: Path, opened: Open) -> None:
     many = make_many(tmp_path / "many", MOST_QUESTIONS + 2)
@@ -349,3 +368,18 @@ def test_a_run_of_very_many_models_is_decided_page_by_page(tmp_path: Path, opene
     assert len({*names}) == MOST_QUESTIONS + 2
     decide(client, path, m0="approve: fine")  # what waits comes first
     assert client.json(f"{path}.json?from={MOST_QUESTIONS}")["questions"][-1]["state"] == "approved"
+    for beyond in (MOST_QUESTIONS + 1, MOST_QUESTIONS + 2, 10**6):
+        assert len(client.json(f"{path}.json?from={beyond}")["questions"]) == 2
+
+    # Who sends a form of a page further on is there again, and nobody's longest words are too many.
+    last = client.json(f"{path}.json?from={MOST_QUESTIONS}")["questions"][0]["model"]
+    second = form_of(client.page(f"{path}?from={MOST_QUESTIONS}"), **{last: "reject: why\r\nnot"})
+    answer = client.post(path, second)
+    assert f"?from={MOST_QUESTIONS}&told=" in answer.headers["Location"]
+    page = client.page(answer.headers["Location"])
+    assert "rejected by grace: why not" in told(page)
+    assert f"Models {MOST_QUESTIONS + 1} to" in page
+    page = client.page(path)
+    longest = dict.fromkeys(re.findall(r'name="(why:[^"]+)"', page), "\U0001f642" * MOST_COMMENT)
+    answer = client.post(path, {**form_of(page), **longest, next(iter(longest)).replace("why:", "word:"): "bogus"})
+    assert (answer.status_code, "'bogus' is no decision" in unescape(answer.text)) == (409, True)

@@ -16,7 +16,7 @@ from pipeline_builder.descriptions import Approval
 from pipeline_builder.service.setting import Setting
 from pipeline_builder.service.stage import run_promote, run_reject
 from pipeline_builder.session import Session
-from tests.aws.asking import Asking, asking
+from tests.aws.asking import ANSWERED, Asking, asking
 from tests.console.consoles import Client, client_of, looks_of, session_of
 from tests.console.test_decide import decide, form_of, sent, told
 from tests.serve.serving import Served, serving
@@ -112,6 +112,26 @@ def test_a_service_is_answered_by_page_and_command_and_its_stages_decide_the_sam
     assert asked.answers == [("Approved", "only churn: looks right")]
     waits = "PendingManualApproval"
     assert account.statuses() == {"churn": waits, "price": "Rejected", "segments": waits}
+
+    # Until its stage has run nobody writes what the service was answered, neither again nor otherwise.
+    asked.answered = utc()
+    account.wait()
+    assert "The service's pipeline 'pipeline-builder' was answered, approved by ada (Approvers): only churn:" in (
+        unescape(client.text(path))
+    )
+    page = told(decide(client, path, churn="approve: looks right"))
+    assert "was so already trio-churn version 1: it was answered so already, by ada (Approvers)" in page
+    page = told(decide(client, path, churn="reject: after all"))
+    assert (
+        "refused trio-churn version 1: churn: the service's pipeline 'pipeline-builder' was answered, approved" in page
+    )
+    ended = account.trio.call("promote", "churn", "--comment", "again", **account.environment)
+    assert (ended.code, "it was answered so already" in ended.out) == (0, True), ended.err
+    ended = account.trio.call("reject", "churn", "--comment", "no", **account.environment)
+    assert (ended.code, "PB020" in ended.err) == (3, True)
+    assert account.statuses() == {"churn": waits, "price": "Rejected", "segments": waits}
+    assert len(asked.answers) == 1
+    asked.answered = ANSWERED
     account.stage(Approval(approved=True, by="ada", comment=asked.answers[-1][1]))
     assert account.statuses() == {"churn": "Approved", "price": "Rejected", "segments": waits}
 

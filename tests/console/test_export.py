@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -11,9 +13,13 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from pipeline_builder.console import export
 from pipeline_builder.console.export import export_site
+from pipeline_builder.console.plan.keeping import keeper_of
+from pipeline_builder.console.rendering import render_page
 from pipeline_builder.console.site import Below, Folder
-from pipeline_builder.errors import InputProblems
+from pipeline_builder.descriptions import ApprovalStatus
+from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.target import Media
 from tests.browsing import open_page
 from tests.console.consoles import look_of, text_of
@@ -22,7 +28,11 @@ from tests.workspaces import Workspace
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-    from pipeline_builder.target import ObjectStore
+    from pipeline_builder.console.pages import Page
+    from pipeline_builder.console.rendering import Shell
+    from pipeline_builder.console.urls import Url
+    from pipeline_builder.descriptions import ModelPackage
+    from pipeline_builder.target import ModelRegistry, ObjectStore
 
 
 class _Addresses(HTMLParser):
@@ -92,11 +102,46 @@ def test_again_only_what_has_changed_is_written(ran: Workspace, site: Path, tmp_
     assert (folder / "site.json").read_bytes() == (site / "site.json").read_bytes()
 
 
+class _Killed(Folder):
+    """A folder of which whoever writes is killed after some files."""
+
+    left = 5
+
+    def write(self, name: str, content: bytes) -> None:
+        if not self.left:
+            raise KeyboardInterrupt
+        self.left -= 1
+        super().write(name, content)
+
+
+def test_killed_and_repeated_it_is_whole(ran: Workspace, site: Path, tmp_path: Path) -> None:
+    """The first one is no foreign folder by then, and in a later one no page of a state in between stays."""
+    folder = tmp_path / "site"
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            export_site(look_of(ran), _Killed(folder))
+        assert json.loads((folder / "site.json").read_text())["files"] == {}
+        export_site(look_of(ran), Folder(folder))
+        assert (folder / "site.json").read_bytes() == (site / "site.json").read_bytes()
+        for path in (folder / "static").iterdir():  # so that there is something to write again
+            path.unlink()
+
+
 def test_only_the_newest_runs(ran: Workspace, tmp_path: Path) -> None:
     export_site(look_of(ran), Folder(tmp_path / "site"), most=1)
     assert len(list((tmp_path / "site" / "runs" / "tiny").glob("*.html"))) == 1
     for page in (tmp_path / "site").rglob("*.html"):
         assert all((page.parent / unquote(urlsplit(one).path)).is_file() for one in addresses(page)), page
+
+
+def test_the_plan_is_waited_for(ran: Workspace, tmp_path: Path) -> None:
+    """Nobody asks again for a page of a file."""
+    keeper_of(look_of(ran)).patience = 0.0
+    export_site(look_of(ran), Folder(tmp_path / "site"), names=["plan"])
+    text = text_of((tmp_path / "site" / "plan.html").read_text())
+    assert "to run" in text
+    assert "worked out" not in text
+    assert "as of" not in text  # when the site was written is at its end
 
 
 def test_somebodys_folder_is_left_alone(ran: Workspace, tmp_path: Path) -> None:
@@ -158,3 +203,96 @@ def test_from_a_file_without_a_server(site: Path, browser: Browser) -> None:
         page.locator("main a").filter(has_text=re.compile("^[0-9a-z]{12}$")).first.click()
         assert page.locator("h1").inner_text()
         assert page.url.startswith("file://")
+
+
+def test_what_nothing_has_changed_of_is_not_drawn(ran: Workspace, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+
+    def render(page: Page, view: object, shell: Shell, url: Url) -> str:
+        drawn.append(page.name)
+        return render_page(page, view, shell, url)
+
+    monkeypatch.setattr(export, "render_page", render)
+    assert export_site(look_of(ran), Folder(site)).written == 0
+    assert "models" in drawn
+    assert not {"run", "version", "compare"} & {*drawn}
+
+
+def test_a_word_in_the_registry_is_on_every_page_about_it(ran: Workspace, site: Path, tmp_path: Path) -> None:
+    """Somebody has decided elsewhere: no record of ours says it."""
+    folder, look = tmp_path / "site", look_of(ran)
+    shutil.copytree(site, folder)
+    registry = cast("ModelRegistry", _Decided(look.target.registry))
+    export_site(replace(look, target=replace(look.target, registry=registry)), Folder(folder))
+    said = {path.relative_to(folder).parts[0] for path in folder.rglob("*.html") if _said(path, "not as they look")}
+    assert said == {"models", "runs"}
+    compared = [path for path in folder.rglob("compare/*/*.html") if _said(path, "not as they look")]
+    assert compared
+
+
+def _said(path: Path, words: str) -> bool:
+    return words in path.read_text("utf-8")
+
+
+class _Decided:
+    """A registry in which each version was rejected."""
+
+    def __init__(self, registry: ModelRegistry) -> None:
+        self._registry = registry
+
+    def list_packages(self, group: str) -> tuple[ModelPackage, ...]:
+        return tuple(map(_rejected, self._registry.list_packages(group)))
+
+    def describe_package(self, arn: str) -> ModelPackage:
+        return _rejected(self._registry.describe_package(arn))
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._registry, name)
+
+
+def _rejected(package: ModelPackage) -> ModelPackage:
+    return replace(package, status=ApprovalStatus.REJECTED, approval_description="not as they look")
+
+
+def test_what_could_not_be_read_is_tried_again(ran: Workspace, tmp_path: Path) -> None:
+    look, folder = look_of(ran), tmp_path / "site"
+    store = cast("ObjectStore", _Refusing(look.target.store))
+    export_site(replace(look, target=replace(look.target, store=store)), Folder(folder))
+    pages = [*(folder / "runs" / "tiny").glob("*.html"), *(folder / "models").glob("*/*.html")]
+    refused = [path for path in pages if "slow down" in path.read_text("utf-8")]
+    assert refused
+    export_site(look_of(ran), Folder(folder))
+    assert not [path for path in pages if "slow down" in path.read_text("utf-8")]
+
+
+class _Refusing:
+    """A store that has no time for records."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    def read(self, uri: str) -> tuple[bytes, str] | None:
+        if uri.endswith("/run.json"):
+            raise OutsideFailure(Problem(id="PB500", message="slow down"))
+        return self._store.read(uri)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+
+def test_of_two_at_once_nobody_vouches_for_the_others_pages(ran: Workspace, site: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "site"
+    shutil.copytree(site, folder)
+    (folder / "models.html").unlink()
+    note = (folder / "site.json").read_text("utf-8")
+
+    class Between(Folder):
+        def write(self, name: str, content: bytes) -> None:
+            super().write(name, content)
+            if name == "models.html":  # somebody else writes theirs, and is the first to end
+                (folder / "models.html").write_text("of before")
+                (folder / "site.json").write_text(re.sub('"models.html": "[0-9a-f]+"', '"models.html": "0"', note))
+
+    export_site(look_of(ran), Between(folder))
+    assert export_site(look_of(ran), Folder(folder)).written == 1
+    assert (folder / "models.html").read_text("utf-8") != "of before"

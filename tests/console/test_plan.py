@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from pipeline_builder.console.look import Look
+from pipeline_builder.console.plan import keeping
 from pipeline_builder.console.plan.keeping import keeper_of
 from tests.console.consoles import Client, client_of, look_of, looks_of, text_of
 from tests.trio import Trio, make_many, make_trio
@@ -176,14 +178,29 @@ def test_while_it_is_worked_out_the_last_one_stands_and_says_so(trio: Trio, open
     assert planned(client)["pipelines"][0]["word"] == "changes"
 
 
+def test_a_plan_that_nobody_expected_to_fail_is_a_bug_once_and_worked_out_again(
+    trio: Trio, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, real, calls = opened(trio), keeping.made_of, []
+
+    def broken(look: Look) -> Any:
+        calls.append(look)
+        return real(look) if len(calls) != 2 else 1 / 0  # the second look is that after the plan
+
+    monkeypatch.setattr(keeping, "made_of", broken)
+    keeper_of(look_of(trio)).patience = 20.0
+    assert client.get("/plan").status_code == 500
+    assert "ZeroDivisionError" in client.bugs.pop()
+    assert planned(client)["pipelines"][0]["word"] == "unchanged"
+
+
 @pytest.mark.long
 def test_five_hundred_models_are_answered_at_once_when_nothing_has_changed(tmp_path: Path, opened: Open) -> None:
     many = make_many(tmp_path / "many", 500)  # a thousand steps
     assert many.call("checkout").code == 0
     client = opened(many)
     planned(client)
-    began = time.monotonic()
+    began = time.thread_time()
     page = client.page("/plan")
-    seconds = time.monotonic() - began
     assert len(page) < 1_000_000
-    assert seconds < 1.5  # of an idle machine it is a tenth of a second
+    assert time.thread_time() - began < 1.0  # it is a tenth of a second; others' work isn't counted

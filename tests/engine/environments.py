@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import os
 import subprocess
@@ -13,7 +14,7 @@ import yaml
 
 from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.requirements import Layers
-from tests.places import ROOT, folder_of_run
+from tests.places import ROOT, environments_of_run, folder_of_run
 
 
 def share_environment(state: Path) -> None:
@@ -27,8 +28,11 @@ def share_environment(state: Path) -> None:
 
 def shared_environments(factory: pytest.TempPathFactory) -> Path:
     """Return the folder of environments with packages: the first test of a run that asks for one has it made there."""
-    folder = folder_of_run(factory) / "envs"
-    folder.mkdir(exist_ok=True)
+    run = folder_of_run(factory)
+    folder = environments_of_run(run)
+    folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        folder.with_suffix(".run").symlink_to(run)  # by which a later run knows that this one is gone
     # They are for tests alone, which write into none: gigabytes that aren't copied out of uv's cache.
     os.environ.setdefault("UV_LINK_MODE", "hardlink")
     return folder

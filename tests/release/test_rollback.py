@@ -4,25 +4,46 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from pipeline_builder.descriptions import ApprovalStatus
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.state import State
+from pipeline_builder.errors import PlanRefused
 from pipeline_builder.release.promote import Deciding, Decision
 from pipeline_builder.release.rollback import rollback
 
 
-def test_repeated_after_another_version_was_rejected_it_rolls_back_no_more(tmp_path: Path) -> None:
-    registry = LocalRegistry(State(tmp_path / "state.db"))
+def made_of(path: Path, count: int, approved: int) -> tuple[LocalRegistry, list[str]]:
+    """Return a registry with so many versions, of which the first are approved."""
+    registry = LocalRegistry(State(path / "state.db"))
     registry.put_group("churn", "")
     made = [
         registry.register({"ModelPackageGroupName": "churn"}, execution=f"e{number}", step="churn").arn
-        for number in range(4)
+        for number in range(count)
     ]
-    for arn in made[:3]:
+    for arn in made[:approved]:
         registry.set_approval(arn, ApprovalStatus.APPROVED, description="approved by ada", metadata={}, by="ada")
+    return registry, made
+
+
+def test_repeated_after_another_version_was_rejected_it_rolls_back_no_more(tmp_path: Path) -> None:
+    registry, made = made_of(tmp_path, 4, 3)
     why = Decision(status=ApprovalStatus.REJECTED, by="ada", comment="complaints")
     first = rollback("churn", why, Deciding(registry=registry))
     registry.set_approval(made[3], ApprovalStatus.REJECTED, description="rejected by bob", metadata={}, by="bob")
     again = rollback("churn", why, Deciding(registry=registry))
     assert [(old.version, new.version) for old, new in (first, again)] == [(3, 2), (3, 2)]
     assert len(registry.list_approvals()) == 5
+
+
+def test_who_has_seen_the_champion_means_that_one(tmp_path: Path) -> None:
+    """Also in the words of another time: those of the one before it are no sign that this is done."""
+    registry, made = made_of(tmp_path, 3, 3)
+    why, at = Decision(status=ApprovalStatus.REJECTED, by="ada", comment="complaints"), Deciding(registry=registry)
+    for seen, old in ((made[2], 3), (made[1], 2)):
+        assert rollback("churn", why, at, champion=seen)[0].version == old
+    with pytest.raises(PlanRefused) as refused:
+        rollback("churn", why, at, champion=made[1])
+    assert refused.value.problems[0].message == "the champion of 'churn' is version 1 now"
+    assert [one.status.value for one in registry.list_packages("churn")] == ["Rejected", "Rejected", "Approved"]

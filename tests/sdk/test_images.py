@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from pipeline_builder.engine.jobs.environments import environment_key
 from pipeline_builder.engine.jobs.requirements import clean_layers
 from pipeline_builder.errors import InputProblems, OutsideFailure
 from pipeline_builder.machine.kept import Kept
-from pipeline_builder.scaffold.skeleton import FRAMEWORKS, NewModel, load_regions
+from pipeline_builder.scaffold.frameworks import FRAMEWORKS, load_accounts
 from pipeline_builder.sdk.environment import SdkEnvironment
 from pipeline_builder.sdk.images import image_asker
 from tests.definition.composing import load_graph
@@ -26,10 +25,6 @@ XGBOOST = "        image: {framework: xgboost, version: 1.7-1}\n        entry_po
 UNKNOWN = "        image: {framework: xgboost, version: '99'}\n        entry_point: train.py\n"
 WRITTEN = "        image_uri: example.com/tiny:1\n        entry_point: train.py\n"
 SERVED = "          image_uri: example.com/tiny:1\n"
-MODEL = NewModel(
-    name="churn", description="x", framework=FRAMEWORKS["sklearn"], task="classification", region="", account="",
-    instance_type="ml.m5.large", metric="auc", low=0.7, high=None, anchor=True, pipeline="churn", ci="none",
-)  # fmt: skip
 SKLEARN = "          image: {framework: sklearn, version: 1.2-1, py_version: py3}\n"
 
 
@@ -92,8 +87,12 @@ def test_the_images_of_new_models_are_those_of_the_sdk(tmp_path: Path) -> None:
     run_in_sdk("v2", "tests.definition.oracle.list_regions", str(output), home=tmp_path)
     theirs = json.loads(output.read_text())
     ours = {}
-    for name in ("sklearn", "xgboost"):
-        for region, account in load_regions().items():
-            model = replace(MODEL, framework=FRAMEWORKS[name], region=region, account=account)
-            ours[f"{name} {region}"] = model.image.replace(":1.7-1-cpu-py3", ":1.7-1")
+    for name, part in (
+        ("sklearn", "training"), ("xgboost", "training"),
+        ("pytorch", "training"), ("pytorch", "inference"), ("tensorflow", "training"), ("tensorflow", "inference"),
+    ):  # fmt: skip
+        framework = FRAMEWORKS[name]
+        image = framework.training if part == "training" else framework.serving
+        for region in load_accounts(image.family):
+            ours[f"{name} {part} {region}"] = image.address(region)
     assert ours == theirs

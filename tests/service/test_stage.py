@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shlex
 import shutil
 import sqlite3
@@ -88,6 +89,9 @@ def test_build_and_train_hand_on_what_the_approver_needs(trained: Workspace) -> 
     kept = trained.root / ".pipeline_builder" / "store" / "arts" / "runs" / "e1"
     assert found["REPORT_URL"] == (kept / "report.html").as_uri()
     assert sorted(path.name for path in kept.iterdir()) == ["report.html", "run.json"]
+    page = (kept / "report.html").read_text("utf-8")  # what the question links to is one object, and says that it waits
+    assert "Waits for your decision" in page
+    assert not re.search(r'(src|href)="(?!#|data:|https://)', page)
     assert {"plan.json", "applied.json", "junit.xml"} <= {path.name for path in (trained.root / "build").iterdir()}
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
-from pipeline_builder.descriptions import Execution, ExecutionStatus
+from pipeline_builder.descriptions import ApprovalChange, ApprovalStatus, Execution, ExecutionStatus
 from pipeline_builder.release.past.summary import ModelSummary, RunSummary
 from pipeline_builder.release.waits import Waiting
 from pipeline_builder.views.history import Row, history_json, render_history
@@ -70,6 +71,22 @@ def test_what_is_left_out_is_said() -> None:
     assert "  1 older run is left out: --last 3 shows all" in render_history(ROWS[:2], (), older=1)
     assert "  40 older promotions are left out" in render_history(ROWS[:2], (), earlier=40)
     assert render_history((), ()) == "nothing has run yet"
+
+
+def test_where_to_look_for_what_no_record_tells_is_said() -> None:
+    """Runs of before records were kept have no commits here; one that goes on has no record yet."""
+    rows: list[Row] = [(replace(execution, ended=BEGAN), None) for execution, _ in ROWS[:2]]
+    line = "  no record was kept of run3, run2: 'pipeline-builder report run3' tells what is known of it"
+    assert line in render_history([*rows, ROWS[2]], ()).splitlines()
+    assert "no record" not in render_history([(replace(rows[0][0], ended=None), None)], ())
+
+
+def test_decisions_are_told_in_words() -> None:
+    change = ApprovalChange(
+        package=f"{ARN}3", group="g", version=3, before=ApprovalStatus.PENDING, after=ApprovalStatus.APPROVED,
+        by="ada", description="approved by ada", when=BEGAN,
+    )  # fmt: skip
+    assert "g model version 3: waiting -> Approved, approved by ada" in render_history(ROWS[:1], (change,))
 
 
 def test_words_of_others_steer_nothing() -> None:

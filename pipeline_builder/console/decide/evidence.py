@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from pipeline_builder.console.decide.subject import Subject, approver, find_subject, names_of
 from pipeline_builder.console.decide.told import Told, find_told
 from pipeline_builder.errors import PipelineBuilderError, Problem
+from pipeline_builder.release.answering import describe_given
 from pipeline_builder.release.archive import load_evidence
 from pipeline_builder.release.four_eyes import against_approver
 from pipeline_builder.release.metrics import Compared as Metric
@@ -86,7 +87,8 @@ class Asked:
 class DecideView:
     """What the page shows; `shown` is the evidence's digest that its form carries, `goes_on` that it isn't over yet.
 
-    `questions` are some of the run's `models`, after the `first` ones.
+    `given` says how the service was answered just now, where its stage is still to come. `questions` are some of the
+    run's `models`, after the `first` ones: those of a page.
     """
 
     title: str
@@ -101,10 +103,16 @@ class DecideView:
     models: int
     stubs: tuple[str, ...]
     asked: Asked | None
+    given: str
     told: Told | None
     unread: Problem | None
     commands: tuple[str, ...]
     run: RunView = field(metadata={"json": False})
+
+    @property
+    def before(self) -> int:
+        """How many models stand before those of the page before."""
+        return max(self.first - MOST_QUESTIONS, 0)
 
     @property
     def waiting(self) -> tuple[Question, ...]:
@@ -120,8 +128,8 @@ def decide_view(look: Look, query: Query, pipeline: str, id: str) -> DecideView:
     subject = find_subject(look.session, pipeline, id)
     record, told = subject.record, find_told(look, query.get("told"))
     outcomes = {outcome.wish.arn: outcome for outcome in (told.outcomes if told else ())}
-    evidence = _evidence(look, subject)
-    first = query.number("from", most=len(record.packages))
+    evidence, asked = _evidence(look, subject), _asked(look, record)
+    first = min(query.number("from"), max(len(record.packages) - 1, 0)) // MOST_QUESTIONS * MOST_QUESTIONS
     chosen = sorted(record.packages, key=lambda one: standing(one) not in _OPEN)[first : first + MOST_QUESTIONS]
     return DecideView(
         title=f"Decide about {pipeline} {subject.execution.id}",
@@ -135,7 +143,8 @@ def decide_view(look: Look, query: Query, pipeline: str, id: str) -> DecideView:
         first=first,
         models=len(record.packages),
         stubs=stubbed(record),
-        asked=_asked(look, record),
+        asked=asked,
+        given="" if asked else _given(look, record),
         told=told,
         unread=subject.unread,
         commands=tuple(_commands(record)),
@@ -219,6 +228,16 @@ def _find_asked(look: Look, record: RunRecord) -> OpenApproval | None:
     questions = look.session.questions if look.manifest else None
     found = look.known("questions", _FRESH, questions.list_open) if questions else ()
     return next((one for one in found if one.run == record.execution), None)
+
+
+def _given(look: Look, record: RunRecord) -> str:
+    """Say how the service was answered about the run, where that isn't in the registry yet."""
+    questions = look.session.questions if look.manifest else None
+    if questions is None:
+        return ""
+    key = ("given", record.execution)
+    given = look.attempt(lambda: look.known(key, _FRESH, lambda: questions.find_given(record.execution)), None)
+    return describe_given(*given) if given else ""
 
 
 def _commands(record: RunRecord) -> Iterator[str]:

@@ -10,16 +10,21 @@ from pipeline_builder.release.wishes import Wish, Word
 
 MOST_COMMENT = 800
 """Characters: with who decided on what, a registry's description has room for so many."""
+_DIGITS = 7
 _WORDS: Mapping[str, Word] = {"approve": "approve", "reject": "reject"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """What a form says: the evidence that was looked at, and whether steps that didn't run are accepted."""
+    """What a form says: the evidence that was looked at, and whether steps that didn't run are accepted.
+
+    `first` is how many models stand before those of its page.
+    """
 
     wishes: tuple[Wish, ...]
     evidence: str
     stubs: bool
+    first: int = 0
 
 
 def read_form(form: Mapping[str, str]) -> Form:
@@ -31,18 +36,29 @@ def read_form(form: Mapping[str, str]) -> Form:
     wishes = tuple(_wishes(form))
     if not wishes:
         raise InputProblems(_problem("nothing was chosen for any model"))
-    return Form(wishes=wishes, evidence=form.get("evidence", ""), stubs=form.get("stubs") == "yes")
+    first = form.get("from", "")
+    return Form(
+        wishes=wishes,
+        evidence=form.get("evidence", ""),
+        stubs=form.get("stubs") == "yes",
+        first=int(first) if first.isascii() and first.isdigit() and len(first) < _DIGITS else 0,
+    )
+
+
+def written(text: str) -> str:
+    """Return what somebody has written, as they see it: a browser sends the end of a line as two letters."""
+    return text.replace("\r\n", "\n").strip()
 
 
 def _wishes(form: Mapping[str, str]) -> Iterator[Wish]:
-    every = form.get("why", "").strip()
+    every = written(form.get("why", ""))
     for field, value in form.items():
         kind, _, arn = field.partition(":")
         if kind != "word" or not arn or value in ("", "later"):
             continue
         if value not in _WORDS:
             raise InputProblems(_problem(f"'{value[:40]}' is no decision"))
-        comment = form.get(f"why:{arn}", "").strip() or every
+        comment = written(form.get(f"why:{arn}", "")) or every
         if len(comment) > MOST_COMMENT:
             raise InputProblems(
                 _problem(f"a comment has at most {MOST_COMMENT:,} characters, this has {len(comment):,}")

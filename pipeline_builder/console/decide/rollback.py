@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline_builder.console.decide.form import MOST_COMMENT
+from pipeline_builder.console.decide.form import MOST_COMMENT, written
 from pipeline_builder.console.decide.subject import approver
 from pipeline_builder.console.decide.taking import ONE, fresh_session
 from pipeline_builder.console.pages import Done
 from pipeline_builder.descriptions import ApprovalStatus, ModelPackage
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem
-from pipeline_builder.release.rollback import words_of
+from pipeline_builder.release.rollback import other_champion, words_of
 from pipeline_builder.release.standing import describe_word
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def rollback_act(look: Look, form: Mapping[str, str], group: str) -> Done:
         PlanRefused: PB454 where another version is the champion by now, PB461 where what comes back isn't what was
             approved.
     """
-    comment, seen = form.get("why", "").strip(), form.get("champion", "")
+    comment, seen = written(form.get("why", "")), form.get("champion", "")
     if not comment or len(comment) > MOST_COMMENT:
         what = "a rollback needs a reason" if not comment else f"a comment has at most {MOST_COMMENT} characters"
         raise InputProblems(Problem(id="PB024", message=f"{group}: {what}", hint="nothing was decided"))
@@ -85,7 +85,7 @@ def rollback_act(look: Look, form: Mapping[str, str], group: str) -> Done:
         session = fresh_session(look, said)
         decision = session.make_decision("reject", comment, by=approver(look))
         done = _find_done(session, group, seen, decision)
-        old = done or session.decisions.rollback(group, decision)[0]
+        old = done or session.decisions.rollback(group, decision, champion=seen)[0]
     look.answers.forget()
     return Done(to=f"/decide/rollback/{group}?back={old.version}")
 
@@ -105,8 +105,7 @@ def _find_done(session: Session, group: str, seen: str, decision: Decision) -> M
     if known and known.approval_description == words_of(decision):
         return known
     words = f", and {describe_word(known)}" if known else ""
-    message = f"the champion of '{group}' is version {champion.version} now{words}"
-    raise PlanRefused(Problem(id="PB454", message=message, hint="nothing was decided: look at the page again"))
+    raise PlanRefused(other_champion(champion, words))
 
 
 def _version(look: Look, package: ModelPackage) -> Version:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,9 @@ from pipeline_builder.console.decide.told import keep_told
 from pipeline_builder.console.pages import Done
 from pipeline_builder.errors import InputProblems, PipelineBuilderError, Problem
 from pipeline_builder.release.choosing import pick
+from pipeline_builder.release.promote import Decided
 from pipeline_builder.release.wishes import (
+    Decider,
     Outcome,
     Taken,
     Wish,
@@ -58,7 +60,8 @@ def decide_act(look: Look, form: Mapping[str, str], pipeline: str, id: str) -> D
     known = {outcome.words for outcome in taken.outcomes}
     notes = [note for note in _notes(said) if note not in known]
     told = keep_told(look, taken.outcomes, (*taken.notes, *notes))
-    return Done(to=f"/decide/{pipeline}/{execution.id}?told={told}")
+    page = f"from={given.first}&" if given.first else ""
+    return Done(to=f"/decide/{pipeline}/{execution.id}?{page}told={told}")
 
 
 def fresh_session(look: Look, said: list[str]) -> Session:
@@ -82,10 +85,21 @@ def _take(look: Look, session: Session, record: RunRecord, given: Form) -> Taken
     decision_of = partial(_decision, session, approver(look), stubs=given.stubs)
     asked = session.find_question(record)
     if asked is None:
-        return take(record, given.wishes, partial(session.decide), decision_of)
+        return take(record, given.wishes, _decider(session, record), decision_of)
     if missing := dict(find_missing(record, given.wishes)):
         return Taken(record=record, outcomes=tuple(left_by(record, given.wishes, missing)))
     return _answer(session, record, given, asked, approver(look))
+
+
+def _decider(session: Session, record: RunRecord) -> Decider:
+    """Return what writes the registry, but for what the service was answered already and is about to write itself."""
+    given = session.find_given(record)
+
+    def decide(record: RunRecord, decision: Decision, models: Sequence[str]) -> Decided:
+        answered = session.decisions.repeat(record, decision, models, given) if given else None
+        return Decided(record=record, words=(answered.words,)) if answered else session.decide(record, decision, models)
+
+    return decide
 
 
 def _decision(session: Session, by: str, wish: Wish, *, stubs: bool) -> Decision:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pipeline_builder.console.look import Look
     from pipeline_builder.release.wishes import Outcome
+
+_MOST = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +31,14 @@ def keep_told(look: Look, outcomes: Iterable[Outcome], notes: Iterable[str] = ()
     """Keep what came of a form, and return the name by which it is found."""
     name = secrets.token_urlsafe(12)
     look.answers.forget()  # what was known of registry and questions is another now
-    look.answers.keep(("told", name), Told(outcomes=tuple(outcomes), notes=tuple(notes)))
+    told = look.answers.told
+    told[name] = Told(outcomes=tuple(outcomes), notes=tuple(notes))
+    while len(told) > _MOST:
+        with contextlib.suppress(KeyError):  # another form's did it
+            told.popitem(last=False)
     return name
 
 
 def find_told(look: Look, name: str) -> Told | None:
     """Return what was kept by a name; None where it is none, or the console was started anew."""
-    found = look.answers.find(("told", name), None) if name else None
-    return found[1] if found and isinstance(found[1], Told) else None
+    return look.answers.told.get(name)

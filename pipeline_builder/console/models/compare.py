@@ -93,6 +93,7 @@ class Comparison:
     curves: tuple[Plotted, ...]
     confusions: tuple[Plotted, ...]
     errors: tuple[Plotted, ...]
+    missing: tuple[str, ...] = field(default=(), metadata={"json": False})
 
 
 def choose_view(look: Look, query: Query, group: str) -> Comparison:
@@ -143,6 +144,7 @@ def compare_view(look: Look, query: Query, group: str, a: int, b: int) -> Compar
         curves=tuple(_curves(found)),
         confusions=tuple(_confusions(found)),
         errors=tuple(_errors(found)),
+        missing=(*before.missing, *after.missing),
     )
 
 

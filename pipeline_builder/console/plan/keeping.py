@@ -72,7 +72,7 @@ class Keeper:
                 self._begin(look, files, runs, self._done)
             done = self._done
         if done:
-            done.wait(self.patience)
+            done.wait(None if look.patient else self.patience)
         with self._lock:
             if error := self._error:
                 self._error = None
@@ -91,23 +91,24 @@ class Keeper:
 
     def _work(self, look: Look, files: Key, runs: Key, done: threading.Event) -> None:
         began = time.monotonic()
-        found: tuple[Ahead, ...] = ()
-        problems: tuple[Problem, ...] = ()
-        failed: Exception | None = None
+        known, failed = Known(), None
         try:
-            found = look_ahead(look, self._say)
-        except PipelineBuilderError as error:
-            problems = error.problems
+            known = self._worked_out(look)
+            known = replace(known, seconds=time.monotonic() - began, moved=made_of(look) != files)
         except Exception as error:  # noqa: BLE001 - a thread has nobody who would hear of it: who looks next does
             failed = error
-        moved = made_of(look) != files
         with self._lock:
-            seconds = time.monotonic() - began
-            self._known = Known(found=found, problems=problems, when=look.now(), seconds=seconds, moved=moved)
+            self._known = replace(known, when=look.now())
             self._files, self._runs, self._ended = files, runs, time.monotonic()
             self._error, self._done = failed, None
             self.generation += 1
         done.set()
+
+    def _worked_out(self, look: Look) -> Known:
+        try:
+            return Known(found=look_ahead(look, self._say))
+        except PipelineBuilderError as error:
+            return Known(problems=error.problems)
 
     def _say(self, line: str) -> None:
         with self._lock:

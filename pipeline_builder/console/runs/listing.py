@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from pipeline_builder.console.look import Look
 from pipeline_builder.console.pages import Query
 from pipeline_builder.console.runs.primary import primary_metric
+from pipeline_builder.console.runs.reading import is_left
 
 if TYPE_CHECKING:
     from pipeline_builder.release.past.query import RunQuery
@@ -130,7 +131,7 @@ def runs_view(look: Look, query: Query) -> RunsView:
         asked=asked,
         chips=tuple(_chips(asked)),
         faults=faults,
-        rows=tuple(map(row_of, found)),
+        rows=tuple(_as_it_is(look, run) for run in found),
         total=total,
         known=known,
         page=min(page, last),
@@ -170,6 +171,14 @@ def _chips(asked: Mapping[str, str]) -> Iterator[Chip]:
         without = {other: one for other, one in asked.items() if other != name}
         shown = said.get(value, value) if name == "state" else value
         yield Chip(name=name, word=_WORDS[name], value=shown, without=without)
+
+
+def _as_it_is(look: Look, run: RunSummary) -> Row:
+    """Return a run's row; of one that goes on, and that nobody works on any more, it says so."""
+    row = row_of(run)
+    if row.going_on and look.attempt(lambda: is_left(look, run.execution, run.started), False):
+        return replace(row, word="Left", tone="bad", why="nobody works on it any more", going_on=False)
+    return row
 
 
 def row_of(run: RunSummary) -> Row:

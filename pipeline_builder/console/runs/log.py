@@ -92,6 +92,8 @@ class _Following:
             if in_row > _BEHIND:
                 mark, in_row = "", 0
                 yield "event: gap\ndata: \n\n"
+                self.sleep(pause)  # neither this machine nor a browser has time for all of it
+                continue
             if part.more:
                 continue
             if ended:

@@ -6,6 +6,7 @@ import contextlib
 import json
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from pipeline_builder.console.look import FRESH, Look
@@ -22,6 +23,7 @@ Value = TypeVar("Value")
 ENDED = ("Succeeded", "Failed", "Stopped")
 """Words of steps that don't go on."""
 _TAIL = 40
+_MOMENT = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,11 +101,21 @@ def once(look: Look, key: Hashable, seconds: float, make: Callable[[], Value]) -
 
 def _collected(look: Look, execution: Execution, kept: RunRecord | None) -> RunRecord:
     """Return the record of a run as it is now; what the kept one says about commits and triggers stays."""
+    from pipeline_builder.release.past.remaking import remake
+
     nodes = look.known(("nodes", execution.definition_sha256), None, lambda: _nodes(look, execution))
-    record = collect(execution, look.target, nodes=nodes, tails=False)
+    record = collect(execution, look.target, nodes=nodes, tails=False, reasons=False)
+    if execution.status.ended and kept is None:  # an older version's: what it was judged by may be there
+        record = look.attempt(lambda: remake(record, look.target), record)
     steps = tuple(_with_tail(look, execution, step) if step.status == "Failed" else step for step in record.steps)
     said = {"trigger": kept.trigger, "repos": kept.repos, "date": kept.date, "kind": kept.kind} if kept else {}
     return record.model_copy(update={"steps": steps, **said})
+
+
+def is_left(look: Look, execution: str, started: datetime) -> bool:
+    """Tell of a run that goes on whether its command was killed; one that has just begun may not have it yet."""
+    begun = (look.now() - started).total_seconds()
+    return begun > _MOMENT and not look.target.pipelines.is_at_work(execution)
 
 
 def _with_tail(look: Look, execution: Execution, step: StepRecord) -> StepRecord:

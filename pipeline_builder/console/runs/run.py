@@ -12,7 +12,7 @@ from pipeline_builder.console.look import FRESH, Look
 from pipeline_builder.console.pages import Query
 from pipeline_builder.console.runs.between import Between, compare_runs
 from pipeline_builder.console.runs.listing import state_of
-from pipeline_builder.console.runs.reading import Run, find_execution, kept_record, once, read_run, read_steps
+from pipeline_builder.console.runs.reading import Run, find_execution, is_left, kept_record, once, read_run, read_steps
 from pipeline_builder.console.runs.step import StepView, step_view
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.release.promote import waiting
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _SETTLED = 300.0
 _UNKNOWN: Mapping[str, JSON] = MappingProxyType({})
-_MOMENT = 3.0
 _NEAR = 200
 """Runs of a pipeline that are looked through for those before and after one."""
 
@@ -111,7 +110,7 @@ def run_page(look: Look, query: Query, *, pipeline: str, id: str) -> RunPage:  #
         id=run.id,
         record=record,
         live=run.going_on,
-        left=run.going_on and _is_left(look, run),
+        left=run.going_on and is_left(look, run.record.execution, run.record.started),
         kept=run.kept,
         local=look.target.name == "local",
         before=before,
@@ -138,12 +137,6 @@ def _missed(look: Look, run: Run) -> Mapping[str, str]:
     return look.attempt(
         lambda: once(look, ("why", execution.arn), seconds, lambda: pipelines.why_ran(execution.arn)), _NOTHING
     )
-
-
-def _is_left(look: Look, run: Run) -> bool:
-    """Tell whether the command that ran it was killed; one that has just begun may not have it yet."""
-    begun = (look.now() - run.record.started).total_seconds()
-    return begun > _MOMENT and not look.target.pipelines.is_at_work(run.record.execution)
 
 
 def _beside(look: Look, run: Run) -> tuple[Near | None, Near | None, RunSummary | None]:

@@ -194,9 +194,11 @@ def _neighbours(run: Run, names: Iterable[str]) -> tuple[Neighbour, ...]:
 
 def _looked_up(look: Look, details: Details) -> Details:
     """Return the details with what the store has at their addresses now; of very many the first."""
-    found = {}
+    found, before = {}, len(look.remarks)
     for address in (*details.reads, *details.writes)[:_MOST_LOOKS]:
         found[address.uri] = look.attempt(lambda uri=address.uri: _stored(look, uri), None)  # type: ignore[misc]
+    # Who may look at runs needn't be one who may look at data: that is said once, not for each address.
+    del look.remarks[before + 1 :]
     return replace(
         details,
         reads=tuple(_with_facts(one, found) for one in details.reads),

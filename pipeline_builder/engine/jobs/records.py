@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pipeline_builder.engine.document.document import Step
+from pipeline_builder.engine.jobs.job import Used
 from pipeline_builder.engine.jobs.journal import Journal
 from pipeline_builder.engine.jobs.tools import ACCOUNT, JobStoppedError, StepStoppedError, Tools, job_name
 from pipeline_builder.engine.state.rows import Row
@@ -26,6 +28,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
 }
 ALONE = "execution = '' AND step NOT LIKE '%.%' AND status IN ('InProgress', 'Stopping')"
 """Jobs that are no steps', and no trials of a tuning that is none, and haven't ended."""
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 ENGINE_ENDED = "the engine ended while the job was running"
 
 
@@ -84,22 +87,25 @@ def recorded(state: State, step: Step, request: Mapping[str, Any], tools: Tools)
     member, kind = KINDS[step.type]
     name = job_name(tools, step, request.get(member, ""))
     outcome = Outcome(journal=Journal(lambda members: _keep(state, (kind, name), members)))
-    outcome.complete = lambda: _end(state, (kind, name), "Completed", "", outcome.result)
+
+    def end(status: str, result: Mapping[str, Any], reason: str = "") -> None:
+        _end(state, (kind, name), status, reason=reason, result=result, used=tools.meter.used)
+
+    outcome.complete = lambda: end("Completed", outcome.result)
     log = str(tools.folder / "log.txt")
     if tools.job:
         _log_of(state, (kind, name), log)
     else:
         _begin(state, step, (kind, name, log), request, tools)
     try:
-        with _metered(state, (kind, name), tools):
-            yield outcome
+        yield outcome
     except (StepStoppedError, JobStoppedError):
         outcome.journal.end("Stopped", "Training job stopped")
-        _end(state, (kind, name), "Stopped", "", outcome.journal.members)
+        end("Stopped", outcome.journal.members)
         raise
     except BaseException as error:
         outcome.journal.end("Failed", "Training job failed")
-        _end(state, (kind, name), "Failed", str(error), outcome.journal.members)
+        end("Failed", outcome.journal.members, str(error))
         raise
 
 
@@ -115,18 +121,6 @@ def _begin(state: State, step: Step, job: tuple[str, str, str], request: Mapping
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             values,
         )
-
-
-@contextmanager
-def _metered(state: State, job: tuple[str, str], tools: Tools) -> Iterator[None]:
-    """Note what the job took of the machine, however it ends."""
-    try:
-        yield
-    finally:
-        if used := tools.meter.used:
-            taken = json.dumps({"cpu": round(used.cpu, 3), "memory": used.memory})
-            with state.transaction() as db:
-                db.execute("UPDATE jobs SET used = ? WHERE kind = ? AND name = ?", (taken, *job))
 
 
 def _log_of(state: State, job: tuple[str, str], log: str) -> None:
@@ -159,12 +153,12 @@ def reopen_job(state: State, kind: str, name: str) -> None:
 
 def fail_job(state: State, kind: str, name: str, reason: str) -> None:
     """End the record of a job that could not be begun."""
-    _end(state, (kind, name), "Failed", reason)
+    _end(state, (kind, name), "Failed", reason=reason)
 
 
 def stop_job(state: State, kind: str, name: str) -> None:
     """End the record of a job that was stopped before it had begun."""
-    _end(state, (kind, name), "Stopped", "")
+    _end(state, (kind, name), "Stopped")
 
 
 def open_jobs(state: State) -> tuple[tuple[str, str], ...]:
@@ -176,14 +170,24 @@ def open_jobs(state: State) -> tuple[tuple[str, str], ...]:
 def _put_model(state: State, step: Step, request: Mapping[str, Any], tools: Tools, result: Mapping[str, Any]) -> None:
     name = str(result["ModelName"])
     _begin(state, step, ("model", name, ""), request, tools)
-    _end(state, ("model", name), "Completed", "", result)
+    _end(state, ("model", name), "Completed", result=result)
 
 
-def _end(state: State, job: tuple[str, str], status: str, reason: str, result: Mapping[str, Any] | None = None) -> None:
+def _end(
+    state: State,
+    job: tuple[str, str],
+    status: str,
+    *,
+    reason: str = "",
+    result: Mapping[str, Any] = _NOTHING,
+    used: Used | None = None,
+) -> None:
+    """Write how a job has ended, and what it took of the machine, where anything ran."""
+    taken = json.dumps({"cpu": round(used.cpu, 3), "memory": used.memory}) if used else "{}"
     with state.transaction() as db:
         db.execute(
-            "UPDATE jobs SET status = ?, reason = ?, result = ?, ended = ? WHERE kind = ? AND name = ?",
-            (status, reason, json.dumps(result or {}), now().isoformat(), *job),
+            "UPDATE jobs SET status = ?, reason = ?, result = ?, used = ?, ended = ? WHERE kind = ? AND name = ?",
+            (status, reason, json.dumps(dict(result)), taken, now().isoformat(), *job),
         )
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline_builder.descriptions import Execution
+from pipeline_builder.descriptions import Execution, ExecutionStatus
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.release.past.keeping import RECORD, parse_record, record_uri, runs_folder
 from pipeline_builder.release.past.query import RunQuery
@@ -20,11 +20,14 @@ from pipeline_builder.release.past.summary import (
     summarise,
     summarise_execution,
 )
+from pipeline_builder.release.past.unkept import summarise_unkept
 from pipeline_builder.release.witness import at_once
 from pipeline_builder.target import Target
 
 MOST_RUNS = 20_000
 """Runs that are known of a pipeline at once, the newest: a summary is about a kilobyte."""
+_UNKEPT = "unkept"
+"""Stands for the stamp of a record that there is none of."""
 Pipelines = Callable[[], Iterable[str]]
 
 
@@ -47,6 +50,7 @@ class RunIndex:
         self._loaded = False
         self._looked = float("-inf")
         self._held = False
+        self._tried: set[tuple[str, ExecutionStatus]] = set()
         self.reads = 0
         self.unreadable: tuple[str, ...] = ()
 
@@ -55,9 +59,9 @@ class RunIndex:
         """Return a number that changes when anything has, as of the last refresh."""
         return self._generation
 
-    def refresh(self, within: float = 0.0) -> int:
+    def refresh(self, within: float = 0.0, listed: Sequence[Execution] | None = None) -> int:
         """Look for what has changed, unless that was done `within` so many seconds; return a number that is another one
-        when anything has.
+        when anything has. `listed` are all executions of the pipelines, where they have just been asked for.
 
         Raises:
             OutsideFailure, InputProblems: the target can't be asked; what was known before still is.
@@ -69,7 +73,9 @@ class RunIndex:
                 self._entries, self._loaded = self._remembered.load() if self._remembered else {}, True
             names = tuple(dict.fromkeys(self._pipelines()))
             self._look(names)
-            listed = [one for name in names for one in self._target.pipelines.list_executions(name)]
+            if listed is None:
+                listed = [one for name in names for one in self._target.pipelines.list_executions(name)]
+            self._make_up(listed)
             runs = _merged((found for _, found in self._entries.values() if found), listed)
             if runs != self._runs or not self._generation:
                 self._show(runs)
@@ -122,12 +128,30 @@ class RunIndex:
         for name in names:
             found = self._target.store.entries(runs_folder(self._target, name))
             stamps |= {uri: stamp for uri, stamp in found.items() if uri.endswith(f"/{RECORD}")}
-        known = {uri: entry for uri, entry in self._entries.items() if stamps.get(uri) == entry[0]}
+        known = {uri: entry for uri, entry in self._entries.items() if stamps.get(uri, _UNKEPT) == entry[0]}
         wanted = [uri for uri in stamps if uri not in known]
         read = at_once(self._summary, wanted) if wanted else ()
         self.reads += len(wanted)
         changed: dict[str, Entry] = {uri: (stamps[uri], found) for uri, found in zip(wanted, read, strict=True)}
         self._entries = known | changed
+        if changed and self._remembered:
+            self._remembered.add(changed, self._entries)
+
+    def _make_up(self, listed: Iterable[Execution]) -> None:
+        """Sum up, once, what is still known of runs that no record was kept of; of one that goes on again, anew."""
+        told = {found.execution: (stamp, found.status) for stamp, found in self._entries.values() if found}
+        unknown = [
+            one
+            for one in listed
+            if (one.arn, one.status) not in self._tried
+            and (one.arn not in told or (told[one.arn][0] == _UNKEPT and told[one.arn][1] != one.status.value))
+        ]
+        uris = {one.arn: record_uri(self._target, one.pipeline, one.arn) for one in unknown}
+        damaged = {uri for uri, (_, found) in self._entries.items() if found is None}
+        made = summarise_unkept((one for one in unknown if uris[one.arn] not in damaged), self._target)
+        self._tried |= {(one.arn, one.status) for one, _ in made}
+        changed: dict[str, Entry] = {uris[one.arn]: (_UNKEPT, found) for one, found in made if found}
+        self._entries = self._entries | changed
         if changed and self._remembered:
             self._remembered.add(changed, self._entries)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.streams import MOST_READ
 from pipeline_builder.release.record import PackageRecord, RepoRecord, RunRecord, StepRecord
 from pipeline_builder.target import Media, Target
@@ -28,8 +29,7 @@ _MOST_LOGS = 4 << 20
 """Bytes of a record that has the ends of all logs: those of a thousand steps may be more."""
 _KIND = "run"
 _TRIES = 5
-_ID = re.compile("[A-Za-z0-9-]{1,256}")
-_PIPELINE = re.compile("[A-Za-z0-9-]{1,256}")
+_NAME = re.compile("[A-Za-z0-9-]{1,256}")
 
 
 def runs_folder(target: Target, pipeline: str) -> str:
@@ -54,9 +54,12 @@ def keep_run(record: RunRecord, target: Target, kept: Kept | None = None) -> boo
     stays how it was when it ran: its commits, what started it, and how long the stages took.
 
     Raises:
-        InputProblems: PB010 for a record that is too large.
+        InputProblems: PB010 for a record that is too large, or of names that no run has.
         PlanRefused, OutsideFailure: the target refuses it.
     """
+    if not _is_named(record.pipeline, record.execution):
+        words = inert_line(f"no run is called '{record.execution}', of a pipeline '{record.pipeline}'", 300)
+        raise InputProblems(Problem(id="PB010", message=words))
     uri = record_uri(target, record.pipeline, record.execution)
     shown = _shown(record)
     if kept and _is_known(uri, shown, target, kept):
@@ -137,13 +140,17 @@ def parse_record(content: bytes, execution: str = "") -> RunRecord | None:
 
 def read_kept(target: Target, pipeline: str, execution: str) -> RunRecord | None:
     """Return the record that was kept of a run (its ARN or id), as it was; None where none was, or it is damaged."""
-    if not (_ID.fullmatch(execution.rsplit("/", 1)[-1]) and _PIPELINE.fullmatch(pipeline)):
+    if not _is_named(pipeline, execution):
         return None  # of an address that somebody has typed
     try:
         found = target.store.read(record_uri(target, pipeline, execution))
     except InputProblems:  # PB529: it is too large to be ours
         return None
     return parse_record(found[0], execution) if found else None
+
+
+def _is_named(pipeline: str, execution: str) -> bool:
+    return bool(_NAME.fullmatch(execution.rsplit("/", 1)[-1]) and _NAME.fullmatch(pipeline))
 
 
 def read_run(target: Target, pipeline: str, execution: str) -> RunRecord | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from pipeline_builder.descriptions import ApprovalStatus
+from pipeline_builder.descriptions import ApprovalStatus, ModelPackage
 from pipeline_builder.machine.folders import remove_folder
 from pipeline_builder.machine.holdings import Holding, weigh
 from pipeline_builder.release.past.index import RunIndex
@@ -25,24 +25,34 @@ def find_old(index: RunIndex, target: Target, store: Path, before: datetime) -> 
     champion's record says what it was made of. `store` is where objects of the local target are.
     """
     index.refresh()
+    used: dict[str, frozenset[str]] = {}
     everything, _ = index.runs(RunQuery(), limit=len(index))
     newest: set[str] = set()
     found = []
     for run in everything:
         is_newest = run.pipeline not in newest
         newest.add(run.pipeline)
-        if run.kept and run.ended and not is_newest and run.started < before and not _is_used(run, target):
+        if run.kept and run.ended and not is_newest and run.started < before and not _is_used(run, target, used):
             found.append(_holding(run, store / run_folder(target, run.pipeline, run.id).removeprefix("s3://")))
     return found[::-1]
 
 
-def _is_used(run: RunSummary, target: Target) -> bool:
-    """Tell whether one of a run's versions is approved, or waits, by now; or was approved once, and is evidence."""
-    for model in run.models:
-        decided = [package for package in target.registry.list_packages(model.group) if package.arn == model.arn]
-        if any(p.status is not ApprovalStatus.REJECTED or "rolled back" in p.approval_description for p in decided):
+def _is_used(run: RunSummary, target: Target, used: dict[str, frozenset[str]]) -> bool:
+    """Tell whether one of a run's versions is approved, or waits, by now; or was approved once, and is evidence.
+
+    `used` are the versions of which that is so, by group: each group is listed once.
+    """
+    for model in run.models if run.kind == "training" else ():
+        if model.group not in used:
+            packages = target.registry.list_packages(model.group)
+            used[model.group] = frozenset(package.arn for package in packages if _stands(package))
+        if model.arn in used[model.group]:
             return True
     return False
+
+
+def _stands(package: ModelPackage) -> bool:
+    return package.status is not ApprovalStatus.REJECTED or "rolled back" in package.approval_description
 
 
 def _holding(run: RunSummary, folder: Path) -> Holding:

@@ -40,7 +40,7 @@ class ModelSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
-    """A run; one that isn't `kept` only the target knows: it goes on, or is an older version's or somebody else's.
+    """A run; one that isn't `kept` has no record: it goes on, or is an older version's or somebody else's.
 
     `commits` are by repository, `passed` is None where it was not judged, `seconds` None while it goes on.
     """
@@ -65,7 +65,8 @@ class RunSummary:
 
     @property
     def seconds(self) -> float | None:
-        return (self.ended - self.started).total_seconds() if self.ended else None
+        # Of two clocks, the one that ended it may be behind.
+        return max(0.0, (self.ended - self.started).total_seconds()) if self.ended else None
 
     @property
     def states(self) -> frozenset[str]:
@@ -161,7 +162,8 @@ def dump_summary(found: RunSummary) -> dict[str, Any]:
     times = {"started": found.started.isoformat()} | ({"ended": found.ended.isoformat()} if found.ended else {})
     passed = {} if found.passed is None else {"passed": found.passed}
     models = {"models": [_dump_model(model) for model in found.models]} if found.models else {}
-    return {**plain, **times, **passed, **models}
+    kept = {} if found.kept else {"kept": False}
+    return {**plain, **times, **passed, **models, **kept}
 
 
 _PLAIN = (

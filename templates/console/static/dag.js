@@ -158,25 +158,30 @@
     const say = (words) => { if (state && state.textContent !== words) state.textContent = words; };
     log.addEventListener("scroll", () => { atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40; });
     log.scrollTop = log.scrollHeight;
-    const add = (text) => {
-      let whole = log.textContent + text;
-      if (whole.length > MOST) whole = whole.slice(whole.indexOf("\n", whole.length - MOST) + 1);
-      log.textContent = whole;
+    // What comes is shown some times a second: drawing all of it for each piece would leave no time for anything else.
+    let come = "", due = 0;
+    const cut = (text) => (text.length > MOST ? text.slice(text.indexOf("\n", text.length - MOST) + 1) : text);
+    const draw = () => {
+      due = 0;
+      log.textContent = cut(log.textContent + come);
+      come = "";
       if (atEnd) log.scrollTop = log.scrollHeight;
     };
+    const add = (text) => { come = cut(come + text); due ||= setTimeout(draw, 150); };
     const open = () => {
       const address = new URL(log.dataset.log, location.href);
       address.searchParams.set("from", mark);
       source = new EventSource(address.href);
       source.onopen = () => say("It comes as it is written.");
       source.onmessage = (event) => { mark = event.lastEventId || mark; add(`${event.data}\n`); };
-      source.addEventListener("anew", () => { log.textContent = ""; say("The step is tried again: this is the new log."); });
+      source.addEventListener("anew", () => { log.textContent = come = ""; say("The step is tried again: this is the new log."); });
       source.addEventListener("gap", () => add("… it grows faster than it is shown: what is between is left out\n"));
       source.addEventListener("busy", () => { source.close(); say("Very many logs are followed already; load the page again to see more."); });
       source.addEventListener("away", (event) => { source.close(); say(`It can't be read just now: ${event.data}`); });
       source.addEventListener("end", (event) => { source.close(); say(`The step has ended: ${event.data}.`); });
       source.onerror = () => {
         if (source.readyState !== EventSource.CLOSED) source.close(); // it would begin where it began: begin where it is
+        say("The console doesn't answer: what is shown is from before.");
         if (followed === log && log.isConnected) setTimeout(() => { if (followed === log) open(); }, 2000);
       };
     };

@@ -95,6 +95,9 @@ def test_a_run_whose_command_was_killed_says_that_nobody_works_on_it(workspace: 
             page.wait_for_timeout(3000)
             page.reload()
             assert "Nobody works on it" in page.locator("#main .remark.bad").inner_text()
+            page.goto(f"{console.url}/runs")
+            assert page.locator("table.runs .badge").first.inner_text() == "Left"
+            page.go_back()
         with running(workspace, 400) as process:  # which goes on with it
             page.locator("#progress").wait_for()
             process.send_signal(signal.SIGINT)

@@ -14,7 +14,19 @@ from sagemaker import image_uris  # noqa: E402 - the network is cut before the S
 
 if __name__ == "__main__":
     found = {}
-    for framework, version in (("sklearn", "1.2-1"), ("xgboost", "1.7-1")):
+    for framework, version, python in (("sklearn", "1.2-1", "py3"), ("xgboost", "1.7-1", "py3")):
         for region in image_uris.config_for_framework(framework)["training"]["versions"][version]["registries"]:
-            found[f"{framework} {region}"] = image_uris.retrieve(framework, region, version=version, py_version="py3")
+            address = image_uris.retrieve(framework, region, version=version, py_version=python)
+            found[f"{framework} training {region}"] = address.replace(":1.7-1-cpu-py3", ":1.7-1")
+    for framework, version, python in (("pytorch", "2.6.0", "py312"), ("tensorflow", "2.19.0", "py312")):
+        for part in ("training", "inference"):
+            for region in image_uris.config_for_framework(framework)[part]["versions"][version]["registries"]:
+                found[f"{framework} {part} {region}"] = image_uris.retrieve(
+                    framework,
+                    region,
+                    version=version,
+                    py_version=python if part == "training" or framework == "pytorch" else None,
+                    instance_type="ml.m5.large",
+                    image_scope=part,
+                )
     Path(sys.argv[1]).write_text(json.dumps(found))

@@ -9,13 +9,18 @@ import pytest
 
 from pipeline_builder.checkout.checkout import checkout
 from pipeline_builder.documents.source import Source, parse_yaml
+from pipeline_builder.engine.local import LocalPipelines, open_local_target
+from pipeline_builder.engine.settings import LocalSettings
 from pipeline_builder.machine.folders import remove_folder
 from pipeline_builder.manifest.manifest import build_manifest
 from pipeline_builder.release.outcome import repo_records
 from pipeline_builder.release.past.changes import MOST_COMMITS, CommitsSince, commits_since
+from pipeline_builder.release.past.keeping import keep_run
 from pipeline_builder.release.past.noting import load_commits, note_commits
-from pipeline_builder.release.record import RepoRecord
+from pipeline_builder.release.past.since import Checkout, with_commits
+from pipeline_builder.release.record import RepoRecord, SubmoduleRecord
 from tests.checkout.repositories import ENVIRONMENT, commit, git, make_repository
+from tests.release.records import package, run_record
 
 
 @pytest.fixture
@@ -193,3 +198,33 @@ def test_a_builds_cache_hands_on_what_it_knows(tmp_path: Path, remote: Path) -> 
     assert (subjects(found), found.commits[0].paths, found.unknown) == (["ours"], ("one/a",), "")
     path.write_bytes(path.read_bytes()[:-20])
     assert load_commits(path) == {}
+
+
+def test_a_submodule_that_has_moved_is_said(tmp_path: Path) -> None:
+    """Its own commits aren't among those of the repository."""
+    target = open_local_target(tmp_path, LocalSettings())
+    target.registry.put_group("churn", "", "churn")
+    before = "arn:aws:sagemaker:localhost:000000000000:pipeline/churn/execution/before"
+    request = {"ModelPackageGroupName": "churn", "CustomerMetadataProperties": {"commit-churn": "1" * 40}}
+    assert isinstance(target.pipelines, LocalPipelines)
+    champion = target.pipelines.engine.registry.register(request, execution=before, step="Register")
+    here = Checkout(parameters={}, definition_sha256="", cache=tmp_path / "git", environment={}, kinds={})
+    now = run_record(
+        "churn", pipeline="churn", packages=(package("churn", champion_arn=champion.arn),), repos=(_at("2", "b"),)
+    )
+    (unknown,) = with_commits(now, target, here).repos
+    assert unknown.since_unknown.endswith("; at which commits its submodules were is not known")
+    keep_run(run_record("churn", pipeline="churn", execution=before, repos=(_at("1", "a"),)), target)
+    (moved,) = with_commits(now, target, here).repos
+    assert (moved.before, moved.since_unknown.split("; ")[1:]) == (
+        "1" * 40, ["the submodule 'lib' was at aaaaaaaaaaaa and is at bbbbbbbbbbbb"],
+    )  # fmt: skip
+    now = now.model_copy(update={"repos": (_at("2", "a"),)})
+    (same,) = with_commits(now, target, here).repos
+    assert "submodule" not in same.since_unknown
+
+
+def _at(commit: str, library: str) -> RepoRecord:
+    lib = SubmoduleRecord(path="lib", url="https://git.example.com/lib.git", commit=library * 40)
+    return RepoRecord(name="churn", url="https://git.example.com/churn.git", revision="main", commit=commit * 40,
+                      tree="", committed=None, submodules=(lib,))  # fmt: skip

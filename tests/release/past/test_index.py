@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline_builder.descriptions import Execution, ExecutionStatus, StepState
 from pipeline_builder.engine.local import open_local_target
 from pipeline_builder.engine.settings import LocalSettings
+from pipeline_builder.release.past import unkept
 from pipeline_builder.release.past.index import RunIndex
 from pipeline_builder.release.past.keeping import keep_run
 from pipeline_builder.release.past.query import RunQuery
@@ -21,6 +23,8 @@ from pipeline_builder.release.past.remembered import Entry, Remembered
 from pipeline_builder.release.past.summary import dump_summary, load_summary, summarise
 from pipeline_builder.release.record import RunRecord, ScoreRecord, VerdictRecord
 from pipeline_builder.target import Target
+from tests.engine.definitions import definition, run, script
+from tests.engine.definitions import target as engine_target
 from tests.release.records import BEGIN, package, run_record
 
 ARN = "arn:aws:sagemaker:localhost:000000000000:pipeline/churn/execution/"
@@ -214,3 +218,44 @@ def test_a_run_that_goes_on_again_is_as_the_target_says(target: Target) -> None:
     assert index.run("churn", kept.execution) == index.run("churn", kept.id) == kept
     assert index.run("other", kept.id) is None
     assert replace(kept, status="Executing").states == {"executing", "waiting"}
+
+
+def test_a_run_that_nobody_kept_is_summed_up_once_and_by_its_record_when_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = engine_target(tmp_path)
+    content = definition(script("Train", "true"))
+    _, ended, _ = run(local, content)
+    asked: list[str] = []
+    monkeypatch.setattr(unkept, "_SETTLED", timedelta(0))
+    steps = local.pipelines.list_steps
+
+    def counted(arn: str) -> tuple[StepState, ...]:
+        asked.append(arn)
+        return tuple(steps(arn))
+
+    monkeypatch.setattr(local.pipelines, "list_steps", counted)
+    for _ in range(2):  # the second starts with what the first has left
+        index = RunIndex(local, lambda: (ended.pipeline,), tmp_path / "index")
+        index.refresh()
+        index.refresh()
+        (known,) = index.runs(RunQuery())[0]
+        assert (known.id, known.steps, known.kept) == (ended.id, 1, False)
+    assert len(asked) == 1
+    keep_run(record(1).model_copy(update={"execution": ended.arn, "pipeline": ended.pipeline}), local)
+    index.refresh()
+    assert [(one.id, one.kept) for one in index.runs(RunQuery())[0]] == [(ended.id, True)]
+
+
+def test_executions_that_are_listed_already_are_not_asked_for_again(target: Target) -> None:
+    fill(target, 1)
+    index = RunIndex(target, lambda: ("churn",))
+    (kept,), _ = (index_of(target)).runs(RunQuery())
+    execution = Execution(
+        arn=kept.execution, pipeline="churn", version=1, status=ExecutionStatus.EXECUTING, definition_sha256="",
+        parameters={}, fingerprint="", started=kept.started,
+    )  # fmt: skip
+    index.refresh(listed=[execution])
+    assert [run.status for run in index.runs(RunQuery())[0]] == ["Executing"]
+    index.refresh()
+    assert [run.status for run in index.runs(RunQuery())[0]] == ["Succeeded"]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pipeline_builder.errors import InputProblems
 from pipeline_builder.release.past.index import RunIndex
 from pipeline_builder.release.past.keeping import keep_run, read_kept, read_run, record_uri, run_folder
 from pipeline_builder.release.past.query import RunQuery
@@ -145,6 +146,15 @@ def test_a_run_that_cannot_be_kept_is_said_and_stands(workspace: Workspace) -> N
     ended = workspace.call("up")
     assert ended.code == 0
     assert re.search("PB010 the record of the run '[0-9a-z]{12}' is not kept among those of all runs: ", ended.err)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"execution": "a/.."}, {"execution": "a b"}, {"pipeline": "tiny/evidence"}, {"pipeline": ".."}]
+)
+def test_what_no_run_is_called_is_kept_nowhere(workspace: Workspace, changed: dict[str, str]) -> None:
+    one = session(workspace)
+    with pytest.raises(InputProblems, match="PB010 no run is called '"):
+        keep_run(one.runs.record("").model_copy(update=changed), one.target)
 
 
 def test_another_runs_record_in_its_place_is_none(workspace: Workspace) -> None:

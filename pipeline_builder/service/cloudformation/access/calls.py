@@ -101,12 +101,25 @@ def write_groups(facts: Facts) -> tuple[Statement, ...]:
             resources=resources,
             why="groups that aren't there yet, the tag that says whose each is, and of which packages it is made",
         ),
-        Statement(
-            sid="ListGroups",
-            actions=("sagemaker:ListModelPackageGroups",),
-            resources=("*",),
-            why="the action takes no resource",
-        ),
+        _list_groups(),
+    )
+
+
+def look_at_groups(facts: Facts) -> tuple[Statement, ...]:
+    """Return what asking takes which groups there are, and whose each is."""
+    groups = tuple(text for group in facts.definition.groups for text in named("model-package-group", group))
+    if not groups:
+        return ()
+    why = "the tag that says whose a group is"
+    return (Statement(sid="GroupTags", actions=("sagemaker:ListTags",), resources=groups, why=why), _list_groups())
+
+
+def _list_groups() -> Statement:
+    return Statement(
+        sid="ListGroups",
+        actions=("sagemaker:ListModelPackageGroups",),
+        resources=("*",),
+        why="the action takes no resource",
     )
 
 

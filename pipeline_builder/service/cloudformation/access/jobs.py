@@ -37,6 +37,11 @@ _VERBS = {
     "endpoint": ("CreateEndpoint", "DescribeEndpoint", "UpdateEndpoint"),
     "inference-component": ("CreateInferenceComponent", "DescribeInferenceComponent", "UpdateInferenceComponent"),
 }  # fmt: skip
+# Those that the console's page of a step makes use of.
+_LOOKED_AT = frozenset(
+    ["DescribeProcessingJob", "DescribeTrainingJob", "DescribeTransformJob", "DescribeModel",
+     "DescribeHyperParameterTuningJob"]
+)  # fmt: skip
 # SageMaker begins the names that it makes for steps with this.
 _OWN_NAMES = "pipelines-"
 
@@ -129,11 +134,25 @@ def _steps(definition: DefinitionFacts) -> tuple[Statement, ...]:
     found = []
     for kind, names in sorted(definition.jobs.items()):
         actions = tuple(f"sagemaker:{verb}" for verb in ("AddTags", *_VERBS[kind]))
-        prefixes = dict.fromkeys(("",) if "" in names else (_OWN_NAMES, *names))
-        resources = tuple(text for prefix in prefixes for text in named(kind, prefix, "*"))
         sid = "".join(word.capitalize() for word in kind.split("-")) + "s"
-        found.append(Statement(sid=sid, actions=actions, resources=resources))
+        found.append(Statement(sid=sid, actions=actions, resources=_jobs(kind, names)))
     return tuple(found)
+
+
+def describe_jobs(definition: DefinitionFacts) -> tuple[Statement, ...]:
+    """Return what looking takes at what steps have asked for, and at what became of it."""
+    kinds = sorted(kind for kind in definition.jobs if any(verb in _LOOKED_AT for verb in _VERBS[kind]))
+    if not kinds:
+        return ()
+    actions = tuple(f"sagemaker:{verb}" for kind in kinds for verb in _VERBS[kind] if verb in _LOOKED_AT)
+    resources = tuple(text for kind in kinds for text in _jobs(kind, definition.jobs[kind]))
+    return (Statement(sid="DescribeJobs", actions=actions, resources=resources, why="what each step asked for"),)
+
+
+def _jobs(kind: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Return the ARNs of a kind's jobs by the names that they are given, "" for one that only a run knows."""
+    prefixes = dict.fromkeys(("",) if "" in names else (_OWN_NAMES, *names))
+    return tuple(text for prefix in prefixes for text in named(kind, prefix, "*"))
 
 
 def _calls(definition: DefinitionFacts) -> tuple[Statement, ...]:

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from pipeline_builder.service.cloudformation.access import calls
 from pipeline_builder.service.cloudformation.access.facts import Facts
+from pipeline_builder.service.cloudformation.access.jobs import describe_jobs
 from pipeline_builder.service.cloudformation.access.projects import project_logs
-from pipeline_builder.service.cloudformation.access.resources import bucket_name, key_use, named, objects
+from pipeline_builder.service.cloudformation.access.resources import bucket_name, key_use, objects
 from pipeline_builder.service.cloudformation.access.statements import BUCKET, Role, Statement, arn, literal
 
 _STAGES = {"training": ("Build", "Train", "Approve", "Promote"), "inference": ("Build", "Score", "Publish")}
@@ -75,22 +76,24 @@ def _console(facts: Facts) -> Role:
     found: dict[str, Statement] = {}
     for one in (facts, *facts.further):
         for statement in _evidence(one):
-            known = found.get(statement.sid)
-            before = known.resources if known else ()
-            found[statement.sid] = replace(statement, resources=tuple(dict.fromkeys((*before, *statement.resources))))
+            known = found.get(statement.sid, statement)
+            found[statement.sid] = replace(
+                statement,
+                actions=tuple(dict.fromkeys((*known.actions, *statement.actions))),
+                resources=tuple(dict.fromkeys((*known.resources, *statement.resources))),
+            )
     return _person(
         "console", tuple(found.values()), "Reads runs, versions and evidence, as the pages of the console do"
     )
 
 
 def _evidence(facts: Facts) -> Iterator[Statement]:
-    base, pipeline = literal(facts.definition.base), facts.definition.pipeline
-    yield Statement(
-        sid="ListRuns", actions=("sagemaker:ListPipelineExecutions",), resources=named("pipeline", pipeline)
-    )
-    yield Statement(sid="Deployed", actions=("sagemaker:DescribePipeline",), resources=named("pipeline", pipeline))
+    base = literal(facts.definition.base)
+    yield from calls.read_pipeline(facts)
     yield calls.read_executions(facts)
+    yield from describe_jobs(facts.definition)
     yield from calls.use_packages(facts, "DescribeModelPackage")
+    yield from calls.look_at_groups(facts)
     yield from calls.read_evidence(facts)
     yield from calls.read_digests(facts)
     kept = objects(bucket_name(facts), f"{base}/evidence/*", f"{base}/ledger/*")

@@ -173,6 +173,11 @@ _sagemaker("CreateModelPackageGroup", "model-package-group", "ModelPackageGroupN
 _sagemaker("ListModelPackages", "model-package-group", "ModelPackageGroupName")
 _sagemaker("DescribeModelPackage", "model-package", "ModelPackageName")
 _sagemaker("UpdateModelPackage", "model-package", "ModelPackageArn")
+for _operation, _kind in (
+    ("DescribeProcessingJob", "processing-job"), ("DescribeTrainingJob", "training-job"), ("DescribeModel", "model"),
+    ("DescribeTransformJob", "transform-job"),
+):  # fmt: skip
+    _sagemaker(_operation, _kind, f"{_operation.removeprefix('Describe')}Name")
 
 
 def _plain(service: str, operation: str, action: str, resource: Callable[[Mapping[str, Any]], str]) -> None:
@@ -209,6 +214,10 @@ _plain(
 _plain(
     "codepipeline", "ListActionExecutions", "codepipeline:ListActionExecutions",
     lambda request: _arn("codepipeline", str(request["pipelineName"])),
+)  # fmt: skip
+_plain(
+    "codepipeline", "GetPipelineState", "codepipeline:GetPipelineState",
+    lambda request: _arn("codepipeline", str(request["name"])),
 )  # fmt: skip
 _plain(
     "codepipeline", "StartPipelineExecution", "codepipeline:StartPipelineExecution",

@@ -21,9 +21,12 @@ from pipeline_builder.aws.triggers import Asked, open_poller
 from pipeline_builder.checkout.heads import Head
 from pipeline_builder.cli.boundary import run
 from pipeline_builder.cli.options import make_session
+from pipeline_builder.console.looks import Looks
 from pipeline_builder.documents.values import build_settings
+from pipeline_builder.service.cloudformation.access.people import people
 from pipeline_builder.service.cloudformation.access.roles import Facts, build_access, service_facts
 from tests.acceptance.calls import calls_json
+from tests.console.consoles import client_of
 from tests.serve.serving import Served, serving
 from tests.service.cloudformation.access.iam import ACCOUNT, NAMES, REGION, allows, documents
 from tests.service.cloudformation.access.recorded import KNOWN, Recorder, needs, record
@@ -45,7 +48,6 @@ BY_PEOPLE = {
     "sts assume_role": "promote --to-account",
     "sagemaker create_model_package": "promote --to-account",
     "sagemaker describe_model_package_group": "promote --to-account",
-    "codepipeline get_pipeline_state": "promote, reject and the console, which answer the service's question",
     "codepipeline put_approval_result": "promote, reject and the console",
     "sagemaker send_pipeline_execution_step_failure": "callback",
     "sagemaker send_pipeline_execution_step_success": "callback",
@@ -77,6 +79,7 @@ def answers(approval: list[str]) -> Mapping[tuple[str, str], Any]:
         ("service-quotas", "ListServiceQuotas"): lambda _: {"Quotas": []},
         ("kms", "DescribeKey"): lambda _: {"KeyMetadata": {"KeyState": "Enabled", "KeyUsage": "ENCRYPT_DECRYPT"}},
         ("secretsmanager", "GetSecretValue"): lambda _: {"SecretString": "t0ken"},
+        ("codepipeline", "GetPipelineState"): lambda _: {"stageStates": []},
         ("codepipeline", "GetPipelineExecution"): lambda _: {"pipelineExecution": {}},
         ("codepipeline", "ListActionExecutions"): executions,
         ("codepipeline", "StartPipelineExecution"): lambda _: {"pipelineExecutionId": "e2"},
@@ -142,9 +145,35 @@ def stages(workspace: Workspace, recorder: Recorder, approval: list[str], monkey
     stage("judge", "train", code=5)  # as Retry stage does of failed actions
     with recorder.during("worker"):
         poll()
+    with recorder.during("console"):
+        look_around()
     with recorder.during("look"):
         told = {"bucket": NAMES.bucket, "prefix": f"{PREFIX}/watch/", "project": "pipeline-builder-worker"}
         assert look.handler(told, None)["started"] == "b1"
+
+
+def look_around() -> None:
+    """Look at every page of the console that another one leads to, as somebody does who may only look."""
+
+    def session() -> Any:
+        return make_session(
+            {"manifest": Path("model_repos.yaml"), "state": None, "build": None, "env_file": None}, "aws", None
+        )
+
+    looks = Looks(open_session=session)
+    client = client_of(looks)
+    todo, seen = ["/"], set[str]()
+    while todo:
+        path = todo.pop()
+        seen.add(path)
+        answer = client.get(path)
+        assert answer.status_code == 200, (path, client.bugs, answer.text)
+        links = re.findall(r'(?:href|data-log)="(/[^"?#]*)', answer.text)
+        todo += [link for link in dict.fromkeys(links) if link not in (*seen, *todo) and "/static/" not in link]
+    looks.close()
+    assert client.bugs == []
+    kinds = {re.sub(r"[^/]*\d[^/]*", "N", path) for path in seen}
+    assert {"/plan", "/decide", "/scoring", "/models", "/runs/tiny/N/steps/churn-Train"} <= kinds, sorted(kinds)
 
 
 def poll() -> None:
@@ -209,6 +238,31 @@ def test_each_call_of_a_stage_is_allowed(stage: str, recorded: tuple[Recorder, F
         if not allows(policies, needed.action, needed.resource, **needed.context)
     }
     assert denied == {}
+
+
+@pytest.mark.long
+def test_who_may_look_at_the_console_may_look_at_each_page_of_it(recorded: tuple[Recorder, Facts]) -> None:
+    recorder, facts = recorded
+    roles = people(facts)
+    console, both = (
+        [one for name in names for one in documents(roles[name])] for names in (("console",), ("console", "approver"))
+    )
+    calls = recorder.calls["console"]
+    denied = {
+        f"{needed.action} on {needed.resource}"
+        for call in calls
+        for needed in needs(call)
+        if not allows(
+            both if call.service == "codepipeline" else console, needed.action, needed.resource, **needed.context
+        )
+    }
+    # How large data is, is said to whom it may be, and what isn't checked out yet to who has the repository's token:
+    # nobody has to have either to look at runs.
+    theirs = re.compile(
+        r"s3:(GetObject|ListBucket) on arn:aws:s3:::(their-data|my-data/.*/executions$)|secretsmanager:.*:secret:git/token-"
+    )
+    assert sorted(one for one in denied if not theirs.match(one)) == []
+    assert {"DescribeTrainingJob", "DescribeProcessingJob", "GetLogEvents"} <= {call.operation for call in calls}
 
 
 @pytest.mark.long

@@ -73,7 +73,8 @@ def test_who_looks_at_the_console_reads_what_its_pages_do_and_writes_nothing() -
     facts = facts_with(service=SERVICE)
     base, bucket = facts.definition.base, "arn:aws:s3:::artifacts"
     group = next(iter(facts.definition.groups))
-    package = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:model-package/{group}/3"
+    jobs = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}"
+    package = f"{jobs}:model-package/{group}/3"
     pipeline = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:pipeline/{facts.definition.pipeline}"
     for action, resource in (
         ("sagemaker:ListPipelineExecutions", pipeline),
@@ -81,6 +82,9 @@ def test_who_looks_at_the_console_reads_what_its_pages_do_and_writes_nothing() -
         ("sagemaker:ListPipelineExecutionSteps", f"{pipeline}/execution/e1"),
         ("sagemaker:DescribePipelineDefinitionForExecution", f"{pipeline}/execution/e1"),
         ("sagemaker:DescribeModelPackage", package),
+        ("sagemaker:DescribeTrainingJob", f"{jobs}:training-job/pipelines-e1-Train-x"),
+        ("sagemaker:DescribeProcessingJob", f"{jobs}:processing-job/pipelines-e1-Evaluate-x"),
+        ("logs:GetLogEvents", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/sagemaker/TrainingJobs:log-stream:x"),
         ("s3:GetObject", f"{bucket}/{base}/evidence/x.json"),
         ("s3:GetObject", f"{bucket}/{base}/code/x/sourcedir.tar.gz"),
         ("s3:ListBucket", bucket),
@@ -89,6 +93,8 @@ def test_who_looks_at_the_console_reads_what_its_pages_do_and_writes_nothing() -
         assert not may("approver", action, resource, facts), action
     for action, resource in (
         ("sagemaker:UpdateModelPackage", package),
+        ("sagemaker:DescribeTrainingJob", f"{jobs}:training-job/of-others"),
+        ("sagemaker:StopTrainingJob", f"{jobs}:training-job/pipelines-e1-Train-x"),
         ("sagemaker:StartPipelineExecution", pipeline),
         ("s3:PutObject", f"{bucket}/{base}/evidence/x.json"),
         ("s3:GetObject", "arn:aws:s3:::others/x"),

@@ -328,13 +328,15 @@ def test_a_template_of_sixty_repositories_is_within_what_s3_takes() -> None:
 
 @pytest.mark.long
 def test_checkov_finds_nothing_but_what_is_explained(tmp_path: Path) -> None:
+    seen: set[str] = set()
     for case in MATRIX:
         folder = tmp_path / re.sub(r"\W+", "-", case)
         folder.mkdir()
         for name in ("storage.yaml", "service.yaml"):
-            (folder / name).write_text(files_of(case)[name])
+            if text := unseen(files_of(case)[name], seen):
+                (folder / name).write_text(text)
     # It would find something: the same without the suppressions.
-    text = (tmp_path / "keys-of-AWS" / "service.yaml").read_text()
+    text = files_of("keys of AWS")["service.yaml"]
     (tmp_path / BARE).mkdir()
     (tmp_path / BARE / "service.yaml").write_text(text.replace("checkov:", "other:"))
     found = check(tmp_path)
@@ -351,6 +353,18 @@ def test_checkov_finds_nothing_but_what_is_explained(tmp_path: Path) -> None:
     explained = dict(re.findall(r'^  "(CKV_AWS_\d+)": "(.+)",$', macros, re.MULTILINE))
     skipped = {item["check_id"]: item["check_result"]["suppress_comment"] for item in found["skipped_checks"]}
     assert skipped == explained
+
+
+def unseen(template: str, seen: set[str]) -> str:
+    """Return the template with those resources only that are in no template before, and empty where there is none.
+
+    checkov looks at each by itself, but for rules of its graph about services that we don't have: two thirds of its
+    time would go into what it has judged, word for word.
+    """
+    head, found, rest = re.split(r"(?<=\nResources:)\n((?:  .*\n|\n)+)", template, maxsplit=1)
+    resources = [text for text in re.split(r"^(?=  \w+:)", found, flags=re.MULTILINE) if text not in seen]
+    seen.update(resources)
+    return f"{head}\n{''.join(resources)}{rest}" if any(re.match(r"  \w", text) for text in resources) else ""
 
 
 BARE = "without the suppressions"
