@@ -75,6 +75,7 @@ def trio(tmp_path_factory: pytest.TempPathFactory) -> Trio:
         (("graph", "--select", "churn+,2+seg"), [f"churn+,2+{name}" for name in ("segments", "segments-Train", "segments-Register")]),
         (("plan", "--exclude", '"churn+ @price-T'), ["churn+ @price-Train"]),
         (("promote", "churn", ""), ["price", "segments"]),
+        (("new", "upsell", "--after", "churn", "--after", ""), ["price", "segments"]),
         (("explain", "pb44"), [f"PB44{digit}" for digit in range(10)]),
     ],
 )  # fmt: skip

@@ -68,7 +68,7 @@ def check(words: Sequence[str]) -> None:
         check_aws(arguments)
     elif name.startswith("scripts/") or (Path(name).name == "python" and arguments[0].endswith(".py")):
         check_script(name if name.startswith("scripts/") else arguments[0], arguments)
-    elif Path(name).name not in _OTHERS:
+    elif name not in _OTHERS and Path(name).name not in _OTHERS:
         raise UntrueError(f"nobody knows the program '{name}'")
 
 
