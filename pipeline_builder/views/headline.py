@@ -42,7 +42,7 @@ def headline_of(record: RunRecord, failed: Sequence[StepRecord]) -> Headline:  #
         word, tone = scored_word(record.scores)
         return Headline(word=word, sentence=scored_sentence(record.scores, record.date), tone=tone)
     if record.verdict and not record.verdict.passed:
-        return Headline(word="Blocked", sentence=_upper("; ".join(record.verdict.reasons)), tone="bad")
+        return Headline(word="Blocked", sentence=_begun("; ".join(record.verdict.reasons)), tone="bad")
     if not record.packages:
         return Headline(word="Succeeded", sentence="The run registered no model.", tone="good")
     return _decided(record)
@@ -82,3 +82,8 @@ def _decision(record: RunRecord) -> str:
 
 def _upper(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
+
+
+def _begun(reasons: str) -> str:
+    """Return reasons as a sentence; a model's name, with which most begin, stays as it is."""
+    return _upper(reasons) if reasons.startswith("the ") else reasons

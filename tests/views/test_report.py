@@ -11,6 +11,7 @@ import pytest
 from pipeline_builder.release.evidence import BoundEvidence
 from pipeline_builder.release.record import BlockedRecord, CommitRecord, RunRecord, TrialRecord, VerdictRecord
 from pipeline_builder.views.formats import format_duration, format_number
+from pipeline_builder.views.headline import headline_of
 from pipeline_builder.views.report import render_report
 from tests.release.records import CHAMPION, METRICS, package, run_record, steps
 
@@ -62,6 +63,18 @@ def test_the_headline(changes: dict[str, Any], word: str) -> None:
     page = Page(render_report(run_record(**changes)))
     assert word in page.text
     assert f"{word}: churn abc123def456" in page.text
+
+
+@pytest.mark.parametrize(
+    ("reason", "sentence"),
+    [
+        ("churn version 3: auc is 0.7", "churn version 3: auc is 0.7"),
+        ("the execution is Failed", "The execution is Failed"),
+    ],
+)
+def test_a_name_stays_as_it_is_where_a_sentence_begins_with_it(reason: str, sentence: str) -> None:
+    blocked = run_record(verdict=VerdictRecord(passed=False, reasons=(reason,)))
+    assert headline_of(blocked, ()).sentence == sentence
 
 
 BOUND = BoundEvidence(metric="binary_classification_metrics.auc.value", min=0.95, max_regression="1%")

@@ -121,7 +121,7 @@ def _row(asking: Asking, group: str) -> Row | None:
         since=_since(champion),
         by=champion.metadata.get(BY, "") if champion else "",
         stage=champion.stage if champion else "",
-        waits=tuple(_waiting(packages, ran)),
+        waits=tuple(waiting_of(packages, ran)),
         newest=packages[0].version,
         owner=asking.owner(group),
         metric=metric,
@@ -132,7 +132,7 @@ def _row(asking: Asking, group: str) -> Row | None:
     )
 
 
-def _waiting(packages: Sequence[ModelPackage], ran: Mapping[int, Ran]) -> Iterator[int]:
+def waiting_of(packages: Sequence[ModelPackage], ran: Mapping[int, Ran]) -> Iterator[int]:
     """Yield the versions that somebody may approve: one that the gate has blocked never gets a word."""
     for package in packages:
         run = ran.get(package.version)

@@ -9,7 +9,16 @@ import pytest
 from pipeline_builder.console.models.bounds import bounds_of, judged
 from pipeline_builder.console.models.comparing import package_name, software_difference
 from pipeline_builder.console.models.differing import changed_only, differences
-from pipeline_builder.console.models.history import main_metric, metric_names, reigns, turns_of, turns_told, versions_of
+from pipeline_builder.console.models.history import (
+    Ran,
+    main_metric,
+    metric_names,
+    reigns,
+    turns_of,
+    turns_told,
+    versions_of,
+)
+from pipeline_builder.console.models.listed import waiting_of
 from pipeline_builder.console.models.sparks import spark
 from pipeline_builder.descriptions import ApprovalChange, ApprovalStatus, ModelPackage
 from pipeline_builder.release.evidence import BoundEvidence
@@ -76,6 +85,23 @@ def test_decisions_become_turns_of_one_model_oldest_first() -> None:
     ]  # fmt: skip
     assert [version for _, version in reigns(turns)] == [1, 2, 1]
     assert reigns(turns_of([change(1, PENDING, REJECTED, 1)], "churn")) == ()
+
+
+def test_what_the_gate_has_blocked_waits_for_nobody() -> None:
+    judged_as = {
+        one: Ran(pipeline="p", run=f"r{one}", execution="e", started=BEGIN, passed=passed)
+        for one, passed in {1: True, 2: False, 3: None}.items()
+    }
+    newest_first = [
+        package(3),
+        package(2),
+        package(1, APPROVED, approval_description="approved by ada", metadata={"decided-by": "ada"}),
+    ]
+    versions = versions_of(newest_first, judged_as, 1)
+    assert [(one.word, one.tone, one.blocked) for one in versions] == [
+        ("waits", "wait", False), ("blocked", "bad", True), ("champion", "good", False),
+    ]  # fmt: skip
+    assert tuple(waiting_of(newest_first, judged_as)) == (3,)
 
 
 def test_where_only_the_last_word_is_kept_it_is_told_by_the_package_itself() -> None:
