@@ -12,6 +12,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = ROOT / "tests" / "golden"
+SOAKS = bool(os.environ.get("PIPELINE_BUILDER_SOAK"))
+"""Whether what takes too long for each change is tried as well: `scripts/soak tests`."""
 ENVIRONMENTS = ROOT / ".pipeline_builder" / "tests" / "runs"
 
 

@@ -80,7 +80,7 @@ def test_each_command_has_an_answer_of_both_and_with_a_name_of_that_one(ran: Sco
     assert {name: one["changed"] for name, one in pipelines(ran, "apply").items()} == dict.fromkeys(built, False)
     assert "\nscoring: churn-scoring\n" in ran.call("graph").out
     assert "training: " not in ran.call("graph", "--pipeline", "scoring").out
-    for form, a_step in (("svg", "<rect x="), ("mermaid", "<br/>"), ("dot", "[label=")):
+    for form, a_step in (("svg", 'class="stripe"'), ("mermaid", "<br/>"), ("dot", "[label=")):
         drawing = ran.call("graph", "--format", form)
         assert (drawing.code, drawing.err) == (0, "")
         assert drawing.out.count(a_step) == 6

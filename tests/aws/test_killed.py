@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
-from tests.places import ROOT
+from tests.places import ROOT, SOAKS
 from tests.serve.serving import Served, serving
 from tests.tiny import EVALUATE
 from tests.workspaces import Workspace, make_workspace
 
 KILLING = str(Path(__file__).parent / "killing")
-PARTS = 3
+PARTS = 6
+HERE = range(PARTS) if SOAKS else range(0, PARTS, 2)
+"""Every second answer; `scripts/soak tests` takes each."""
 
 
 def up(workspace: Workspace, served: Served, kill_after: int) -> tuple[int, int]:
@@ -34,7 +36,7 @@ def packages(served: Served) -> list[dict[str, Any]]:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("part", HERE)
 def test_killed_after_every_answer(tmp_path: Path, part: int) -> None:
     workspace = make_workspace(tmp_path / "workspace")
     with serving(tmp_path, jobs=4, **{"local/churn": workspace.root / "data"}) as served:

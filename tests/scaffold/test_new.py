@@ -36,13 +36,14 @@ from tests.engine.environments import (
     share_environments,
     shared_environments,
 )
-from tests.places import ROOT
+from tests.places import ROOT, SOAKS
 from tests.workspaces import Ended, Workspace, make_workspace
 
 TEMPLATES = ROOT / "templates" / "model"
 FRAMEWORKS = ("sklearn", "xgboost", "pytorch", "tensorflow", "none")
 TASKS = ("classification", "regression")
 _NO_TORCH = no_cheap_torch(" ".join(frameworks.FRAMEWORKS["pytorch"].requirements))
+DEEP = pytest.mark.skipif(not SOAKS, reason="a gigabyte, a minute and a half: scripts/soak tests")
 CHEAP_TORCH = pytest.mark.skipif(bool(_NO_TORCH), reason=_NO_TORCH)
 FILES = {
     "README.md", ".gitignore", "pyproject.toml", "requirements-test.txt", "model_repos.yaml", "conf/conf.yaml",
@@ -255,8 +256,8 @@ def test_it_trains_and_passes_the_gate(
     ("framework", "tasks"),
     [
         *((name, TASKS) for name in ("sklearn", "xgboost", "none")),
-        pytest.param("pytorch", TASKS[1:], marks=CHEAP_TORCH),
-        ("tensorflow", TASKS[:1]),
+        pytest.param("pytorch", TASKS[1:], marks=[CHEAP_TORCH, DEEP]),
+        pytest.param("tensorflow", TASKS[:1], marks=DEEP),
     ],
 )
 def test_its_own_tests_pass_with_its_own_requirements(

@@ -76,8 +76,8 @@ def test_a_suggestion_can_be_pasted(tmp_path: Path) -> None:
 def test_the_page_about_it_says_what_is_said(tmp_path: Path) -> None:
     """The policy, the refusals and the suggestion of docs/how-to/policy.md are those of the commands."""
     page = (ROOT / "docs" / "how-to" / "policy.md").read_text()
-    policy, suggested = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
-    (refusals, *_) = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+    policy, suggested = re.findall(r"```yaml {.shown}\n(.*?)```", page, re.DOTALL)
+    (refusals, *_) = re.findall(r"```text {.shown}\n(.*?)```", page, re.DOTALL)
     more = "        model_data_uri: s3://foundation/m.tar.gz\n        max_runtime_in_seconds: 86400\n"
     manifest = MANIFEST.replace("local:\n", f"{policy}local:\n")
     made = make_workspace(tmp_path, conf=variant((TRAIN, TRAIN + more)), manifest=manifest, state=False)

@@ -236,7 +236,7 @@ def test_as_a_process_that_is_killed_and_goes_on(tmp_path: Path, door: Door) -> 
 
 def test_the_script_of_the_documentation_works(served: Served) -> None:
     page = ROOT / "docs" / "how-to" / "serve.md"
-    (text,) = re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), flags=re.DOTALL)
+    (text,) = re.findall(r"```python {.shown}\n(.*?)```", page.read_text("utf-8"), flags=re.DOTALL)
     environment = {
         "PATH": os.environ["PATH"],
         "AWS_ENDPOINT_URL": served.url,
