@@ -234,8 +234,8 @@ def test_a_gate_that_nothing_passes(empty: Workspace) -> None:
     [
         *itertools.product(("sklearn", "xgboost"), TASKS),
         # One of each: their packages are a gigabyte.
-        pytest.param("pytorch", "classification", marks=CHEAP_TORCH),
-        ("tensorflow", "regression"),
+        pytest.param("pytorch", "classification", marks=[CHEAP_TORCH, DEEP]),
+        pytest.param("tensorflow", "regression", marks=DEEP),
     ],
 )
 def test_it_trains_and_passes_the_gate(
