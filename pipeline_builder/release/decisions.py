@@ -94,11 +94,18 @@ class Decisions:
         return (self.owner(execution.pipeline) if self.owner else self).judged(execution)
 
     def judged(self, execution: Execution) -> RunRecord:
-        """Return the record of an execution; one of which none was kept is judged by the gates of today's confs."""
+        """Return the record of an execution; one of which none was kept is judged by the gates of today's confs.
+
+        Raises:
+            PlanRefused: PB462 where the evidence is gone, is damaged or of another run, also where a record was kept.
+        """
         record = self.runs.record(execution.arn)
-        if record.verdict or not record.packages or not execution.status.ended:
+        if not record.packages or not execution.status.ended:
             return record
-        if known := judged_before(record, self.target):
+        known = judged_before(record, self.target)
+        if record.verdict:
+            return record  # as it was looked at: an approval refuses what it says otherwise than the evidence
+        if known:
             return known
         ran = self.target.pipelines.definition_of(execution.arn)
         planned = DeployedPipeline(name=execution.pipeline, arn="", definition=ran, version=execution.version)

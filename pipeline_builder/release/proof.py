@@ -95,8 +95,12 @@ def check_record(record: RunRecord, target: Target, *, approval: str = "") -> tu
 
 
 def judged_before(record: RunRecord, target: Target) -> RunRecord | None:
-    """Return the record of a run as it was judged last; None where it has no evidence."""
-    digest = find_newest(target, record.pipeline, record.execution)
+    """Return the record of a run as it was judged last; None where it has no evidence, and its record names none.
+
+    Raises:
+        PlanRefused: PB462 where the evidence, or what names it, is gone, damaged or of another run.
+    """
+    digest = find_newest(target, record.pipeline, record.execution) or record.evidence
     return judge_evidence(_about(record, digest, target), record) if digest else None
 
 

@@ -420,6 +420,23 @@ def test_evidence_of_another_run_judges_nothing(trio: Trio) -> None:
         assert (refused.code, f"PB462 the evidence {first[:12]} is about the execution" in refused.err) == (3, True)
 
 
+@pytest.mark.parametrize("left", ["kept", "last"])
+@pytest.mark.parametrize("noted", [True, False])
+def test_evidence_that_is_gone_is_missed_whatever_record_names_it(trio: Trio, left: str, noted: bool) -> None:
+    store, digest = trio.root / ".pipeline_builder/store/local/trio/evidence", trio.record["evidence"]
+    (store / f"{digest}.json").unlink()
+    if not noted:
+        shutil.rmtree(store / "executions")
+    if left == "kept":
+        (trio.root / "build" / "run.json").unlink()
+    else:
+        shutil.rmtree(store / "runs")
+    for answer in (("promote", "price"), ("reject", "price", "--comment", "no")):
+        refused = trio.decide(*answer)
+        assert (refused.code, f"PB462 the evidence {digest[:12]} is gone" in refused.err) == (3, True), refused.err
+    assert trio.changes() == []
+
+
 def test_a_package_is_verified_by_its_arn(trio: Trio) -> None:
     assert trio.decide("promote", "churn").code == 0
     arn = next(package["arn"] for package in trio.record["packages"] if package["model"] == "churn")
