@@ -89,6 +89,7 @@ class Look:
     runs. `remarks` are what could not be read, which stand as lines on the page; `ages` when the oldest answers came
     that the page shows. `url` is what templates have, for addresses inside of drawings. `prices` are USD of
     an hour, by type of machine. What takes long is waited for where who looks is `patient`, as nobody asks again.
+    `may_see_requests` is False for who has no right to read the requests for retraining: pages are without them.
     """
 
     session: Session
@@ -99,6 +100,7 @@ class Look:
     prices: Mapping[str, float] = field(default_factory=dict)
     may_decide: bool = False
     patient: bool = False
+    may_see_requests: bool = True
     answers: Answers = field(default_factory=Answers)
     remarks: list[Problem] = field(default_factory=list)
     ages: list[datetime] = field(default_factory=list)

@@ -84,7 +84,8 @@ def _look(session: Session, record: RunRecord, path: Path) -> Look:
     one.target = target = aged(_told(session.target, record), answers)
     index = RunIndex(target, lambda: (record.pipeline,), path)
     prices = machine_prices(session.workspace.values)
-    return Look(session=one, target=target, index=index, prices=prices, answers=answers)
+    # What publishes has no right to read requests for retraining: after each stage the pages are without them.
+    return Look(session=one, target=target, index=index, prices=prices, answers=answers, may_see_requests=False)
 
 
 def _told(target: Target, record: RunRecord) -> Target:

@@ -119,7 +119,7 @@ def test_the_roles_alone_go_to_stdout(workspace: Workspace) -> None:
     assert ended.code == 0
     roles = {f"model-service-{name}" for name in ("pipeline", "build", "train", "promote", "worker", "events", "scheduler",
                                                   "execution")}  # fmt: skip
-    people = {"model-service-approver", "model-service-operator"}
+    people = {f"model-service-{name}" for name in ("approver", "operator", "console")}
     found = json.loads(ended.out)
     assert set(found) == roles | people
     # Who may take a role on is its own; whom a person's policy is given to is somebody else's word.

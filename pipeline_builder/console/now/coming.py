@@ -148,7 +148,7 @@ def watching_of(look: Look) -> Watching | None:
 
 def retraining_of(look: Look) -> tuple[Retraining, ...]:
     """Return the requests for retraining that nobody has answered yet, the newest first."""
-    if look.manifest is None or not look.manifest.infers:
+    if look.manifest is None or not look.manifest.infers or not look.may_see_requests:
         return ()
     names = tuple(dict.fromkeys(look.names.values()))
     seconds = 0.0 if look.target.name == "local" else _ASKED

@@ -51,6 +51,8 @@ def requests_of(look: Look, groups: Iterable[str]) -> tuple[Request, ...]:
 
 
 def _training(look: Look) -> list[str]:
+    if not look.may_see_requests:
+        return []
     manifest = look.manifest
     kinds = {entry.name: entry.kind for entry in manifest.pipelines} if manifest else {}
     return [name for handle, name in look.names.items() if kinds.get(handle) != "inference"]

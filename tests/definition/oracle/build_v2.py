@@ -84,6 +84,10 @@ def purchase_intent(source: str) -> Any:
         content_types=("text/csv", "application/json"),
         realtime=("ml.t2.medium", "ml.m5.large"),
         transforms=("ml.m5.large",),
+        bounds=[
+            ("binary_classification_metrics.auc.value", 0.85, None),
+            ("binary_classification_metrics.f1.value", 0.55, None),
+        ],
     )
     return build(unit, unit.steps())
 
