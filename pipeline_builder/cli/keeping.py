@@ -119,13 +119,9 @@ def _old_runs(session: Session, days: int) -> list[Holding]:
     from datetime import timedelta
 
     from pipeline_builder.engine.state.state import now
-    from pipeline_builder.release.past.index import RunIndex
     from pipeline_builder.release.past.leaving import find_old
 
-    target = session.target
-    names = dict.fromkeys(execution.pipeline for execution in target.pipelines.list_executions())
-    before = now() - timedelta(days=days)
-    return find_old(RunIndex(target, lambda: names), target, session.workspace.store, before)
+    return find_old(session.target, session.workspace.store, now() - timedelta(days=days))
 
 
 def _warn_of_bounds(session: Session, totals: dict[str, int], unneeded: Sequence[Holding]) -> None:

@@ -10,7 +10,7 @@ from pipeline_builder.descriptions import ApprovalStatus, ModelPackage
 from pipeline_builder.machine.folders import remove_folder
 from pipeline_builder.machine.holdings import Holding, weigh
 from pipeline_builder.release.past.index import RunIndex
-from pipeline_builder.release.past.keeping import run_folder
+from pipeline_builder.release.past.keeping import run_folder, runs_folder
 from pipeline_builder.release.past.query import RunQuery
 from pipeline_builder.release.past.summary import RunSummary
 from pipeline_builder.target import Target
@@ -18,12 +18,13 @@ from pipeline_builder.target import Target
 KIND = "runs"
 
 
-def find_old(index: RunIndex, target: Target, store: Path, before: datetime) -> list[Holding]:
+def find_old(target: Target, store: Path, before: datetime) -> list[Holding]:
     """Return the kept runs that started before a time, the oldest first, where nothing stands on them.
 
     The newest of each pipeline stays, what goes on, and whatever has registered a version that isn't rejected: a
     champion's record says what it was made of. `store` is where objects of the local target are.
     """
+    index = RunIndex(target, lambda: _with_records(target, store))
     index.refresh()
     used: dict[str, frozenset[str]] = {}
     everything, _ = index.runs(RunQuery(), limit=len(index))
@@ -35,6 +36,12 @@ def find_old(index: RunIndex, target: Target, store: Path, before: datetime) -> 
         if run.kept and run.ended and not is_newest and run.started < before and not _is_used(run, target, used):
             found.append(_holding(run, store / run_folder(target, run.pipeline, run.id).removeprefix("s3://")))
     return found[::-1]
+
+
+def _with_records(target: Target, store: Path) -> list[str]:
+    """Return the pipelines that runs were kept of: their executions may all have gone."""
+    everywhere = runs_folder(target, "*").removeprefix("s3://").rstrip("/")
+    return sorted(folder.parents[1].name for folder in store.glob(everywhere))
 
 
 def _is_used(run: RunSummary, target: Target, used: dict[str, frozenset[str]]) -> bool:

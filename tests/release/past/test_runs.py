@@ -192,6 +192,19 @@ def test_records_go_where_somebody_asks_for_that_and_nothing_stands_on_them(work
     assert workspace.call("status", rejected).code == 0  # the target still knows what it did
 
 
+def test_records_of_a_pipeline_go_also_when_its_executions_have_gone(workspace: Workspace) -> None:
+    """Its newest stays, as that of any."""
+    one = session(workspace)
+    newest, first = index_of(one).runs(RunQuery())[0]
+    for run in (newest, first):
+        record = read_kept(one.target, "tiny", run.execution)
+        assert record
+        gone = {"pipeline": "left", "execution": f"{run.execution}left", "packages": ()}
+        keep_run(record.model_copy(update=gone), one.target)
+    ended = workspace.call("gc", "--dry-run", "--runs", "0", "--json")
+    assert [item["name"] for item in ended.json["items"] if item["kind"] == "runs"] == [f"{first.id}left"]
+
+
 def test_jobs_never_write_there(workspace: Workspace) -> None:
     one = session(workspace)
     folder = run_folder(one.target, "tiny", "x" * 12)
