@@ -15,13 +15,13 @@ from pathlib import Path
 from pipeline_builder.checkout.bare import is_whole
 from pipeline_builder.checkout.commits import plain
 from pipeline_builder.checkout.printed import parse_batch
+from pipeline_builder.checkout.remotes import is_commit
 from pipeline_builder.checkout.runner import Runner
 from pipeline_builder.checkout.words import GitError
 
 MOST_READ = 2000
 """Commits that are looked at, from a head down."""
 _ROUNDS = 20
-_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _WRITTEN = re.compile(r"(?P<name>.*?) ?<[^<>]*> (?P<seconds>-?\d{1,15}) [+-]\d{4}", re.DOTALL)
 
 
@@ -49,15 +49,15 @@ def find_bare(cache: Path, name: str, commit: str, git: Runner) -> Path | None:
     """Return the bare repository that has a commit: the repository's own, or that of one which it shares it with."""
     own = cache / f"{name}.git"
     others = sorted(path for path in cache.glob("*.git") if path != own) if cache.is_dir() else []
-    return next((path for path in (own, *others) if is_whole(path) and has_commit(git, path, commit)), None)
+    return next((path for path in (own, *others) if is_whole(path) and _has_commit(git, path, commit)), None)
 
 
-def has_commit(git: Runner, bare: Path, commit: str) -> bool:
+def _has_commit(git: Runner, bare: Path, commit: str) -> bool:
     """Tell whether a commit is in a repository, with or without its files."""
-    if not _ID.fullmatch(commit):
+    if not is_commit(commit):
         return False
     try:
-        return bool(_read(git, bare, [commit]))
+        return bool(read_noted(git, bare, [commit]))
     except GitError:
         return False
 
@@ -72,12 +72,12 @@ def read_ancestry(git: Runner, bare: Path, commits: Iterable[str]) -> Ancestry:
     missing: set[str] = set()
     todo = {*commits, *_heads(bare)}
     for _ in range(_ROUNDS):
-        found = _read(git, bare, sorted(todo))
+        found = read_noted(git, bare, sorted(todo))
         missing |= todo - found.keys()
         known |= found
         # Of those that came with their history, all in one look; a parent that was cut off isn't among it.
         if below := [one for one in _below(git, bare, sorted(found)) if one not in known]:
-            known |= _read(git, bare, below)
+            known |= read_noted(git, bare, below)
         todo = {parent for one in known.values() for parent in one.parents} - known.keys() - missing
         if not todo or len(known) > MOST_READ:
             break
@@ -90,7 +90,7 @@ def _heads(bare: Path) -> list[str]:
         lines = (bare / "shallow").read_text("ascii").split()
     except (OSError, UnicodeDecodeError):
         return []
-    return [line for line in lines if _ID.fullmatch(line)][:MOST_READ]
+    return [line for line in lines if is_commit(line)][:MOST_READ]
 
 
 def _below(git: Runner, bare: Path, commits: list[str]) -> list[str]:
@@ -100,7 +100,12 @@ def _below(git: Runner, bare: Path, commits: list[str]) -> list[str]:
     return git.run(asked, repository=bare, told="".join(f"{one}\n" for one in commits)).split()
 
 
-def _read(git: Runner, bare: Path, commits: list[str]) -> dict[str, Noted]:
+def read_noted(git: Runner, bare: Path, commits: list[str]) -> dict[str, Noted]:
+    """Return those of the commits that a repository has, without what they come after.
+
+    Raises:
+        GitError: it is damaged, or git is not there.
+    """
     if not commits:
         return {}
     said = git.run_raw(["cat-file", "--batch"], repository=bare, text="".join(f"{one}\n" for one in commits))

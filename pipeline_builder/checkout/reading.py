@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline_builder.checkout.printed import parse_batch
+from pipeline_builder.checkout.remotes import is_commit
 from pipeline_builder.checkout.runner import Runner
 from pipeline_builder.checkout.words import GitError
 
 MOST_FILE = 1 << 20
 """Bytes of a file that is read."""
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def find_paths(git: Runner, repository: Path, commit: str, folder: str = "") -> tuple[str, ...]:
@@ -48,7 +47,7 @@ def read_files(git: Runner, repository: Path, commit: str, paths: Sequence[str])
 
 
 def _check(repository: Path, commit: str) -> None:
-    if not _COMMIT.fullmatch(commit):
+    if not is_commit(commit):
         raise GitError("missing", f"'{commit[:80]}' is no commit")
     if not repository.is_dir():
         raise GitError("missing", "the repository isn't among what checkouts have fetched on this machine")

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote, unquote
 
+from pipeline_builder.checkout.remotes import is_commit
 from pipeline_builder.manifest.addresses import parse_address, parse_codecommit
 from pipeline_builder.manifest.manifest import Repo
 from pipeline_builder.regions.partitions import console
@@ -24,7 +25,6 @@ _KNOWN = {
 # A host of one's own: its first name is what people call it by.
 _NAMED = {"github": "github", "ghe": "github", "gitlab": "gitlab", "gitea": "gitea", "forgejo": "gitea"}
 _WEB = {"ssh.github.com": "github.com", "altssh.gitlab.com": "gitlab.com", "altssh.bitbucket.org": "bitbucket.org"}
-_SHA = re.compile("[0-9a-f]{40}([0-9a-f]{24})?")
 _HOST = re.compile(r"[a-z0-9.-]+")
 
 
@@ -54,7 +54,7 @@ def host_link(url: str, sha: str = "", path: str = "", *, kind: str = "") -> str
     Nothing of who may read there is in it, whatever the address has.
     """
     kind = kind or kind_of(url)
-    if (sha and not _SHA.fullmatch(sha)) or kind not in _PAGES:
+    if (sha and not is_commit(sha)) or kind not in _PAGES:
         return ""
     base = _azure(url) if kind == "azure" else _codecommit(url) if kind == "codecommit" else _web(url, kind)
     if not base or not sha:

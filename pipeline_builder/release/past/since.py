@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline_builder.checkout.ancestry import Noted, find_bare, read_ancestry
+from pipeline_builder.checkout.ancestry import Noted, find_bare, read_noted
 from pipeline_builder.checkout.runner import Runner
 from pipeline_builder.checkout.words import GitError
 from pipeline_builder.definition.parameters import UNKNOWN_COMMIT
@@ -82,7 +82,7 @@ def _noted(name: str, commit: str, here: Checkout) -> Noted | None:
     git = Runner(environment=here.environment, timeout=20.0)
     try:
         bare = find_bare(here.cache, name, commit, git)
-        return read_ancestry(git, bare, (commit,)).get(commit) if bare else None
+        return read_noted(git, bare, [commit]).get(commit) if bare else None
     except (GitError, OSError):
         return None
 
