@@ -58,8 +58,8 @@ def _decided(record: RunRecord) -> Headline:
         sentence = "No gate has judged it: 'pipeline-builder run' does, and runs nothing where nothing changed."
         return Headline(word="Not judged", sentence=sentence, tone="wait")
     if "Rejected" in statuses:
-        return Headline(word="Rejected", sentence=_decision(record), tone="bad")
-    return Headline(word="Approved", sentence=_decision(record), tone="good")
+        return Headline(word="Rejected", sentence=_decision(record, "Rejected"), tone="bad")
+    return Headline(word="Approved", sentence=_decision(record, "Approved"), tone="good")
 
 
 def _waits(record: RunRecord, models: Sequence[PackageRecord]) -> Headline:
@@ -76,8 +76,10 @@ def _waits(record: RunRecord, models: Sequence[PackageRecord]) -> Headline:
     )
 
 
-def _decision(record: RunRecord) -> str:
-    return next((package.approval_description for package in record.packages if package.approval_description), "")
+def _decision(record: RunRecord, status: str) -> str:
+    """Return what was said of the first version that is so."""
+    said = (package.approval_description for package in record.packages if package.status == status)
+    return next(filter(None, said), "")
 
 
 def _upper(sentence: str) -> str:

@@ -77,6 +77,14 @@ def test_a_name_stays_as_it_is_where_a_sentence_begins_with_it(reason: str, sent
     assert headline_of(blocked, ()).sentence == sentence
 
 
+def test_a_rejection_is_told_in_the_words_of_whoever_rejected() -> None:
+    """Of several models one may be approved, and another one rejected."""
+    good = package("churn", status="Approved", approval_description="good")
+    slow = package("price", status="Rejected", approval_description="too slow")
+    found = headline_of(run_record(packages=(good, slow)), ())
+    assert (found.word, found.sentence) == ("Rejected", "too slow")
+
+
 BOUND = BoundEvidence(metric="binary_classification_metrics.auc.value", min=0.95, max_regression="1%")
 
 
