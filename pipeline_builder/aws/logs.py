@@ -21,15 +21,20 @@ def read(aws: Aws, address: str, *, mark: bool = False) -> str:
     `address` is `<log group>:<prefix of the streams>`. A job that never began has no stream, and no log.
     `mark` says in a first line where a stream has more.
     """
+    group, streams = _streams(aws, address)
+    parts = [(name, _tail(aws, group, name, mark=mark)) for name in streams]
+    heads = len(parts) > 1
+    return "".join(f"== {name}\n{text}" if heads else text for name, text in parts)
+
+
+def _streams(aws: Aws, address: str) -> tuple[str, list[str]]:
+    """Return the group of an address, and its streams by name; none where there is no such group yet."""
     group, _, prefix = address.partition(":")
     try:
         pages = aws.pages("logs", "describe_log_streams", logGroupName=group, logStreamNamePrefix=prefix)
-        streams = [stream["logStreamName"] for page in pages for stream in page["logStreams"]]
+        return group, sorted(stream["logStreamName"] for page in pages for stream in page["logStreams"])
     except NotFoundError:
-        return ""
-    parts = [(name, _tail(aws, group, name, mark=mark)) for name in sorted(streams)]
-    heads = len(parts) > 1
-    return "".join(f"== {name}\n{text}" if heads else text for name, text in parts)
+        return group, []
 
 
 def _tail(aws: Aws, group: str, stream: str, *, mark: bool) -> str:
@@ -42,12 +47,7 @@ def _tail(aws: Aws, group: str, stream: str, *, mark: bool) -> str:
 
 def read_part(aws: Aws, address: str, *, mark: str, most: int) -> LogPart:
     """Return what the streams of a job have from a mark on, which names how far each was read."""
-    group, _, prefix = address.partition(":")
-    try:
-        pages = aws.pages("logs", "describe_log_streams", logGroupName=group, logStreamNamePrefix=prefix)
-        streams = sorted(stream["logStreamName"] for page in pages for stream in page["logStreams"])
-    except NotFoundError:
-        return LogPart(text="", mark=mark)
+    group, streams = _streams(aws, address)
     known, count = _known(mark), min(_MOST_EVENTS, max(1, most // _LINE))
     texts, more, after = [], False, {}
     for name in streams:
