@@ -76,6 +76,11 @@ def format_machines(times: Sequence[MachineTime], target: str) -> str:
     return f"{cost}{words}{more}"
 
 
+def format_utc(when: datetime | None) -> str:
+    """Return a time in UTC as programs read it; empty for None."""
+    return f"{when:%Y-%m-%dT%H:%M:%SZ}" if when else ""
+
+
 def format_moment(when: datetime | None) -> str:
     """Return a time in UTC to the second."""
     return f"{when:%Y-%m-%d %H:%M:%S} UTC" if when else ""

@@ -10,7 +10,7 @@ from pipeline_builder.inert import inert_line
 from pipeline_builder.release.metrics import short_name
 from pipeline_builder.release.past.summary import ModelSummary, RunSummary
 from pipeline_builder.release.waits import Waiting
-from pipeline_builder.views.formats import format_moment, format_number
+from pipeline_builder.views.formats import format_moment, format_number, format_utc
 from pipeline_builder.views.summary import execution_json
 from pipeline_builder.views.uses import date_taken
 
@@ -42,8 +42,8 @@ def render_history(
     lines += _unkept(rows)
     lines += [f"  {count(older, 'older run')} left out: --last {len(rows) + older} shows all"] if older else []
     changes = [
-        f"  {_time(a.when)}  {inert_line(a.group)} model version {a.version}: {_stood(a.before)} -> {_stood(a.after)}, "
-        f"{inert_line(a.description)}"
+        f"  {format_utc(a.when)}  {inert_line(a.group)} model version {a.version}: {_stood(a.before)} -> "
+        f"{_stood(a.after)}, {inert_line(a.description)}"
         for a in approvals
     ]
     lines += ["promotions", *(changes or ["  none"])]
@@ -70,7 +70,7 @@ def _run_line(execution: Execution, run: RunSummary | None) -> str:
     judged = run.passed if run and execution.status is ExecutionStatus.SUCCEEDED else None
     verdict = {True: "  the gate passed it", False: "  the gate blocked it", None: ""}[judged]
     return (
-        f"  {_time(execution.started)}  {execution.id}  {execution.status.value:<9}  pipeline "
+        f"  {format_utc(execution.started)}  {execution.id}  {execution.status.value:<9}  pipeline "
         f"{inert_line(execution.pipeline)}{version}{f'  of {date}' if date else ''}{verdict}"
     )
 
@@ -139,7 +139,7 @@ def waiting_json(waiting: Sequence[Waiting]) -> list[dict[str, Any]]:
             "package": one.arn,
             "pipeline": one.pipeline,
             "execution": one.execution,
-            "since": _time(one.since),
+            "since": format_utc(one.since),
             "answers": list(one.answers),
         }
         for one in waiting
@@ -160,7 +160,7 @@ def history_json(
                 "after": change.after.value,
                 "by": change.by,
                 "description": change.description,
-                "when": _time(change.when),
+                "when": format_utc(change.when),
             }
             for change in approvals
         ],
@@ -191,7 +191,3 @@ def _run_json(run: RunSummary | None, marked: Collection[str]) -> Mapping[str, A
             for model in run.models
         ],
     }
-
-
-def _time(when: Any) -> str:
-    return when.strftime("%Y-%m-%dT%H:%M:%SZ") if when else ""

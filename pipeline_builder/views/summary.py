@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from pipeline_builder.descriptions import ApprovalStatus, Execution, StepState, reason_line
@@ -12,6 +11,7 @@ from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.refusals import OWN
 from pipeline_builder.release.record import PackageRecord, RunRecord, StepRecord
 from pipeline_builder.release.standing import Standing, standing
+from pipeline_builder.views.formats import format_utc
 from pipeline_builder.views.uses import taken
 
 _NEXT = "'pipeline-builder retry {}' does it again as it was, 'pipeline-builder up' with what has changed since"
@@ -30,8 +30,8 @@ def render_status(execution: Execution, steps: Sequence[StepState]) -> str:
     width = max((len(step.name) for step in steps), default=0)
     about = taken(execution.parameters)
     head = (
-        f"{execution.pipeline} execution {execution.id}: {execution.status.value}, started {_time(execution.started)}"
-        f"{f', of {about}' if about else ''}"
+        f"{execution.pipeline} execution {execution.id}: {execution.status.value}, "
+        f"started {format_utc(execution.started)}{f', of {about}' if about else ''}"
     )
     return "\n".join([head, *(_step_line(step, width) for step in steps)])
 
@@ -55,8 +55,8 @@ def execution_json(execution: Execution, steps: Sequence[StepState] = ()) -> dic
         "pipeline": execution.pipeline,
         "version": execution.version,
         "status": execution.status.value,
-        "started": _time(execution.started),
-        "ended": _time(execution.ended),
+        "started": format_utc(execution.started),
+        "ended": format_utc(execution.ended),
         "failure_reason": execution.failure_reason,
         "parameters": dict(execution.parameters),
     }
@@ -70,8 +70,8 @@ def _step_json(step: StepState) -> dict[str, Any]:
         "name": step.name,
         "type": step.type,
         "status": step.status.value,
-        "started": _time(step.started),
-        "ended": _time(step.ended),
+        "started": format_utc(step.started),
+        "ended": format_utc(step.ended),
         "cache_hit": step.cache_hit,
         "failure_reason": step.failure_reason,
         "attempts": step.attempts,
@@ -162,7 +162,3 @@ def _told(step: StepRecord) -> tuple[str, list[str]]:
 
 def _id(record: RunRecord) -> str:
     return record.execution.rsplit("/", 1)[-1]
-
-
-def _time(when: datetime | None) -> str:
-    return when.strftime("%Y-%m-%dT%H:%M:%SZ") if when else ""

@@ -7,7 +7,6 @@ time is up. That two don't publish one date over each other rests on the pointer
 from __future__ import annotations
 
 import contextlib
-import getpass
 import json
 import socket
 import threading
@@ -22,6 +21,7 @@ from pipeline_builder.descriptions import JSON
 from pipeline_builder.errors import PipelineBuilderError, PlanRefused, Problem
 from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.life import Life, is_over, own_life
+from pipeline_builder.machine.people import login_name
 from pipeline_builder.target import Media, ObjectStore, Target
 
 LEASE, BEAT = 120.0, 30.0
@@ -68,7 +68,7 @@ def hold_day(target: Target, pipeline: str, date: str, *, clock: Clock | None = 
 class _Hold:
     def __init__(self, store: ObjectStore, uri: str, about: str, clock: Clock) -> None:
         self._store, self._uri, self._about, self._clock = store, uri, about, clock
-        self._me = {"token": uuid.uuid4().hex, "who": f"{_user()} on {socket.gethostname()}", **asdict(own_life())}
+        self._me = {"token": uuid.uuid4().hex, "who": f"{login_name()} on {socket.gethostname()}", **asdict(own_life())}
         self._mark = ""
 
     def take(self) -> None:
@@ -148,10 +148,3 @@ def _life(held: dict[str, JSON]) -> Life:
     process = held.get("process")
     number = process if isinstance(process, int) and process > 0 else 1
     return Life(machine=str(held.get("machine", "")), process=number, begun=str(held.get("begun", "")))
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "somebody"
