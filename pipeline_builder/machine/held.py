@@ -21,6 +21,6 @@ def is_held(path: Path, locks: Path = _LOCKS) -> bool | None:
         lines = locks.read_text("ascii").splitlines()
     except (OSError, ValueError):
         return None
+    locked = [parts for line in lines if len(parts := line.split()) > 5]
     # File systems above others have devices of their own: the inode is what both say.
-    return any(line.split()[1:2] == ["FLOCK"] and line.split()[5].rpartition(":")[2] == str(found.st_ino)
-               for line in lines if len(line.split()) > 5)  # fmt: skip
+    return any(parts[1] == "FLOCK" and parts[5].rpartition(":")[2] == str(found.st_ino) for parts in locked)

@@ -23,7 +23,7 @@ def render_text(nodes: Sequence[Node]) -> str:
             node = by_name[name]
             waits = f"  ← {', '.join(node.depends_on)}" if node.depends_on else ""
             lines.append(f"  {number + 1:>2}  {name:<{width}}  {node.step_class:<{kinds}}{waits}".rstrip())
-    return "\n".join(line.replace("   │", "   │") for line in lines)
+    return "\n".join(lines)
 
 
 # --- Mermaid

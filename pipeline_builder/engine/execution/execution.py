@@ -179,7 +179,9 @@ def own_lock(folder: Path) -> Iterator[bool]:
 
 
 def is_held(folder: Path) -> bool:
-    """Tell whether somebody holds the lock of an execution; a look that takes nothing from whoever wants it."""
+    """Tell whether somebody holds the lock of an execution, also in a container that shares the folder, whose locks
+    `machine.held` can't see. It is tried for a moment, which costs whoever wants it to run the execution one more try.
+    """
     try:
         with (folder / "lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
