@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from pipeline_builder.checkout.commits import is_commit
 from pipeline_builder.checkout.git import Git
 from pipeline_builder.checkout.heads import Head
 from pipeline_builder.checkout.pins import Pins, look_at_pins
-from pipeline_builder.checkout.remotes import failure_of, fetch_heads, in_parallel, is_commit, question_of
+from pipeline_builder.checkout.remotes import failure_of, fetch_heads, in_parallel, question_of
 from pipeline_builder.checkout.runner import Remote
 from pipeline_builder.checkout.words import GitError
 from pipeline_builder.errors import PipelineBuilderError, Problem

@@ -13,9 +13,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from pipeline_builder.checkout.bare import is_whole
-from pipeline_builder.checkout.commits import plain
+from pipeline_builder.checkout.commits import is_commit, plain
 from pipeline_builder.checkout.printed import parse_batch
-from pipeline_builder.checkout.remotes import is_commit
 from pipeline_builder.checkout.runner import Runner
 from pipeline_builder.checkout.words import GitError
 

@@ -11,9 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pipeline_builder.checkout.commits import is_commit
 from pipeline_builder.checkout.git import Git
 from pipeline_builder.checkout.heads import Head
-from pipeline_builder.checkout.remotes import fetch_heads, is_commit
+from pipeline_builder.checkout.remotes import fetch_heads
 from pipeline_builder.checkout.runner import Remote
 from pipeline_builder.checkout.words import GitError
 from pipeline_builder.checkout.worktrees import look_at

@@ -12,7 +12,7 @@ from types import ModuleType
 
 from pipeline_builder.checkout.words import GitError
 
-_SHA1 = 40
+_SHA1, _SHA256 = 40, 64
 _NAMED = "GIT_PYTHON_GIT_EXECUTABLE"
 
 
@@ -52,6 +52,11 @@ def build_commit(ids: tuple[str, str], committed: int, subject: str, author: str
     return Commit(
         commit=ids[0], tree=ids[1], committed=_utc(committed), subject=plain(subject)[:200], author=plain(author)[:100]
     )
+
+
+def is_commit(revision: str) -> bool:
+    """Tell whether a revision is a commit's id."""
+    return len(revision) in (_SHA1, _SHA256) and all(char in "0123456789abcdef" for char in revision)
 
 
 def is_long(commit: str) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pipeline_builder.checkout.commits import is_commit
 from pipeline_builder.checkout.printed import parse_batch
-from pipeline_builder.checkout.remotes import is_commit
 from pipeline_builder.checkout.runner import Runner
 from pipeline_builder.checkout.words import GitError
 

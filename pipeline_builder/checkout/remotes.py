@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
+from pipeline_builder.checkout.commits import is_commit
 from pipeline_builder.checkout.git import MOST_BYTES, MOST_FILES, MOST_FOLDERS, MOST_LETTERS, Git
 from pipeline_builder.checkout.heads import Head
 from pipeline_builder.checkout.runner import Remote
@@ -21,7 +22,6 @@ from pipeline_builder.manifest.tags import tag_pattern
 
 Outcome = TypeVar("Outcome")
 
-_COMMIT = (40, 64)
 _HINTS = {
     "host unknown": "write the keys that the host publishes as 'known_hosts' of the repository ('ssh-keyscan HOST' "
     "shows what it has now: compare them)",
@@ -73,11 +73,6 @@ def head_of(repo: Repo, remote: Remote, git: Git) -> str:
     if is_commit(revision):
         return revision
     return git.resolve(remote, revision)
-
-
-def is_commit(revision: str) -> bool:
-    """Tell whether a revision is a commit's id."""
-    return len(revision) in _COMMIT and all(char in "0123456789abcdef" for char in revision)
 
 
 def failure_of(repo: Repo, error: GitError, remote: Remote | None = None) -> OutsideFailure:

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from pipeline_builder.checkout.authors import read_history
 from pipeline_builder.checkout.bare import is_partial, is_whole, size_of
+from pipeline_builder.checkout.commits import is_commit
 from pipeline_builder.checkout.git import MOST_FILES, Git
-from pipeline_builder.checkout.remotes import head_of, is_commit, question_of
+from pipeline_builder.checkout.remotes import head_of, question_of
 from pipeline_builder.checkout.runner import Remote
 from pipeline_builder.checkout.words import GitError
 from pipeline_builder.machine.folders import remove_folder

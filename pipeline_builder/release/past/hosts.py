@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote, unquote
 
-from pipeline_builder.checkout.remotes import is_commit
+from pipeline_builder.checkout.commits import is_commit
 from pipeline_builder.manifest.addresses import parse_address, parse_codecommit
 from pipeline_builder.manifest.manifest import Repo
 from pipeline_builder.regions.partitions import console
