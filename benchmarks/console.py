@@ -28,6 +28,7 @@ from pipeline_builder.descriptions import ApprovalStatus  # noqa: E402
 from pipeline_builder.engine.execution.engine import Engine  # noqa: E402
 from pipeline_builder.engine.local import LocalPipelines, open_local_target  # noqa: E402
 from pipeline_builder.engine.settings import LocalSettings  # noqa: E402
+from pipeline_builder.release.evidence import BoundEvidence  # noqa: E402
 from pipeline_builder.release.past.keeping import keep_run  # noqa: E402
 from pipeline_builder.release.record import (  # noqa: E402
     PackageRecord,
@@ -162,7 +163,8 @@ def package(target: Target, engine: Engine, group: str, number: int) -> PackageR
     return PackageRecord(
         arn=made.arn, group=group, version=made.version, model=group, step=f"{group}-Register",
         status=made.status.value, metrics={"auc": value, "log_loss": 1 - value, "rows": number},
-        champion_version=max(0, made.version - 1), verdict=VerdictRecord(passed=True), gated=("auc",),
+        champion_version=max(0, made.version - 1), verdict=VerdictRecord(passed=True),
+        bounds=(BoundEvidence(metric="auc", min=0.5),),
     )  # fmt: skip
 
 

@@ -10,7 +10,6 @@ from pipeline_builder.conf.registration import GateSection
 from pipeline_builder.dag.packages import QUALITY
 from pipeline_builder.release.evidence import BoundEvidence, ChampionEvidence, Evidence, PackageEvidence
 from pipeline_builder.release.gate import judge, judge_models
-from pipeline_builder.release.metrics import short_name
 from pipeline_builder.release.record import PackageRecord, RunRecord, StepRecord, VerdictRecord
 from pipeline_builder.release.reports import describe_absent, metrics_of, usable_metrics
 from pipeline_builder.release.scoring.judging import judged_scores
@@ -85,7 +84,6 @@ def _as_evidence(package: PackageRecord, evidence: PackageEvidence) -> PackageRe
         "champion_note": describe_source(champion),
         "champion_lost": bool(champion and champion.lost),
         "bounds": evidence.bounds,
-        "gated": tuple(dict.fromkeys(short_name(bound.metric) for bound in evidence.bounds)),
     }
     return package.model_copy(update=facts)
 

@@ -120,7 +120,7 @@ class PackageRecord(_Frozen):
     `champion_note` says where the champion's metrics are from, if not from its evidence as it stands; `champion_lost`
     that this evidence can't be read. `bounds` are those of the gate.
     `metrics_fault` says why there is a report that can't be used, `metrics_absent` what was looked for where there is
-    none, `artifact_gone` where an artifact was that is gone. `gated` are the names of the metrics that have a bound.
+    none, `artifact_gone` where an artifact was that is gone.
     """
 
     arn: str
@@ -144,7 +144,6 @@ class PackageRecord(_Frozen):
     champion_lost: bool = False
     verdict: VerdictRecord | None = None
     bounds: tuple[BoundEvidence, ...] = ()
-    gated: tuple[str, ...] = ()
 
     def decided(self, status: str, description: str, metadata: Mapping[str, str]) -> PackageRecord:
         """Return the package as a decision has left it."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from pipeline_builder.descriptions import Execution
-from pipeline_builder.release.metrics import flatten_metrics
+from pipeline_builder.release.metrics import flatten_metrics, short_name
 from pipeline_builder.release.promote import may_be_approved
 from pipeline_builder.release.record import PackageRecord, RunRecord, ScoreRecord
 
@@ -125,7 +125,7 @@ def _model(record: RunRecord, package: PackageRecord) -> ModelSummary:
         metrics={metric.path: metric.value for metric in metrics},
         champion_version=package.champion_version,
         arn=package.arn,
-        gated=package.gated[:MOST_METRICS],
+        gated=tuple(dict.fromkeys(short_name(bound.metric) for bound in package.bounds))[:MOST_METRICS],
     )
 
 

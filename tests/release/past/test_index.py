@@ -15,6 +15,7 @@ import pytest
 from pipeline_builder.descriptions import Execution, ExecutionStatus, StepState
 from pipeline_builder.engine.local import open_local_target
 from pipeline_builder.engine.settings import LocalSettings
+from pipeline_builder.release.evidence import BoundEvidence
 from pipeline_builder.release.past import unkept
 from pipeline_builder.release.past.index import RunIndex
 from pipeline_builder.release.past.keeping import keep_run
@@ -57,6 +58,14 @@ def test_a_summary_is_the_same_when_it_comes_back() -> None:
     for one in (record(1), record(2, "a", "b", verdict=blocked, trigger="a push"), record(3, ended=None)):
         found = summarise(one)
         assert load_summary(json.loads(json.dumps(dump_summary(found)))) == found
+
+
+def test_a_summary_names_the_metrics_that_have_a_bound() -> None:
+    bounds = tuple(
+        BoundEvidence(metric=f"binary_classification_metrics.{name}.value", min=0.5) for name in ("auc", "f1", "auc")
+    )
+    (found,) = summarise(record(1, packages=(package("churn", bounds=bounds),))).models
+    assert found.gated == ("auc", "f1")
 
 
 def test_only_what_has_changed_is_read(target: Target, tmp_path: Path) -> None:
