@@ -11,7 +11,7 @@ from pipeline_builder.console.look import FRESH, Look
 from pipeline_builder.console.pages import Query
 from pipeline_builder.console.runs.details import Address, Details, details_of
 from pipeline_builder.console.runs.hidden import hide_secrets
-from pipeline_builder.console.runs.log import MOST_FOUND, Found, find_in_log
+from pipeline_builder.console.runs.log import Found, find_in_log
 from pipeline_builder.console.runs.reading import ENDED, Run, find_step, once, read_run, read_steps
 from pipeline_builder.descriptions import JSON, JobDescription, LogPart, StepState, StoredObject
 from pipeline_builder.release.machines import MachineTime, machine_times
@@ -231,6 +231,3 @@ def _with_facts(address: Address, found: Mapping[str, tuple[StoredObject | None,
         fingerprint=stored.sha256 or stored.etag,
         modified=stored.modified,
     )
-
-
-__all__ = ["MOST_FOUND", "StepView", "step_page", "step_view"]
