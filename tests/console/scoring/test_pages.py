@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pipeline_builder.console.decide.waiting import waiting_view
 from pipeline_builder.console.look import Look
 from pipeline_builder.console.pages import Query, all_pages
 from pipeline_builder.console.rendering import make_shell, render_page
@@ -163,3 +164,15 @@ def test_a_year_of_three_hundred_columns_is_shown_quickly(year: Look) -> None:
     )
     assert time.monotonic() - begun < 1.0  # alone it is a quarter of that
     assert 50_000 < len(page) < 1_000_000
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_pages_that_follow_each_other_on_aws_tell_the_same_days(year: Look, order: int) -> None:
+    """What one page has read stands for the others, whichever comes first."""
+    put_days(year.target, 3, status="blocked")
+    look = replace(year, target=replace(year.target, name="aws"))
+    pages: list[Callable[[], Sequence[object]]] = [
+        lambda: scores_view(look, Query(), pipeline=PIPELINE).rows,
+        lambda: waiting_view(look, Query()).days,
+    ]
+    assert [len(page()) for page in pages[::order]] == [3, 3]
