@@ -108,8 +108,11 @@ def _collected(look: Look, execution: Execution, kept: RunRecord | None) -> RunR
 
 def is_left(look: Look, execution: str, started: datetime) -> bool:
     """Tell of a run that goes on whether its command was killed; one that has just begun may not have it yet."""
-    begun = (look.now() - started).total_seconds()
-    return begun > _MOMENT and not look.target.pipelines.is_at_work(execution)
+    pipelines = look.target.pipelines
+    if (look.now() - started).total_seconds() <= _MOMENT or pipelines.is_at_work(execution):
+        return False
+    found = pipelines.describe_execution(execution)  # it may have ended just now, or somebody goes on with it
+    return found is not None and not found.status.ended and not pipelines.is_at_work(execution)
 
 
 def _with_tail(look: Look, execution: Execution, step: StepRecord) -> StepRecord:
