@@ -19,7 +19,7 @@ from pipeline_builder.console.scoring.pipeline import scores_view
 from pipeline_builder.console.scoring.shelf import days_of
 from pipeline_builder.console.urls import live_url
 from pipeline_builder.release.scoring.ledger import ledger_uri
-from tests.console.consoles import Client, client_of, look_of, looks_of
+from tests.console.consoles import Client, logged_in, look_of, looks_of
 from tests.console.scoring.days import PIPELINE, put_days
 from tests.engine import definitions
 from tests.scoring import Scoring
@@ -29,11 +29,8 @@ URL = live_url(all_pages())
 
 @pytest.fixture
 def scores(scored: Scoring) -> Iterator[Client]:
-    looks = looks_of(scored)
-    made = client_of(looks)
-    yield made
-    looks.close()
-    assert made.bugs == []
+    with logged_in(looks_of(scored)) as client:
+        yield client
 
 
 def test_the_list_has_each_inference_pipeline_with_its_newest_day(scores: Client) -> None:
