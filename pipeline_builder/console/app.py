@@ -20,24 +20,14 @@ from pipeline_builder.console.look import Look
 from pipeline_builder.console.looks import Looks
 from pipeline_builder.console.pages import Page, Query, Raw, all_pages, page_json
 from pipeline_builder.console.rendering import make_shell, render_alone, render_page
+from pipeline_builder.console.static import media_of, static_files
 from pipeline_builder.console.urls import Url, live_url
 from pipeline_builder.errors import InputProblems, PipelineBuilderError, PlanRefused, Problem, RunFailed
 from pipeline_builder.inert import inert_json
-from pipeline_builder.layout import TEMPLATES
 from pipeline_builder.machine.refusals import is_of_this_machine, refusal
 
 MOST_BODY = 1 << 20
 """Bytes of a form: of 50 comments at their longest each letter may be twelve, as forms write an emoji."""
-_STATIC = {
-    "look.css": ("look.css", "text/css; charset=utf-8"),
-    "console.css": ("console/static/console.css", "text/css; charset=utf-8"),
-    "console.js": ("console/static/console.js", "text/javascript; charset=utf-8"),
-    "decide.css": ("console/static/decide.css", "text/css; charset=utf-8"),
-    "plan.css": ("console/static/plan.css", "text/css; charset=utf-8"),
-    "dag.js": ("console/static/dag.js", "text/javascript; charset=utf-8"),
-    "compare.js": ("console/static/compare.js", "text/javascript; charset=utf-8"),
-    "icon.svg": ("console/static/icon.svg", "image/svg+xml"),
-}
 _NOT_FOUND = frozenset(["PB440", "PB441", "PB442", "PB480"])
 """Problems that say that what an address names isn't there; pages have more of their own."""
 
@@ -185,9 +175,9 @@ class _Console:
 
     def static(self, name: str) -> Response:
         """Answer with one of the console's own files."""
-        if name not in _STATIC or not (path := TEMPLATES / _STATIC[name][0]).is_file():
+        if (path := static_files().get(name)) is None:
             raise NotFound
-        return Response(path.read_bytes(), content_type=_STATIC[name][1])
+        return Response(path.read_bytes(), content_type=media_of(name).value)
 
     # --- what is wrong
 
@@ -218,11 +208,10 @@ class _Console:
         if request.path.endswith(".json"):
             value = {"error": why or problems[0].message, "problems": [page_json(one) for one in problems]}
             return Response(inert_json(value) + "\n", status=status, mimetype="application/json")
-        known = login or not self.access.knows(self._session)
         if login:
             page = render_alone("console/login.html.j2", why=why, to=_own(request.path))
         else:
-            page = render_alone("console/problem.html.j2", status=status, why=why, problems=problems, bare=known)
+            page = render_alone("console/problem.html.j2", status=status, why=why, problems=problems)
         answer = _html(page, status)
         if status == 405:
             answer.headers["Allow"] = "GET, HEAD"

@@ -21,6 +21,7 @@ from pipeline_builder.console.made import Made
 from pipeline_builder.console.pages import Page, Query, all_pages
 from pipeline_builder.console.rendering import make_shell, render_alone, render_page
 from pipeline_builder.console.site import NOTE, Site, parse_note, write_note
+from pipeline_builder.console.static import static_files
 from pipeline_builder.console.urls import Url, file_of
 from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.layout import TEMPLATES
@@ -95,9 +96,8 @@ class _Export:
         todo = {one.file: one for one in self._all()}
         self.there = frozenset(todo)
         self.made = Made(self.look, self._has)
-        for name in sorted(path.name for path in (TEMPLATES / "console" / "static").iterdir()):
-            self._put(f"static/{name}", (TEMPLATES / "console" / "static" / name).read_bytes())
-        self._put("static/look.css", (TEMPLATES / "look.css").read_bytes())
+        for name, path in static_files().items():
+            self._put(f"static/{name}", path.read_bytes())
         for one in todo.values():
             self._write(one)
         if (now := self.site.read(NOTE)) != self.note:  # somebody else has written at the same time
@@ -177,15 +177,14 @@ class _Export:
         """Return a page, and whether all is in it that it shows."""
         look = replace(self.look, remarks=list(self.look.remarks), ages=[])
         url, page = self._url(one.file), replace(one.page, live=())
+        static = f"{posixpath.relpath('static', posixpath.dirname(one.file) or '.')}/"
         query = Query(pairs=(("page", str(one.number)),) if one.number > 1 else ())
         try:
             view = one.page.view(look, query, **one.parts)
         except PipelineBuilderError as error:
             self.failed.append(f"{one.file}: {error.problems[0].message}")
-            return render_alone(
-                "console/problem.html.j2", status=409, why="", problems=error.problems, bare=True
-            ), False
-        static = f"{posixpath.relpath('static', posixpath.dirname(one.file) or '.')}/"
+            place = {"static": static, "home": url("now")}
+            return render_alone("console/problem.html.j2", status=409, why="", problems=error.problems, **place), False
         shell = make_shell(page, look, url, self.pages, json="", static=static, written=_WHEN)
         whole = len(look.remarks) == len(self.look.remarks) and not getattr(view, "missing", ())
         return render_page(page, view, shell, url), whole

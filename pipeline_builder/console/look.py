@@ -22,6 +22,8 @@ Default = TypeVar("Default")
 _MOST_KNOWN = 1000
 FRESH = 10.0
 """Seconds that an answer of AWS stands for what there is."""
+SETTLED = 300.0
+"""Seconds that one stands for what doesn't go on any more."""
 
 
 def utc() -> datetime:
@@ -156,6 +158,10 @@ class Look:
         if seconds:
             self.ages.append(when)
         return value
+
+    def once(self, key: Hashable, seconds: float, make: Callable[[], Value]) -> Value:
+        """Return an answer of AWS that is asked for once in so many seconds; on this machine it is had at once."""
+        return make() if self.target.name == "local" else self.known(key, seconds, make)
 
 
 def each_of(problems: Sequence[Problem]) -> Iterator[Problem]:

@@ -18,10 +18,8 @@ from pipeline_builder.console.aged import aged
 from pipeline_builder.console.look import FRESH, Answers, Look, utc
 from pipeline_builder.engine.local import LocalPipelines
 from pipeline_builder.errors import PipelineBuilderError, Problem
-from pipeline_builder.machine.held import is_held
 from pipeline_builder.release.machines import machine_prices
 from pipeline_builder.release.past.index import RunIndex
-from pipeline_builder.release.past.query import RunQuery
 from pipeline_builder.workspace import begin_state, open_target
 
 if TYPE_CHECKING:
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
     from pipeline_builder.workspace import Workspace
 
 STATE = "state.db"
-_GOING = ("executing", "stopping")
+_MOST_GOING = 40
 _SOON, _LATER = 2.0, 30.0
 """Seconds after which this machine's runs are looked at again where nothing else says that they have changed."""
 _REST = 4
@@ -204,13 +202,14 @@ def _read_once(session: Session) -> tuple[Stamp, ...]:
 def known_stamps(look: Look) -> dict[str, Any]:
     """Return what changes with each topic that a page can be about, as cheap as it can be told."""
     from pipeline_builder.console.plan.keeping import keeper_of
+    from pipeline_builder.console.runs.reading import is_left
 
     workspace = look.session.workspace
     state, shared, seen = workspace.state, workspace.shared, memory(workspace)
     files = (stamp(workspace.manifest_path), stamp(workspace.lock_path))
-    going = [run.id for state in _GOING for run in look.index.runs(RunQuery(state=state), limit=20)[0]]
-    # Nothing is written where a run is killed; its lock goes.
-    runs = (*seen, look.index.generation, *(is_held(state / "jobs" / name / "lock") for name in going))
+    # Nothing is written where a run is killed.
+    left = tuple(is_left(look, run.execution, run.started) for run in look.index.going()[:_MOST_GOING])
+    runs = (*seen, look.index.generation, *left)
     return {
         "runs": runs,
         "registry": runs,

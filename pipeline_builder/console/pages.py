@@ -6,7 +6,6 @@ import dataclasses
 import enum
 import functools
 import importlib
-import importlib.util
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -18,7 +17,7 @@ from pydantic import BaseModel
 MOST_QUERY = 512
 """Characters of one value of a query that are read."""
 _ROOMS = ("now", "models", "runs", "plan", "decide", "scoring")
-"""The modules of this room, and packages by their `pages`, that have a `PAGES` tuple, in the navigation's order."""
+"""The rooms whose `pages` have a `PAGES` tuple, in the navigation's order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,10 +96,7 @@ def all_pages() -> tuple[Page, ...]:
 
 def _found() -> Iterator[Page]:
     for room in _ROOMS:
-        name = f"{__package__}.{room}"
-        if spec := importlib.util.find_spec(name):
-            package = spec.submodule_search_locations is not None
-            yield from importlib.import_module(f"{name}.pages" if package else name).PAGES
+        yield from importlib.import_module(f"{__package__}.{room}.pages").PAGES
 
 
 def page_json(value: Any) -> Any:

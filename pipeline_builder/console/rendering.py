@@ -74,6 +74,14 @@ def render_alone(template: str, **values: Any) -> str:
     return _environment().get_template(template).render(**values)
 
 
+def compile_templates() -> None:
+    """Compile what pages are drawn with, once: a page's first reader would wait for that longer than for all else."""
+    environment = _environment()
+    for name in environment.list_templates(["j2"]):
+        if name.startswith(("console/", "run/")):
+            environment.get_template(name)
+
+
 @functools.lru_cache(maxsize=1)
 def _environment() -> Environment:
     environment = make_environment()

@@ -14,6 +14,7 @@ from pipeline_builder.console.app import make_app
 from pipeline_builder.console.live import Live
 from pipeline_builder.console.looks import Looks, known_stamps
 from pipeline_builder.console.peers import is_ours
+from pipeline_builder.console.rendering import compile_templates
 from pipeline_builder.errors import OutsideFailure
 from pipeline_builder.serve.server import HOST, Quiet, listen
 
@@ -103,7 +104,8 @@ class Console:
         return f"{self.url}/?token={self.access.token}"
 
     def serve(self) -> None:
-        """Answer requests."""
+        """Answer requests. Templates are compiled beside that: nobody has the address of a console that fast."""
+        threading.Thread(target=compile_templates, name="console-templates", daemon=True).start()
         try:
             self.http.serve_forever(poll_interval=0.1)
         finally:

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+from pipeline_builder.console.static import media_of
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.streams import write_file
-from pipeline_builder.target import Media, ObjectStore
+from pipeline_builder.target import ObjectStore
 
 NOTE = "site.json"
 """The file that says what the others were made of: it is what a site is known by, and written last."""
 FORMAT = 1
-_MEDIA = {".html": Media.HTML, ".json": Media.JSON, ".css": Media.CSS, ".js": Media.SCRIPT, ".svg": Media.SVG}
 
 
 class Site(Protocol):
@@ -87,8 +87,7 @@ class Below:
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file as what a browser is to take it for."""
-        media = _MEDIA.get(name[name.rfind(".") :], Media.BYTES)
-        self._store.put(f"{self._prefix}{name}", content, media)
+        self._store.put(f"{self._prefix}{name}", content, media_of(name))
 
 
 def parse_note(content: bytes | None, version: str) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -24,19 +23,6 @@ def live_url(pages: Sequence[Page]) -> Url:
     def url(name: str, /, **parts: object) -> str:
         page = known.get(name)
         return _path(page, parts) + _query(page, parts) if page else ""
-
-    return url
-
-
-def exported_url(pages: Sequence[Page], at: str) -> Url:
-    """Return `url` for a page of a static site that is itself in the file `at`."""
-    known = {page.name: page for page in pages if page.exported and page.template}
-
-    def url(name: str, /, **parts: object) -> str:
-        page = known.get(name)
-        if page is None:
-            return ""
-        return posixpath.relpath(quote(file_of(page, parts)), posixpath.dirname(quote(at)) or ".")
 
     return url
 

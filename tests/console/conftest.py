@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.browsing import open_browser
-from tests.console.consoles import Client, client_of, looks_of
+from tests.console.consoles import Client, logged_in, looks_of
 from tests.console.hostile import make_hostile
 from tests.scoring import Scoring, make_scoring
 from tests.workspaces import Workspace, make_workspace
@@ -46,11 +46,8 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Scoring:
 @pytest.fixture
 def client(ran: Workspace) -> Iterator[Client]:
     """A browser that is logged in at the console over `ran`; nothing that a test asks may be a bug."""
-    looks = looks_of(ran)
-    made = client_of(looks)
-    yield made
-    looks.close()
-    assert made.bugs == []
+    with logged_in(looks_of(ran)) as client:
+        yield client
 
 
 @pytest.fixture(scope="package")
@@ -72,8 +69,5 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 @pytest.fixture
 def hostile_client(hostile: Workspace) -> Iterator[Client]:
     """A browser that is logged in at the console over `hostile`."""
-    looks = looks_of(hostile)
-    made = client_of(looks)
-    yield made
-    looks.close()
-    assert made.bugs == []
+    with logged_in(looks_of(hostile)) as client:
+        yield client

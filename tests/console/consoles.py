@@ -112,6 +112,17 @@ def client_of(looks: Looks) -> Client:
 
 
 @contextmanager
+def logged_in(looks: Looks) -> Iterator[Client]:
+    """Log a browser in, until the end of the block; nothing that it asks may be a bug."""
+    client = client_of(looks)
+    try:
+        yield client
+    finally:
+        looks.close()
+    assert client.bugs == []
+
+
+@contextmanager
 def served(looks: Looks, *, seconds: float = 0.1) -> Iterator[Console]:
     """Let a console listen on a free port, until the end of the block. It looks for changes each `seconds`."""
     bugs: list[str] = []

@@ -70,7 +70,7 @@ class _Tags(HTMLParser):
         self.found.append((tag, dict(attrs)))
 
 
-_OWN_SCRIPTS = frozenset(["/static/console.js", "/static/dag.js", "/static/compare.js"])
+_OWN_SCRIPTS = frozenset(["/static/console.js", "/static/dag.js"])
 
 
 def check_inert(html: str) -> None:

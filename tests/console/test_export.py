@@ -261,6 +261,9 @@ def test_what_could_not_be_read_is_tried_again(ran: Workspace, tmp_path: Path) -
     pages = [*(folder / "runs" / "tiny").glob("*.html"), *(folder / "models").glob("*/*.html")]
     refused = [path for path in pages if "slow down" in path.read_text("utf-8")]
     assert refused
+    assert any('class="alone"' in path.read_text("utf-8") for path in refused)
+    for page in refused:
+        assert all((page.parent / unquote(urlsplit(one).path)).is_file() for one in addresses(page)), page
     export_site(look_of(ran), Folder(folder))
     assert not [path for path in pages if "slow down" in path.read_text("utf-8")]
 

@@ -21,6 +21,7 @@ from tests.browsing import open_page
 from tests.console.consoles import Client, client_of, look_of, looks_of, served
 from tests.forking import Process
 from tests.scoring import MANIFEST, Scoring
+from tests.tiny import TRAIN
 from tests.workspaces import Workspace, make_workspace
 
 if TYPE_CHECKING:
@@ -33,12 +34,6 @@ schedules:
   - {name: often, rate: 12 hours}
   - {name: paused, cron: "0 7 * * ? *", enabled: false}
   - {name: wrong, cron: "0 25 * * ? *"}
-"""
-WAITING = """\
-import time
-from pathlib import Path
-time.sleep(0.2)
-go = Path({go!r})
 """
 
 
@@ -75,14 +70,12 @@ def test_the_page_leads_to_what_it_is_about(client: Client) -> None:
     assert "no &lt;b&gt;such&lt;/b&gt; column" in page
 
 
-def test_a_failure_that_was_mended_is_said_so(ran: Workspace, tmp_path: Path) -> None:
+def test_a_failure_that_was_mended_is_said_so(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
     workspace.push("scripts/train.py", "raise SystemExit('broken')\n")
     assert workspace.call("up").code == 5
     assert now_of(workspace).failed[0].since == 0
-    workspace.push("scripts/train.py", (ran.root / "aws-train" / "churn" / "scripts" / "train.py").read_text())
-    text = (Path(__file__).parent.parent / "tiny.py").read_text()
-    workspace.push("scripts/train.py", text.split('TRAIN = """\\\n')[1].split('"""')[0])
+    workspace.push("scripts/train.py", TRAIN)
     assert workspace.call("up", "--approve").code == 0
     now = now_of(workspace)
     assert (now.failed[0].since, now.decisions, now.champions.rows[0].version) == (1, (), 1)
@@ -182,22 +175,20 @@ def wait_for(found: Any, seconds: float = 30) -> None:
 
 
 @contextmanager
-def paused(workspace: Workspace, *arguments: str) -> Iterator[tuple[Process, Path]]:
-    """Let a run's training wait until a file is there, which a job can see: its own data, which is mounted."""
-    go = workspace.root / "go"
+def training(workspace: Workspace, rounds: int) -> Iterator[Process]:
+    """Run `up` in another process, with a training that says something in each of so many tenths of a second."""
     program = (
-        "import os, time, argparse\n"
+        "import os, time\n"
         "from pathlib import Path\n"
-        "for number in range(600):\n"
+        f"for number in range({rounds}):\n"
         "    print('round', number, flush=True)\n"
         "    time.sleep(0.1)\n"
-        f"    if number >= {os.environ.get('ROUNDS', '12')}: break\n"
         "Path(os.environ['SM_MODEL_DIR'], 'mean.txt').write_text('7')\n"
     )
     workspace.push("scripts/train.py", program)
-    process = workspace.start("up", *arguments)
+    process = workspace.start("up")
     try:
-        yield process, go
+        yield process
     finally:
         if process.poll() is None:
             process.kill()
@@ -211,7 +202,7 @@ def test_a_run_of_another_process_is_seen_from_its_begin_to_its_end(tmp_path: Pa
         assert "Nothing has run yet" in page.locator("#begin").inner_text()
         assert "pipeline-builder up" in page.locator("#begin").inner_text()
         page.evaluate("window.kept = true")
-        with paused(workspace) as (process, _):
+        with training(workspace, 25) as process:
             page.locator("section[id^=run-] svg.dag").wait_for(timeout=30_000)
             page.locator("section[id^=run-] li", has_text="churn-Train").wait_for(timeout=30_000)
             assert "runs" in page.locator("section[id^=run-] h2").inner_text()
@@ -235,7 +226,7 @@ def test_a_run_that_was_killed_is_said_to_stand_still(tmp_path: Path, browser: B
     workspace = make_workspace(tmp_path)
     with served(looks_of(workspace)) as console, open_page(browser, address=console.url) as (page, _):
         page.goto(console.address)
-        with paused(workspace) as (process, _):
+        with training(workspace, 100) as process:
             page.locator("section[id^=run-] li", has_text="churn-Train").wait_for(timeout=30_000)
             os.killpg(process.pid, signal.SIGKILL)
         page.locator("section[id^=run-] .remark", has_text="No process of this machine runs it any more").wait_for(

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from pipeline_builder.console.look import FRESH
+from pipeline_builder.console.scoring.shelf import days_of
 from pipeline_builder.descriptions import ApprovalStatus, ModelPackage
-from pipeline_builder.errors import InputProblems, PipelineBuilderError
 from pipeline_builder.release.past.query import RunQuery
 from pipeline_builder.release.past.summary import ModelSummary, RunSummary
 from pipeline_builder.release.standing import Standing, standing
-from pipeline_builder.views.reported import noted_days
+from pipeline_builder.views.days import day_of
 
 if TYPE_CHECKING:
     from pipeline_builder.console.look import Look
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from pipeline_builder.descriptions import OpenApproval
     from pipeline_builder.views.days import Day
 
-_FRESH = 10.0
 _MOST_RUNS = 200
 _MOST_DAYS = 100
 MOST_METRICS = 3
@@ -92,7 +92,7 @@ def waiting_view(look: Look, query: Query) -> WaitingView:
 
 def _questions(look: Look) -> Sequence[OpenApproval]:
     questions = look.session.questions if look.manifest else None
-    return look.known("questions", _FRESH, questions.list_open) if questions else ()
+    return look.known("questions", FRESH, questions.list_open) if questions else ()
 
 
 def _waiting(look: Look, run: RunSummary, asked: Sequence[OpenApproval]) -> WaitingRun | None:
@@ -121,8 +121,7 @@ def _waits(look: Look, model: ModelSummary) -> bool:
 
 
 def _versions(look: Look, group: str) -> Sequence[ModelPackage]:
-    seconds = _FRESH if look.target.name == "aws" else 0.0
-    return look.known(("versions", group), seconds, lambda: look.target.registry.list_packages(group))
+    return look.once(("versions", group), FRESH, lambda: look.target.registry.list_packages(group))
 
 
 def _shown(model: ModelSummary) -> WaitingModel:
@@ -140,15 +139,7 @@ def _days(look: Look, handle: str, pipeline: str) -> Iterator[WaitingDay]:
     manifest = look.manifest
     if manifest is None or not any(entry.is_inference and entry.name == handle for entry in manifest.pipelines):
         return
-    seconds = _FRESH if look.target.name == "aws" else 0.0
-    try:
-        noted = look.known(("days", pipeline), seconds, lambda: noted_days(look.target, pipeline))
-    except InputProblems:
-        return
-    except PipelineBuilderError as error:
-        look.remarks.extend(error.problems)
-        return
-    for day in noted[-_MOST_DAYS:]:
+    for day in map(day_of, days_of(look, pipeline)[-_MOST_DAYS:]):
         if day.status in ("blocked", "failed"):
             yield _day(handle, pipeline, day)
 

@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipeline_builder.checkout.heads import parse_handled
 from pipeline_builder.console.look import Look
+from pipeline_builder.console.scoring.shelf import days_of
 from pipeline_builder.gitops.alone import FOLDER
 from pipeline_builder.machine.held import is_held
 from pipeline_builder.manifest.cron import cron_faults, next_firing
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.manifest.schedules import Schedule
-from pipeline_builder.release.scoring.ledger import list_days
 from pipeline_builder.release.scoring.requests import Request
 from pipeline_builder.release.scoring.retraining import describe
 from pipeline_builder.views.asked import noted_requests
@@ -151,9 +151,8 @@ def retraining_of(look: Look) -> tuple[Retraining, ...]:
     if look.manifest is None or not look.manifest.infers or not look.may_see_requests:
         return ()
     names = tuple(dict.fromkeys(look.names.values()))
-    seconds = 0.0 if look.target.name == "local" else _ASKED
     found: Sequence[Request] = look.attempt(
-        lambda: look.known(("requests", names), seconds, lambda: noted_requests(look.target, names)), ()
+        lambda: look.once(("requests", names), _ASKED, lambda: noted_requests(look.target, names)), ()
     )
     return tuple(_retraining(one) for one in found if one.state != "settled")[:_MOST_REQUESTS]
 
@@ -205,10 +204,9 @@ def _due(manifest: Manifest, handle: str, now: datetime) -> Iterator[str]:
 
 
 def _late(look: Look, pipeline: str, due: tuple[str, ...]) -> Late | None:
-    seconds = 0.0 if look.target.name == "local" else _ASKED
-    days = look.attempt(lambda: look.known(("days", pipeline), seconds, lambda: list_days(look.target, pipeline)), ())
     if not due:
         return None
+    days = days_of(look, pipeline)
     done = {day.date[:10] for day in days if day.is_done}
     first = min((day.date[:10] for day in days), default="")
     # Before its first day a pipeline wasn't used yet.

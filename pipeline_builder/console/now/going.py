@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from pipeline_builder.console.look import Look
-from pipeline_builder.console.runs.reading import find_execution, read_run
+from pipeline_builder.console.runs.reading import is_left, read_run
 from pipeline_builder.descriptions import ApprovalStatus, reason_line
 from pipeline_builder.errors import PipelineBuilderError
-from pipeline_builder.machine.held import is_held
 from pipeline_builder.release.past.keeping import read_kept
 from pipeline_builder.release.past.query import RunQuery
 from pipeline_builder.release.past.summary import ModelSummary, RunSummary
@@ -129,9 +128,8 @@ def _still(look: Look, model: ModelSummary) -> bool:
 
 def going_on(look: Look) -> tuple[tuple[Going, ...], int]:
     """Return the runs that go on, the newest first, and how many more there are."""
-    found = [look.index.runs(RunQuery(state=state), limit=_MOST_GOING) for state in ("executing", "stopping")]
-    runs = [run for some, _ in found for run in some]
-    return tuple(_going(look, run) for run in runs[:_MOST_GOING]), sum(total for _, total in found) - len(runs)
+    runs = look.index.going()
+    return tuple(_going(look, run) for run in runs[:_MOST_GOING]), max(0, len(runs) - _MOST_GOING)
 
 
 def _going(look: Look, run: RunSummary) -> Going:
@@ -144,7 +142,7 @@ def _going(look: Look, run: RunSummary) -> Going:
         started=run.started,
         date=run.date,
         trigger=run.trigger,
-        alone=_is_alone(look, run),
+        alone=look.attempt(lambda: is_left(look, run.execution, run.started), False),
         counts=Counter("Cached" if step.cache_hit else step.status for step in steps),
         busy=tuple((one.name, one.started) for one in steps if one.status in ("Executing", "Starting", "Stopping")),
         failed=tuple(step.name for step in steps if step.status == "Failed"),
@@ -159,17 +157,6 @@ def _drawn(look: Look, run: RunSummary, steps: Sequence[StepRecord]) -> str:
     return render_svg(nodes_drawn(steps, look.now()), link=there if there("x") else None)
 
 
-def _is_alone(look: Look, run: RunSummary) -> bool:
-    """Tell whether a run of this machine has lost its process: whoever runs one holds a lock as long as it lives."""
-    if look.target.name != "local":
-        return False
-    lock = look.session.workspace.state / "jobs" / run.id / "lock"
-    if is_held(lock) is not False:
-        return False
-    found = find_execution(look, run.pipeline, run.id)  # it may have ended just now
-    return found is not None and not found.status.ended and is_held(lock) is False
-
-
 # --- what failed
 
 
@@ -179,7 +166,7 @@ def failed_last(look: Look) -> tuple[Failed, ...]:
     through: Counter[str] = Counter()
     found: dict[str, Failed] = {}
     for run in runs:
-        if run.pipeline in found or run.status in ("Executing", "Stopping"):
+        if run.pipeline in found or run.goes_on:
             continue
         if word := _word(run):
             found[run.pipeline] = _failed(look, run, word, through[run.pipeline])

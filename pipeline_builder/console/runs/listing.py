@@ -208,7 +208,7 @@ def row_of(run: RunSummary) -> Row:
 def state_of(run: RunSummary) -> tuple[str, str]:
     """Return in a word what a run came to, and its tone."""
     states = run.states
-    if run.status in ("Executing", "Stopping"):
+    if run.goes_on:
         return ("Runs" if run.status == "Executing" else "Stopping"), "now"
     if run.status != "Succeeded":
         return run.status, "bad" if run.status != "Stopped" else "idle"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from pipeline_builder.console.look import FRESH, Look
 from pipeline_builder.dag.outline import flat_steps, outline
@@ -19,7 +19,6 @@ from pipeline_builder.release.record import RunRecord, StepRecord
 if TYPE_CHECKING:
     from pipeline_builder.dag.outline import Node
 
-Value = TypeVar("Value")
 ENDED = ("Succeeded", "Failed", "Stopped")
 """Words of steps that don't go on."""
 _TAIL = 40
@@ -58,7 +57,7 @@ def read_run(look: Look, pipeline: str, identity: str) -> Run:
         return Run(record=kept, execution=execution, kept=True)
     if execution is None:
         raise InputProblems(_unknown(pipeline, identity))
-    fresh = once(look, ("run", execution.arn), FRESH, lambda: _collected(look, execution, kept))
+    fresh = look.once(("run", execution.arn), FRESH, lambda: _collected(look, execution, kept))
     return Run(record=fresh, execution=execution, kept=False)
 
 
@@ -91,12 +90,7 @@ def kept_record(look: Look, pipeline: str, identity: str) -> RunRecord | None:
     """Return the record that was kept of a run, its packages as the registry has them now."""
     from pipeline_builder.release.past.keeping import read_run as read_kept
 
-    return once(look, ("kept", pipeline, identity), FRESH, lambda: read_kept(look.target, pipeline, identity))
-
-
-def once(look: Look, key: Hashable, seconds: float, make: Callable[[], Value]) -> Value:
-    """Return an answer of AWS that is asked for once in so many seconds; on this machine it is had at once."""
-    return make() if look.target.name == "local" else look.known(key, seconds, make)
+    return look.once(("kept", pipeline, identity), FRESH, lambda: read_kept(look.target, pipeline, identity))
 
 
 def _collected(look: Look, execution: Execution, kept: RunRecord | None) -> RunRecord:
@@ -114,8 +108,11 @@ def _collected(look: Look, execution: Execution, kept: RunRecord | None) -> RunR
 
 def is_left(look: Look, execution: str, started: datetime) -> bool:
     """Tell of a run that goes on whether its command was killed; one that has just begun may not have it yet."""
-    begun = (look.now() - started).total_seconds()
-    return begun > _MOMENT and not look.target.pipelines.is_at_work(execution)
+    pipelines = look.target.pipelines
+    if (look.now() - started).total_seconds() <= _MOMENT or pipelines.is_at_work(execution):
+        return False
+    found = pipelines.describe_execution(execution)  # it may have ended just now, or somebody goes on with it
+    return found is not None and not found.status.ended and not pipelines.is_at_work(execution)
 
 
 def _with_tail(look: Look, execution: Execution, step: StepRecord) -> StepRecord:

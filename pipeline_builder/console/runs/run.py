@@ -8,11 +8,11 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pipeline_builder.console.look import FRESH, Look
+from pipeline_builder.console.look import FRESH, SETTLED, Look
 from pipeline_builder.console.pages import Query
 from pipeline_builder.console.runs.between import Between, compare_runs
 from pipeline_builder.console.runs.listing import state_of
-from pipeline_builder.console.runs.reading import Run, find_execution, is_left, kept_record, once, read_run, read_steps
+from pipeline_builder.console.runs.reading import Run, find_execution, is_left, kept_record, read_run, read_steps
 from pipeline_builder.console.runs.step import StepView, step_view
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.release.promote import waiting
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from pipeline_builder.release.past.summary import RunSummary
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
-_SETTLED = 300.0
 _UNKNOWN: Mapping[str, JSON] = MappingProxyType({})
 _NEAR = 200
 """Runs of a pipeline that are looked through for those before and after one."""
@@ -132,10 +131,10 @@ def _missed(look: Look, run: Run) -> Mapping[str, str]:
     execution = run.execution
     if execution is None or any(step.missed for step in run.record.steps):
         return _NOTHING
-    seconds = _SETTLED if execution.status.ended else FRESH
+    seconds = SETTLED if execution.status.ended else FRESH
     pipelines = look.target.pipelines
     return look.attempt(
-        lambda: once(look, ("why", execution.arn), seconds, lambda: pipelines.why_ran(execution.arn)), _NOTHING
+        lambda: look.once(("why", execution.arn), seconds, lambda: pipelines.why_ran(execution.arn)), _NOTHING
     )
 
 

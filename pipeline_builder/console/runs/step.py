@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from pipeline_builder.console.look import FRESH, Look
+from pipeline_builder.console.look import FRESH, SETTLED, Look
 from pipeline_builder.console.pages import Query
 from pipeline_builder.console.runs.details import Address, Details, details_of
 from pipeline_builder.console.runs.hidden import hide_secrets
-from pipeline_builder.console.runs.log import MOST_FOUND, Found, find_in_log
-from pipeline_builder.console.runs.reading import ENDED, Run, find_step, once, read_run, read_steps
+from pipeline_builder.console.runs.log import Found, find_in_log
+from pipeline_builder.console.runs.reading import ENDED, Run, find_step, read_run, read_steps
 from pipeline_builder.descriptions import JSON, JobDescription, LogPart, StepState, StoredObject
 from pipeline_builder.release.machines import MachineTime, machine_times
 from pipeline_builder.release.record import StepRecord
@@ -21,7 +21,6 @@ _MOST_REQUEST = 200_000
 """Characters of a request that a page shows."""
 _MOST_LOOKS = 24
 """Addresses of a step that are looked at; a look reads an object as a whole on this machine."""
-_SETTLED = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,9 +140,9 @@ def _job(look: Look, run: Run, step: StepRecord) -> JobDescription | None:
     if run.execution is None or step.status in ("Waiting", "Skipped"):
         return None
     arn, pipelines = run.execution.arn, look.target.pipelines
-    seconds = _SETTLED if step.status in ENDED else FRESH
+    seconds = SETTLED if step.status in ENDED else FRESH
     return look.attempt(
-        lambda: once(look, ("job", arn, step.name), seconds, lambda: pipelines.describe_job(arn, step.name)), None
+        lambda: look.once(("job", arn, step.name), seconds, lambda: pipelines.describe_job(arn, step.name)), None
     )
 
 
@@ -154,7 +153,7 @@ def _log(look: Look, run: Run, step: StepRecord) -> LogPart:
         return kept
     arn, pipelines = run.execution.arn, look.target.pipelines
     part = look.attempt(
-        lambda: once(look, ("log", arn, step.name), FRESH, lambda: pipelines.read_log_part(arn, step.name)), kept
+        lambda: look.once(("log", arn, step.name), FRESH, lambda: pipelines.read_log_part(arn, step.name)), kept
     )
     return part if part.text else replace(kept, mark=part.mark)
 
@@ -214,7 +213,7 @@ def _stored(look: Look, uri: str) -> tuple[StoredObject | None, str]:
         found = None if uri.endswith("/") else store.look(uri)
         return found or store.look(f"{uri.rstrip('/')}/")
 
-    return look.known(("object", uri), _SETTLED, looked), uri
+    return look.known(("object", uri), SETTLED, looked), uri
 
 
 def _with_facts(address: Address, found: Mapping[str, tuple[StoredObject | None, str] | None]) -> Address:
@@ -231,6 +230,3 @@ def _with_facts(address: Address, found: Mapping[str, tuple[StoredObject | None,
         fingerprint=stored.sha256 or stored.etag,
         modified=stored.modified,
     )
-
-
-__all__ = ["MOST_FOUND", "StepView", "step_page", "step_view"]

@@ -44,6 +44,7 @@ class RunIndex:
         self._lock = threading.Lock()
         self._entries: dict[str, Entry] = {}
         self._runs: tuple[RunSummary, ...] = ()
+        self._going: tuple[RunSummary, ...] = ()
         self._by_id: Mapping[str, RunSummary] = {}
         self._models: Mapping[str, tuple[tuple[RunSummary, ModelSummary], ...]] = {}
         self._generation = 0
@@ -106,6 +107,10 @@ class RunIndex:
         """Return some of the runs that a query means, the newest first, and how many there are in all."""
         found = self._runs if query == RunQuery() else tuple(run for run in self._runs if query.fits(run))
         return found[max(0, offset) : max(0, offset) + limit], len(found)
+
+    def going(self) -> tuple[RunSummary, ...]:
+        """Return the runs that go on, the newest first: they are asked for each second."""
+        return self._going
 
     def run(self, pipeline: str, execution: str) -> RunSummary | None:
         """Return the summary of a run (its ARN or id); None where there is none."""
@@ -171,7 +176,7 @@ class RunIndex:
         self._models = {group: tuple(sorted(found, key=lambda one: one[1].version)) for group, found in models.items()}
         self._by_id = {run.id: run for run in reversed(runs)}
         self.unreadable = tuple(uri for uri, (_, found) in self._entries.items() if found is None)
-        self._runs = runs
+        self._runs, self._going = runs, tuple(run for run in runs if run.goes_on)
         self._generation += 1
 
 

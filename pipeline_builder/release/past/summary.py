@@ -64,6 +64,10 @@ class RunSummary:
     kept: bool = True
 
     @property
+    def goes_on(self) -> bool:
+        return self.status in ("Executing", "Stopping")
+
+    @property
     def seconds(self) -> float | None:
         # Of two clocks, the one that ended it may be behind.
         return max(0.0, (self.ended - self.started).total_seconds()) if self.ended else None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.checkout.repositories import commit
-from tests.console.consoles import Client, client_of, looks_of
+from tests.console.consoles import Client, logged_in, looks_of
 from tests.tiny import EVALUATE, variant
 from tests.workspaces import Workspace, make_workspace
 
@@ -46,8 +46,5 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 @pytest.fixture
 def models(history: Workspace) -> Iterator[Client]:
     """A browser that is logged in at the console over `history`; nothing that a test asks may be a bug."""
-    looks = looks_of(history)
-    made = client_of(looks)
-    yield made
-    looks.close()
-    assert made.bugs == []
+    with logged_in(looks_of(history)) as client:
+        yield client

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from pipeline_builder.console.looks import Looks
-from tests.console.consoles import Client, client_of, session_of
+from tests.console.consoles import Client, client_of, logged_in, session_of
 from tests.serve.serving import ROLE, Served, serving
 from tests.workspaces import Workspace, make_workspace
 
@@ -32,10 +32,8 @@ def console(far: tuple[Workspace, Served], monkeypatch: pytest.MonkeyPatch) -> I
     for name, value in served.environment.items():
         monkeypatch.setenv(name, value)
     looks = Looks(open_session=lambda: session_of(workspace, target="aws", **served.environment))
-    client = client_of(looks)
-    yield client
-    looks.close()
-    assert client.bugs == []
+    with logged_in(looks) as client:
+        yield client
 
 
 @pytest.mark.long

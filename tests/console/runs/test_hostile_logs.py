@@ -13,7 +13,7 @@ from pipeline_builder.console.pages import Query
 from pipeline_builder.console.runs import log as logs
 from pipeline_builder.console.runs.log import log_view
 from tests.browsing import open_page
-from tests.console.consoles import Client, client_of, look_of, looks_of, served
+from tests.console.consoles import Client, logged_in, look_of, looks_of, served
 from tests.workspaces import Workspace, make_workspace
 
 if TYPE_CHECKING:
@@ -36,11 +36,8 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 @pytest.fixture
 def hostile(logged: Workspace) -> Iterator[Client]:
-    looks = looks_of(logged)
-    client = client_of(looks)
-    yield client
-    looks.close()
-    assert client.bugs == []
+    with logged_in(looks_of(logged)) as client:
+        yield client
 
 
 def run_of(workspace: Workspace) -> tuple[str, Path]:

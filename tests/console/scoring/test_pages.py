@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pipeline_builder.console.decide.waiting import waiting_view
 from pipeline_builder.console.look import Look
 from pipeline_builder.console.pages import Query, all_pages
 from pipeline_builder.console.rendering import make_shell, render_page
@@ -18,7 +19,7 @@ from pipeline_builder.console.scoring.pipeline import scores_view
 from pipeline_builder.console.scoring.shelf import days_of
 from pipeline_builder.console.urls import live_url
 from pipeline_builder.release.scoring.ledger import ledger_uri
-from tests.console.consoles import Client, client_of, look_of, looks_of
+from tests.console.consoles import Client, logged_in, look_of, looks_of
 from tests.console.scoring.days import PIPELINE, put_days
 from tests.engine import definitions
 from tests.scoring import Scoring
@@ -28,11 +29,8 @@ URL = live_url(all_pages())
 
 @pytest.fixture
 def scores(scored: Scoring) -> Iterator[Client]:
-    looks = looks_of(scored)
-    made = client_of(looks)
-    yield made
-    looks.close()
-    assert made.bugs == []
+    with logged_in(looks_of(scored)) as client:
+        yield client
 
 
 def test_the_list_has_each_inference_pipeline_with_its_newest_day(scores: Client) -> None:
@@ -163,3 +161,15 @@ def test_a_year_of_three_hundred_columns_is_shown_quickly(year: Look) -> None:
     )
     assert time.monotonic() - begun < 1.0  # alone it is a quarter of that
     assert 50_000 < len(page) < 1_000_000
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_pages_that_follow_each_other_on_aws_tell_the_same_days(year: Look, order: int) -> None:
+    """What one page has read stands for the others, whichever comes first."""
+    put_days(year.target, 3, status="blocked")
+    look = replace(year, target=replace(year.target, name="aws"))
+    pages: list[Callable[[], Sequence[object]]] = [
+        lambda: scores_view(look, Query(), pipeline=PIPELINE).rows,
+        lambda: waiting_view(look, Query()).days,
+    ]
+    assert [len(page()) for page in pages[::order]] == [3, 3]
