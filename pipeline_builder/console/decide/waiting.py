@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from pipeline_builder.console.decide.subject import FRESH, open_questions
 from pipeline_builder.descriptions import ApprovalStatus, ModelPackage
 from pipeline_builder.errors import InputProblems, PipelineBuilderError
 from pipeline_builder.release.past.query import RunQuery
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from pipeline_builder.descriptions import OpenApproval
     from pipeline_builder.views.days import Day
 
-_FRESH = 10.0
 _MOST_RUNS = 200
 _MOST_DAYS = 100
 MOST_METRICS = 3
@@ -80,7 +80,7 @@ def waiting_view(look: Look, query: Query) -> WaitingView:
     """Return all that waits for a word, the oldest first."""
     del query
     found, total = look.index.runs(RunQuery(state="waiting"), limit=_MOST_RUNS)
-    asked = look.attempt(lambda: _questions(look), ())
+    asked = look.attempt(lambda: open_questions(look), ())
     runs = [one for run in found if (one := _waiting(look, run, asked))]
     days = [day for handle, name in look.names.items() for day in _days(look, handle, name)]
     return WaitingView(
@@ -88,11 +88,6 @@ def waiting_view(look: Look, query: Query) -> WaitingView:
         days=tuple(sorted(days, key=lambda day: (day.date, day.pipeline, day.model)))[:_MOST_DAYS],
         left=max(total - len(found), 0),
     )
-
-
-def _questions(look: Look) -> Sequence[OpenApproval]:
-    questions = look.session.questions if look.manifest else None
-    return look.known("questions", _FRESH, questions.list_open) if questions else ()
 
 
 def _waiting(look: Look, run: RunSummary, asked: Sequence[OpenApproval]) -> WaitingRun | None:
@@ -121,7 +116,7 @@ def _waits(look: Look, model: ModelSummary) -> bool:
 
 
 def _versions(look: Look, group: str) -> Sequence[ModelPackage]:
-    seconds = _FRESH if look.target.name == "aws" else 0.0
+    seconds = FRESH if look.target.name == "aws" else 0.0
     return look.known(("versions", group), seconds, lambda: look.target.registry.list_packages(group))
 
 
@@ -140,7 +135,7 @@ def _days(look: Look, handle: str, pipeline: str) -> Iterator[WaitingDay]:
     manifest = look.manifest
     if manifest is None or not any(entry.is_inference and entry.name == handle for entry in manifest.pipelines):
         return
-    seconds = _FRESH if look.target.name == "aws" else 0.0
+    seconds = FRESH if look.target.name == "aws" else 0.0
     try:
         noted = look.known(("days", pipeline), seconds, lambda: noted_days(look.target, pipeline))
     except InputProblems:

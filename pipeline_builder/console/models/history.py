@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from pipeline_builder.descriptions import ApprovalChange, ApprovalStatus, ModelPackage
 from pipeline_builder.release.standing import AT, BY, Standing, standing
 
-_ALL_WORDS: Mapping[Standing, str] = {
+_WORDS: Mapping[Standing, str] = {
     Standing.WAITING: "waits",
     Standing.APPROVED: "approved",
     Standing.UNSIGNED: "approved by nobody",
@@ -54,7 +54,7 @@ class Version:
 
     @property
     def standing(self) -> Standing:
-        return standing(_Stated(self.package))
+        return standing(self.package)
 
     @property
     def blocked(self) -> bool:
@@ -66,7 +66,7 @@ class Version:
         """Where it stands, in a word."""
         if self.blocked:
             return "blocked"
-        return "champion" if self.champion else _ALL_WORDS[self.standing]
+        return "champion" if self.champion else _WORDS[self.standing]
 
     @property
     def tone(self) -> str:
@@ -103,19 +103,6 @@ class Version:
 def _only(ran: Ran | None) -> str:
     commits = list(ran.commits.values()) if ran else []
     return commits[0] if len(commits) == 1 else ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Stated:
-    package: ModelPackage
-
-    @property
-    def status(self) -> str:
-        return self.package.status.value
-
-    @property
-    def approval_description(self) -> str:
-        return self.package.approval_description
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +154,7 @@ def turns_told(versions: Sequence[Version]) -> tuple[Turn, ...]:
         if when is None or version.standing in (Standing.WAITING, Standing.UNSIGNED):
             continue
         approved = version.standing is Standing.APPROVED
-        what = "promoted" if approved else _ALL_WORDS[version.standing]
+        what = "promoted" if approved else _WORDS[version.standing]
         found.append(
             Turn(when=when, version=version.number, what=what, tone="good" if approved else "bad", by=version.by,
                  why=package.approval_description)
