@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pipeline_builder.console.decide.subject import FRESH, open_questions
+from pipeline_builder.console.scoring.shelf import days_of, inference_pipelines
 from pipeline_builder.descriptions import ApprovalStatus, ModelPackage
-from pipeline_builder.errors import InputProblems, PipelineBuilderError
 from pipeline_builder.release.past.query import RunQuery
 from pipeline_builder.release.past.summary import ModelSummary, RunSummary
 from pipeline_builder.release.standing import Standing, standing
-from pipeline_builder.views.reported import noted_days
+from pipeline_builder.views.days import day_of
 
 if TYPE_CHECKING:
     from pipeline_builder.console.look import Look
@@ -82,7 +82,7 @@ def waiting_view(look: Look, query: Query) -> WaitingView:
     found, total = look.index.runs(RunQuery(state="waiting"), limit=_MOST_RUNS)
     asked = look.attempt(lambda: open_questions(look), ())
     runs = [one for run in found if (one := _waiting(look, run, asked))]
-    days = [day for handle, name in look.names.items() for day in _days(look, handle, name)]
+    days = [day for handle, name in inference_pipelines(look).items() for day in _days(look, handle, name)]
     return WaitingView(
         runs=tuple(sorted(runs, key=lambda run: (run.started, run.id))),
         days=tuple(sorted(days, key=lambda day: (day.date, day.pipeline, day.model)))[:_MOST_DAYS],
@@ -132,18 +132,7 @@ def _shown(model: ModelSummary) -> WaitingModel:
 
 def _days(look: Look, handle: str, pipeline: str) -> Iterator[WaitingDay]:
     """Yield the days of a pipeline that scores whose predictions were held back."""
-    manifest = look.manifest
-    if manifest is None or not any(entry.is_inference and entry.name == handle for entry in manifest.pipelines):
-        return
-    seconds = FRESH if look.target.name == "aws" else 0.0
-    try:
-        noted = look.known(("days", pipeline), seconds, lambda: noted_days(look.target, pipeline))
-    except InputProblems:
-        return
-    except PipelineBuilderError as error:
-        look.remarks.extend(error.problems)
-        return
-    for day in noted[-_MOST_DAYS:]:
+    for day in map(day_of, days_of(look, pipeline)[-_MOST_DAYS:]):
         if day.status in ("blocked", "failed"):
             yield _day(handle, pipeline, day)
 

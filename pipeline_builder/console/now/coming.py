@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipeline_builder.checkout.heads import parse_handled
 from pipeline_builder.console.look import Look
+from pipeline_builder.console.scoring.shelf import days_of
 from pipeline_builder.gitops.alone import FOLDER
 from pipeline_builder.machine.held import is_held
 from pipeline_builder.manifest.cron import cron_faults, next_firing
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.manifest.schedules import Schedule
-from pipeline_builder.release.scoring.ledger import list_days
 from pipeline_builder.release.scoring.requests import Request
 from pipeline_builder.release.scoring.retraining import describe
 from pipeline_builder.views.asked import noted_requests
@@ -205,10 +205,9 @@ def _due(manifest: Manifest, handle: str, now: datetime) -> Iterator[str]:
 
 
 def _late(look: Look, pipeline: str, due: tuple[str, ...]) -> Late | None:
-    seconds = 0.0 if look.target.name == "local" else _ASKED
-    days = look.attempt(lambda: look.known(("days", pipeline), seconds, lambda: list_days(look.target, pipeline)), ())
     if not due:
         return None
+    days = days_of(look, pipeline)
     done = {day.date[:10] for day in days if day.is_done}
     first = min((day.date[:10] for day in days), default="")
     # Before its first day a pipeline wasn't used yet.

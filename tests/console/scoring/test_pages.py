@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_builder.console.look import Look
+from pipeline_builder.console.decide.waiting import waiting_view
+from pipeline_builder.console.look import Answers, Look
 from pipeline_builder.console.pages import Query, all_pages
 from pipeline_builder.console.rendering import make_shell, render_page
 from pipeline_builder.console.scoring.pages import PAGES
@@ -136,6 +137,14 @@ def test_columns_statistic_and_days_can_be_chosen(year: Look) -> None:
     assert plain.drift
     assert (plain.drift.columns[0], plain.drift.bound, plain.drift.days) == ("column_0", 0.2, 40)
     assert [mark.words for mark in plain.drift.turns] == ["v2"]
+
+
+def test_pages_that_share_what_aws_has_answered_read_it_alike(year: Look) -> None:
+    put_days(year.target, 3, status="blocked")
+    one, other = (replace(year, target=replace(year.target, name="aws"), answers=Answers()) for _ in range(2))
+    assert len(scores_view(one, Query(), PIPELINE).rows) == len(waiting_view(one, Query()).days) == 3
+    assert {day.why for day in waiting_view(other, Query()).days} == {"the gate has blocked it"}
+    assert [row.date for row in scores_view(other, Query(), PIPELINE).rows] == ["2026-01-03", "2026-01-02", "2026-01-01"]
 
 
 def test_names_of_columns_are_text(year: Look) -> None:
