@@ -171,29 +171,7 @@ def _moment(version: Version) -> datetime | None:
         return version.package.modified
 
 
-def reigns(turns: Sequence[Turn]) -> tuple[tuple[datetime, int], ...]:
-    """Return when which version became the champion, 0 where none was left, by all that was decided, oldest first."""
-    approved: set[int] = set()
-    found: list[tuple[datetime, int]] = []
-    for turn in turns:
-        (approved.add if turn.what == "promoted" else approved.discard)(turn.version)
-        champion = max(approved, default=0)
-        if not found or found[-1][1] != champion:
-            found.append((turn.when, champion))
-    return tuple(found) if any(version for _, version in found) else ()
-
-
 def metric_names(runs: Iterable[Ran], gated: Sequence[str]) -> tuple[str, ...]:
     """Return the metrics that runs have: those that the gate bounds first, then as the first of the runs has them."""
     known = dict.fromkeys(name for run in runs for name in run.metrics)
     return (*(name for name in gated if name in known), *(name for name in known if name not in gated))
-
-
-_MAIN = ("auc", "accuracy", "f1", "rmse", "mae", "r2", "mape")
-"""What a reader looks at first where no gate says what counts."""
-
-
-def main_metric(names: Sequence[str], gated: Sequence[str]) -> str:
-    """Return the metric that stands for a model in one line: the first that the gate bounds, else a well-known one."""
-    found = [name for name in gated if name in names] or [name for name in _MAIN if name in names] or list(names)
-    return found[0] if found else ""
