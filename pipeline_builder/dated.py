@@ -25,10 +25,11 @@ from pipeline_builder.views.reported import days_before, write_report
 from pipeline_builder.workspace import AUTHORS, COMMITS, JUNIT, REPORT, RUN
 
 if TYPE_CHECKING:
-    from pipeline_builder.descriptions import DeployedPipeline, Execution, OpenApproval
+    from pipeline_builder.descriptions import DeployedPipeline, Execution, ModelPackage, OpenApproval
     from pipeline_builder.manifest.lock import Lock
     from pipeline_builder.release.answering import Answered, Given, Questions
     from pipeline_builder.release.decisions import Decisions
+    from pipeline_builder.release.plan import Plan
     from pipeline_builder.release.promote import Decision
 
 Found = TypeVar("Found")
@@ -199,14 +200,24 @@ class Dated(Several):
 
     def keep(self, record: RunRecord) -> None:
         """Keep a record for its run. One that can't be kept is none that fails: it is said, and the run stands."""
+        self._keep(f"the record of the run '{record.execution.rsplit('/', 1)[-1]}'", lambda: record)
+
+    def keep_decided(self, package: ModelPackage) -> None:
+        """Keep the record of the run that has registered a package, with what was decided about it since."""
+        from pipeline_builder.release.past.keeping import find_registering
+
+        name = f"the record of the run of {package.group} version {package.version}"
+        self._keep(name, lambda: find_registering(package, self.target))
+
+    def _keep(self, name: str, find: Callable[[], RunRecord | None]) -> None:
         from pipeline_builder.release.past.keeping import keep_run
 
         try:
-            keep_run(record, self.target, self.kept)
+            if record := find():
+                keep_run(record, self.target, self.kept)
         except (PipelineBuilderError, OSError) as error:
             why = error.problems[0].message if isinstance(error, PipelineBuilderError) else str(error)
-            name = record.execution.rsplit("/", 1)[-1]
-            message = f"the record of the run '{name}' is not kept among those of all runs: {why}"
+            message = f"{name} is not kept among those of all runs: {why}"
             self.warn(Problem(id="PB010", message=message, hint=_NOT_KEPT, warning=True))
 
     def note_commits(self, lock: Lock) -> None:
@@ -234,6 +245,20 @@ class Dated(Several):
             noted=load_commits(workspace.shared / COMMITS),
         )
         return with_commits(record, self.target, here)
+
+    def tell(self, plan: Plan) -> Plan:
+        """Return a plan with what people want to know besides."""
+        from pipeline_builder.release.telling import Around, tell
+
+        workspace = self.workspace
+        around = Around(
+            target=self.target,
+            lock=self.lock,
+            checkouts=workspace.root / self.manifest.training_dir,
+            cache=workspace.state / "git",
+            environment=workspace.environment,
+        )
+        return tell(plan, self.composed.definition, around)
 
     def report(self, record: RunRecord) -> Path:
         """Write the report for people, unless it is there already."""

@@ -190,6 +190,7 @@ def rollback(session: Session, *, as_json: bool, model: str, comment: str) -> No
     decision, group = make_decision(session, "reject", comment), session.decisions.find_group(model)
     with session.stage("rollback") as words:
         old, new = session.decisions.rollback(group, decision)
+        session.keep_decided(old)
         words.append(rollback_line(group, old, new))
     result = {"rejected": old.arn, "champion": new.arn}
     show(result, as_json=as_json, text=f"{old.group}: version {old.version} rejected, champion version {new.version}")

@@ -91,7 +91,7 @@ def load_evidence(target: Target, pipeline: str, sha256: str) -> Evidence:
         raise PlanRefused(Problem(id="PB462", message=message, hint=_HINT)) from error
 
 
-_HINT = "nothing is promoted without it: bring it back, or judge a new run ('run --rerun')"
+_HINT = "nothing is decided without it: bring it back, or decide about a new run ('run --rerun')"
 
 
 def find_newest(target: Target, pipeline: str, execution: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -189,6 +189,22 @@ def short_name(path: str) -> str:
     """Return what a number is called where a reader sees it: without wrapper and `value`."""
     first, _, rest = path.removesuffix(".value").partition(".")
     return inert_line(rest if first in _WRAPPERS and rest else path.removesuffix(".value"))
+
+
+_FIRST = ("auc", "f1", "accuracy", "balanced_accuracy", "r2", "rmse", "mae", "mse", "mape", "log_loss", "ndcg")
+"""What people look at first where no gate says what counts: the first of these that a model has."""
+
+
+def main_metric(names: Iterable[str], gated: Sequence[str] = ()) -> str:
+    """Return the metric that stands for a model in one line: the first that the gate bounds, else a well-known one.
+
+    Empty where there is none at all.
+    """
+    known = list(names)
+    if bounded := [name for name in gated if name in known]:
+        return bounded[0]
+    by_name = {short_name(path).casefold(): path for path in reversed(known)}
+    return next((by_name[name] for name in _FIRST if name in by_name), known[0] if known else "")
 
 
 def compare_metrics(candidate: Any, champion: Any) -> tuple[Compared, ...]:

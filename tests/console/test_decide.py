@@ -109,6 +109,17 @@ def test_one_form_decides_about_each_model_with_its_own_words(trio: Trio, opened
     assert told(client.page(path)) == ""  # who loads it later sees the registry alone
 
 
+def test_a_run_whose_evidence_is_gone_says_what_is_to_be_done(trio: Trio, opened: Open) -> None:
+    client, path = opened(trio), where(trio)
+    form = form_of(client.page(path), price="reject: too slow")
+    (trio.root / ".pipeline_builder/store/local/trio/evidence" / f"{trio.record['evidence']}.json").unlink()
+    page = unescape(text_of(client.page(path)))
+    assert "bring it back, or decide about a new run ('run --rerun') Nothing of it can be decided until it can" in page
+    assert 'value="reject"' not in client.page(path)
+    answer = client.post(path, form)
+    assert (answer.status_code, "PB462 the evidence" in text_of(answer.text), trio.changes()) == (409, True, [])
+
+
 def test_the_same_form_twice_decides_once_and_says_so(trio: Trio, opened: Open) -> None:
     client, path = opened(trio), where(trio)
     form = form_of(client.page(path), churn="approve: fine")
@@ -279,6 +290,11 @@ def test_the_champion_is_taken_out_of_use(kept: Kept, opened: Open) -> None:
     assert "Nothing to go back to" in page
     history = workspace.call("history", "--json").json["approvals"]
     assert [one["after"] for one in history] == ["Rejected", "Approved", "Approved"]
+    runs = client.json("/runs.json")["rows"]
+    assert [(one["word"], one["models"][0]["verdict"]) for one in runs] == [
+        ("Rejected", "rejected"),
+        ("Promoted", "approved"),
+    ]
 
 
 def test_a_rollback_of_what_is_no_champion_any_more(kept: Kept, opened: Open) -> None:

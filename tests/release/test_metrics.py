@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_builder.release.metrics import compare_metrics, find_confusion, find_curves, flatten_metrics, metric_at
+from pipeline_builder.release.metrics import (
+    compare_metrics,
+    find_confusion,
+    find_curves,
+    flatten_metrics,
+    main_metric,
+    metric_at,
+)
 from tests.release.records import CHAMPION, METRICS
 
 
@@ -68,3 +75,13 @@ def test_any_json_is_read_without_an_error(report: Any, path: str) -> None:
     find_confusion(report)
     find_curves(report)
     metric_at(report, path)
+
+
+def test_one_metric_stands_for_a_model() -> None:
+    assert main_metric(("rows", "auc")) == "auc"
+    assert main_metric(("rows", "auc"), ("rows",)) == "rows"
+    assert main_metric(("rows",)) == "rows"
+    assert main_metric((), ("auc",)) == ""
+    assert main_metric(("x.value", "y.value")) == "x.value"
+    wrapped = [f"binary_classification_metrics.{name}.value" for name in ("f1", "auc")]
+    assert main_metric(wrapped) == wrapped[1]

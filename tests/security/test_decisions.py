@@ -52,6 +52,9 @@ def test_what_was_rolled_back_comes_back_only_when_that_is_said(trio: Trio) -> N
     trio.change("price")
     assert trio.decide("up", "--approve").code == 0
     assert trio.decide("rollback", "price", "--comment", "complaints", by="bob").code == 0
+    runs = trio.root / ".pipeline_builder/store/local/trio/evidence/runs"
+    kept = json.loads((runs / trio.record["execution"].rsplit("/", 1)[-1] / "run.json").read_text())
+    assert {one["model"]: one["status"] for one in kept["packages"]}["price"] == "Rejected"  # as lists of runs have it
     before = trio.changes()
     for again in (("promote",), ("promote", "price"), ("promote", "trio-price"), ("promote", "trio-price/2")):
         refused = trio.decide(*again)
@@ -434,6 +437,7 @@ def test_evidence_that_is_gone_is_missed_whatever_record_names_it(trio: Trio, le
     for answer in (("promote", "price"), ("reject", "price", "--comment", "no")):
         refused = trio.decide(*answer)
         assert (refused.code, f"PB462 the evidence {digest[:12]} is gone" in refused.err) == (3, True), refused.err
+        assert "bring it back, or decide about a new run ('run --rerun')" in refused.err
     assert trio.changes() == []
 
 

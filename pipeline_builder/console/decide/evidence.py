@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from pipeline_builder.console.decide.subject import Subject, approver, find_subject, names_of
+from pipeline_builder.console.decide.subject import FRESH, Subject, approver, find_subject, names_of, open_questions
 from pipeline_builder.console.decide.told import Told, find_told
 from pipeline_builder.errors import PipelineBuilderError, Problem
 from pipeline_builder.release.answering import describe_given
@@ -34,7 +34,6 @@ MOST_METRICS = 8
 """Numbers that stand beside a decision; the evidence below has all."""
 MOST_QUESTIONS = 50
 """Models that are decided about on one page, those that wait first."""
-_FRESH = 10.0
 _OPEN = (Standing.WAITING, Standing.UNSIGNED)
 State = Literal["waits", "blocked", "approved", "unsigned", "rejected", "rolled back"]
 
@@ -225,9 +224,7 @@ def _asked(look: Look, record: RunRecord) -> Asked | None:
 
 
 def _find_asked(look: Look, record: RunRecord) -> OpenApproval | None:
-    questions = look.session.questions if look.manifest else None
-    found = look.known("questions", _FRESH, questions.list_open) if questions else ()
-    return next((one for one in found if one.run == record.execution), None)
+    return next((one for one in open_questions(look) if one.run == record.execution), None)
 
 
 def _given(look: Look, record: RunRecord) -> str:
@@ -236,7 +233,7 @@ def _given(look: Look, record: RunRecord) -> str:
     if questions is None:
         return ""
     key = ("given", record.execution)
-    given = look.attempt(lambda: look.known(key, _FRESH, lambda: questions.find_given(record.execution)), None)
+    given = look.attempt(lambda: look.known(key, FRESH, lambda: questions.find_given(record.execution)), None)
     return describe_given(*given) if given else ""
 
 

@@ -86,6 +86,7 @@ def rollback_act(look: Look, form: Mapping[str, str], group: str) -> Done:
         decision = session.make_decision("reject", comment, by=approver(look))
         done = _find_done(session, group, seen, decision)
         old = done or session.decisions.rollback(group, decision, champion=seen)[0]
+        session.keep_decided(old)
     look.answers.forget()
     return Done(to=f"/decide/rollback/{group}?back={old.version}")
 
@@ -97,10 +98,11 @@ def _find_done(session: Session, group: str, seen: str, decision: Decision) -> M
         PlanRefused: PB454 where another version is the champion by now.
     """
     registry = session.target.registry
-    champion = next((one for one in registry.list_packages(group) if one.status is ApprovalStatus.APPROVED), None)
+    listed = registry.list_packages(group)
+    champion = next((one for one in listed if one.status is ApprovalStatus.APPROVED), None)
     if champion is None or champion.arn == seen:
         return None
-    gone = next((one for one in registry.list_packages(group) if one.arn == seen), None)
+    gone = next((one for one in listed if one.arn == seen), None)
     known = registry.describe_package(gone.arn) if gone else None
     if known and known.approval_description == words_of(decision):
         return known

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline_builder.console.look import FRESH
 from pipeline_builder.errors import InputProblems, PipelineBuilderError, Problem
 from pipeline_builder.machine.people import login_name
 from pipeline_builder.release.proof import judged_before
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pipeline_builder.console.look import Look
-    from pipeline_builder.descriptions import Execution
+    from pipeline_builder.descriptions import Execution, OpenApproval
     from pipeline_builder.release.record import RunRecord
     from pipeline_builder.session import Session
 
@@ -34,10 +37,7 @@ def find_subject(session: Session, pipeline: str, execution: str) -> Subject:
     Raises:
         InputProblems: PB441 where there is no such run.
     """
-    found = session.runs.find(execution)
-    if found.pipeline != pipeline:
-        message = f"the pipeline '{pipeline}' has no execution '{execution}'"
-        raise InputProblems(Problem(id="PB441", message=message))
+    found = find_run(session, pipeline, execution)
     owner = session.owner(pipeline)
     record = owner.runs.record(found.arn)
     try:
@@ -45,6 +45,25 @@ def find_subject(session: Session, pipeline: str, execution: str) -> Subject:
     except PipelineBuilderError as error:
         return Subject(session=owner, execution=found, record=record, unread=error.problems[0])
     return Subject(session=owner, execution=found, record=record)
+
+
+def find_run(session: Session, pipeline: str, execution: str) -> Execution:
+    """Return the execution of an address.
+
+    Raises:
+        InputProblems: PB441 where there is no such run.
+    """
+    found = session.runs.find(execution)
+    if found.pipeline != pipeline:
+        message = f"the pipeline '{pipeline}' has no execution '{execution}'"
+        raise InputProblems(Problem(id="PB441", message=message))
+    return found
+
+
+def open_questions(look: Look) -> Sequence[OpenApproval]:
+    """Return what the service's pipelines ask people now; nothing on this machine, or without a manifest."""
+    questions = look.session.questions if look.manifest else None
+    return look.known("questions", FRESH, questions.list_open) if questions else ()
 
 
 def approver(look: Look) -> str:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pipeline_builder.console.decide.form import Form, read_form
-from pipeline_builder.console.decide.subject import approver
+from pipeline_builder.console.decide.subject import approver, find_run
 from pipeline_builder.console.decide.told import keep_told
 from pipeline_builder.console.pages import Done
 from pipeline_builder.errors import InputProblems, PipelineBuilderError, Problem
@@ -49,9 +49,7 @@ def decide_act(look: Look, form: Mapping[str, str], pipeline: str, id: str) -> D
     with ONE:
         said: list[str] = []
         session = fresh_session(look, said).owner(pipeline)
-        execution = session.runs.find(id)
-        if execution.pipeline != pipeline:
-            raise InputProblems(Problem(id="PB441", message=f"the pipeline '{pipeline}' has no execution '{id}'"))
+        execution = find_run(session, pipeline, id)
         record = session.decisions.judged(execution)
         check_seen(record, given.evidence)
         taken = _take(look, session, record, given)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from pipeline_builder.console.decide.subject import open_questions
 from pipeline_builder.console.look import FRESH
-from pipeline_builder.console.scoring.shelf import days_of
+from pipeline_builder.console.scoring.shelf import days_of, inference_pipelines
 from pipeline_builder.descriptions import ApprovalStatus, ModelPackage
 from pipeline_builder.release.past.query import RunQuery
 from pipeline_builder.release.past.summary import ModelSummary, RunSummary
@@ -80,19 +81,14 @@ def waiting_view(look: Look, query: Query) -> WaitingView:
     """Return all that waits for a word, the oldest first."""
     del query
     found, total = look.index.runs(RunQuery(state="waiting"), limit=_MOST_RUNS)
-    asked = look.attempt(lambda: _questions(look), ())
+    asked = look.attempt(lambda: open_questions(look), ())
     runs = [one for run in found if (one := _waiting(look, run, asked))]
-    days = [day for handle, name in look.names.items() for day in _days(look, handle, name)]
+    days = [day for handle, name in inference_pipelines(look).items() for day in _days(look, handle, name)]
     return WaitingView(
         runs=tuple(sorted(runs, key=lambda run: (run.started, run.id))),
         days=tuple(sorted(days, key=lambda day: (day.date, day.pipeline, day.model)))[:_MOST_DAYS],
         left=max(total - len(found), 0),
     )
-
-
-def _questions(look: Look) -> Sequence[OpenApproval]:
-    questions = look.session.questions if look.manifest else None
-    return look.known("questions", FRESH, questions.list_open) if questions else ()
 
 
 def _waiting(look: Look, run: RunSummary, asked: Sequence[OpenApproval]) -> WaitingRun | None:
@@ -136,9 +132,6 @@ def _shown(model: ModelSummary) -> WaitingModel:
 
 def _days(look: Look, handle: str, pipeline: str) -> Iterator[WaitingDay]:
     """Yield the days of a pipeline that scores whose predictions were held back."""
-    manifest = look.manifest
-    if manifest is None or not any(entry.is_inference and entry.name == handle for entry in manifest.pipelines):
-        return
     for day in map(day_of, days_of(look, pipeline)[-_MOST_DAYS:]):
         if day.status in ("blocked", "failed"):
             yield _day(handle, pipeline, day)

@@ -39,7 +39,7 @@ class Asking:
 
     def groups(self) -> tuple[str, ...]:
         """Return the groups that runs of the manifest's pipelines have registered in, sorted."""
-        return tuple(sorted(self.look.index.groups()))
+        return self.look.index.groups()
 
     def packages(self, group: str) -> tuple[ModelPackage, ...]:
         """Return a group's versions, the newest first; of AWS without what only a description has."""
@@ -62,8 +62,6 @@ class Asking:
 
     def ran(self, group: str) -> Mapping[int, Ran]:
         """Return what the index has of each version's run."""
-        if self.look.index is None:
-            return {}
         return {
             model.version: Ran(
                 pipeline=run.pipeline,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from pipeline_builder.release.evidence import BoundEvidence
-from pipeline_builder.release.metrics import short_name
+from pipeline_builder.release.metrics import Compared, short_name
 
 Better = Literal["higher", "lower", ""]
 Verdict = Literal["better", "worse", "same", ""]
@@ -31,6 +31,11 @@ class Bound:
 def bounds_of(found: Sequence[BoundEvidence]) -> Mapping[str, Bound]:
     """Return the bounds of a version's gate by metric."""
     return {short_name(one.metric): _bound(one) for one in found}
+
+
+def bounded_first(found: Iterable[Compared], bounds: Mapping[str, Bound]) -> list[tuple[Compared, Bound | None]]:
+    """Return metrics with what the gate asks of each, those first that it asks something of."""
+    return sorted(((one, bounds.get(one.path)) for one in found), key=lambda pair: pair[1] is None)
 
 
 def _bound(one: BoundEvidence) -> Bound:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline_builder.console.models.bounds import Better, Verdict, bounds_of, judged
+from pipeline_builder.console.models.bounds import Better, Verdict, bounded_first, bounds_of, judged
 from pipeline_builder.console.models.differing import Difference, changed_only, differences
 from pipeline_builder.console.models.facts import Facts
 from pipeline_builder.dag.caching import PARAMETER
@@ -91,17 +91,16 @@ def metric_rows(before: Facts, after: Facts) -> tuple[MetricRow, ...]:
     """
     bounds = {**bounds_of(before.bounds), **bounds_of(after.bounds)}
     found = compare_metrics(after.metrics, before.metrics)
-    ordered = sorted(found, key=lambda one: one.path not in bounds)
     return tuple(
         MetricRow(
             name=one.path,
             before=one.champion,
             after=one.candidate,
-            better=(better := bounds[one.path].better if one.path in bounds else ""),
+            better=(better := bound.better if bound else ""),
             verdict=judged(one.champion, one.candidate, better),
-            gated=bounds[one.path].words if one.path in bounds else "",
+            gated=bound.words if bound else "",
         )
-        for one in ordered
+        for one, bound in bounded_first(found, bounds)
     )
 
 

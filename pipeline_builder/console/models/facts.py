@@ -23,6 +23,7 @@ from pipeline_builder.release.evidence import (
 )
 from pipeline_builder.release.judging import judge_alone
 from pipeline_builder.release.metrics import parse_metrics
+from pipeline_builder.release.past.keeping import run_of
 from pipeline_builder.release.record import PackageRecord, RunRecord, StepRecord, VerdictRecord
 from pipeline_builder.release.reports import usable_metrics
 from pipeline_builder.release.verification import find_own
@@ -136,7 +137,7 @@ def gather_facts(
     """Return what is known of a package (as it is described); `execution` is the ARN of the run that registered it."""
     gathering = _Gathering()
     execution = execution or package.execution
-    pipeline = pipeline or _pipeline_of(execution) or package.metadata.get(PIPELINE, "")
+    pipeline = pipeline or run_of(execution)[0] or package.metadata.get(PIPELINE, "")
     record = None
     if execution and pipeline:
         record = gathering.tried("its run", lambda: read_run(pipeline, execution.rsplit("/", 1)[-1]))
@@ -153,12 +154,6 @@ def gather_facts(
         metrics=metrics, fault=fault, verdict=_verdict(own, evidence, proof), missing=tuple(gathering.missing),
     )  # fmt: skip
     return _with_steps(facts, target)
-
-
-def _pipeline_of(execution: str) -> str:
-    """Return the name that an execution's ARN has in it."""
-    parts = execution.split("/")
-    return parts[-3] if len(parts) >= 4 and parts[-2] == "execution" else ""
 
 
 def _evidence(

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from pipeline_builder.descriptions import ApprovalChange, ApprovalStatus, ModelPackage
 from pipeline_builder.release.standing import AT, BY, Standing, standing
 
-_ALL_WORDS: Mapping[Standing, str] = {
+_WORDS: Mapping[Standing, str] = {
     Standing.WAITING: "waits",
     Standing.APPROVED: "approved",
     Standing.UNSIGNED: "approved by nobody",
@@ -54,7 +54,7 @@ class Version:
 
     @property
     def standing(self) -> Standing:
-        return standing(_Stated(self.package))
+        return standing(self.package)
 
     @property
     def blocked(self) -> bool:
@@ -66,7 +66,7 @@ class Version:
         """Where it stands, in a word."""
         if self.blocked:
             return "blocked"
-        return "champion" if self.champion else _ALL_WORDS[self.standing]
+        return "champion" if self.champion else _WORDS[self.standing]
 
     @property
     def tone(self) -> str:
@@ -103,19 +103,6 @@ class Version:
 def _only(ran: Ran | None) -> str:
     commits = list(ran.commits.values()) if ran else []
     return commits[0] if len(commits) == 1 else ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Stated:
-    package: ModelPackage
-
-    @property
-    def status(self) -> str:
-        return self.package.status.value
-
-    @property
-    def approval_description(self) -> str:
-        return self.package.approval_description
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +154,7 @@ def turns_told(versions: Sequence[Version]) -> tuple[Turn, ...]:
         if when is None or version.standing in (Standing.WAITING, Standing.UNSIGNED):
             continue
         approved = version.standing is Standing.APPROVED
-        what = "promoted" if approved else _ALL_WORDS[version.standing]
+        what = "promoted" if approved else _WORDS[version.standing]
         found.append(
             Turn(when=when, version=version.number, what=what, tone="good" if approved else "bad", by=version.by,
                  why=package.approval_description)
@@ -184,29 +171,7 @@ def _moment(version: Version) -> datetime | None:
         return version.package.modified
 
 
-def reigns(turns: Sequence[Turn]) -> tuple[tuple[datetime, int], ...]:
-    """Return when which version became the champion, 0 where none was left, by all that was decided, oldest first."""
-    approved: set[int] = set()
-    found: list[tuple[datetime, int]] = []
-    for turn in turns:
-        (approved.add if turn.what == "promoted" else approved.discard)(turn.version)
-        champion = max(approved, default=0)
-        if not found or found[-1][1] != champion:
-            found.append((turn.when, champion))
-    return tuple(found) if any(version for _, version in found) else ()
-
-
 def metric_names(runs: Iterable[Ran], gated: Sequence[str]) -> tuple[str, ...]:
     """Return the metrics that runs have: those that the gate bounds first, then as the first of the runs has them."""
     known = dict.fromkeys(name for run in runs for name in run.metrics)
     return (*(name for name in gated if name in known), *(name for name in known if name not in gated))
-
-
-_MAIN = ("auc", "accuracy", "f1", "rmse", "mae", "r2", "mape")
-"""What a reader looks at first where no gate says what counts."""
-
-
-def main_metric(names: Sequence[str], gated: Sequence[str]) -> str:
-    """Return the metric that stands for a model in one line: the first that the gate bounds, else a well-known one."""
-    found = [name for name in gated if name in names] or [name for name in _MAIN if name in names] or list(names)
-    return found[0] if found else ""

@@ -9,11 +9,12 @@ from typing import Any
 
 from pipeline_builder.console.look import Look
 from pipeline_builder.console.models.asking import Asking, champion_of
-from pipeline_builder.console.models.history import Ran, main_metric, metric_names
+from pipeline_builder.console.models.history import Ran, metric_names
 from pipeline_builder.console.models.sparks import spark
 from pipeline_builder.console.pages import Query
 from pipeline_builder.console.paging import Pages, page_of
 from pipeline_builder.descriptions import ApprovalStatus, ModelPackage
+from pipeline_builder.release.metrics import main_metric
 from pipeline_builder.release.standing import AT, BY
 from pipeline_builder.release.witness import at_once
 

@@ -13,7 +13,6 @@ from pipeline_builder.console.models.history import (
     Ran,
     Turn,
     Version,
-    main_metric,
     metric_names,
     turns_of,
     turns_told,
@@ -22,6 +21,7 @@ from pipeline_builder.console.pages import Query
 from pipeline_builder.console.paging import Pages, page_of
 from pipeline_builder.console.urls import Url
 from pipeline_builder.descriptions import ModelPackage
+from pipeline_builder.release.metrics import main_metric
 from pipeline_builder.release.standing import Standing
 from pipeline_builder.views.formats import format_number
 from pipeline_builder.views.plots.lines import Bound, Mark, Point, Series, Tone, line_plot

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pipeline_builder.console.look import Look
 from pipeline_builder.console.models.asking import Asking, champion_of
-from pipeline_builder.console.models.bounds import bounds_of
+from pipeline_builder.console.models.bounds import bounded_first, bounds_of
 from pipeline_builder.console.models.code import Required, read_required
 from pipeline_builder.console.models.facts import Facts
 from pipeline_builder.console.models.history import Turn, Version, turns_of, turns_told, versions_of
@@ -183,17 +183,15 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, tuple[str, ..
 
 def metric_lines(facts: Facts) -> tuple[MetricLine, ...]:
     """Return a version's metrics, those that the gate bounds first."""
-    bounds = bounds_of(facts.bounds)
     found = compare_metrics(facts.metrics, _champions(facts))
-    ordered = sorted(found, key=lambda one: one.path not in bounds)
     return tuple(
         MetricLine(
             name=one.path,
             value=one.candidate,
             champion=one.champion,
-            gate=bounds[one.path].words if one.path in bounds else "",
+            gate=bound.words if bound else "",
         )
-        for one in ordered
+        for one, bound in bounded_first(found, bounds_of(facts.bounds))
     )
 
 

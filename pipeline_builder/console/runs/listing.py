@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from pipeline_builder.console.look import Look
 from pipeline_builder.console.pages import Query
-from pipeline_builder.console.runs.primary import primary_metric
 from pipeline_builder.console.runs.reading import is_left
+from pipeline_builder.release.metrics import main_metric, short_name
 
 if TYPE_CHECKING:
     from pipeline_builder.release.past.query import RunQuery
@@ -228,14 +228,14 @@ def _why(run: RunSummary, tone: str) -> str:
 
 
 def _cell(model: ModelSummary) -> ModelCell:
-    name, value = primary_metric(model.metrics)
+    main = main_metric(model.metrics, model.gated)
     verdict, tone = _verdict(model)
     return ModelCell(
         model=model.model,
         group=model.group,
         version=model.version,
-        metric=name,
-        value=value,
+        metric=short_name(main),
+        value=model.metrics.get(main),
         champion_version=model.champion_version,
         verdict=verdict,
         tone=tone,

@@ -133,10 +133,11 @@ def _scores(look: Look, days: list[LedgerDay]) -> tuple[tuple[ScoreView, ...], t
     """Return what the reports of the runs show of these dates, each model's of the run that the ledger names."""
     found: list[ScoreRecord] = []
     missing: list[str] = []
-    record: RunRecord | None = None
+    known: RunRecord | None = None
     for execution in dict.fromkeys(day.execution for day in days):
         models = [day.model for day in days if day.execution == execution]
         record = _record(look, days[0].pipeline, execution)
+        known = record or known
         scores = {score.model: score for score in (record.scores if record else ())}
         found += [scores[model] for model in models if model in scores]
         missing += [
@@ -144,7 +145,7 @@ def _scores(look: Look, days: list[LedgerDay]) -> tuple[tuple[ScoreView, ...], t
             for model in models
             if model not in scores
         ]
-    shown = record.model_copy(update={"scores": tuple(found)}) if record else None
+    shown = known.model_copy(update={"scores": tuple(found)}) if known else None
     return tuple(score_views(shown)) if shown else (), tuple(missing)
 
 

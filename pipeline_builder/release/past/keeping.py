@@ -15,10 +15,13 @@ from pydantic import ValidationError
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.streams import MOST_READ
+from pipeline_builder.release.archive import load_evidence
+from pipeline_builder.release.evidence import PIPELINE, PROPERTY
 from pipeline_builder.release.record import PackageRecord, RepoRecord, RunRecord, StepRecord
 from pipeline_builder.target import Media, Target
 
 if TYPE_CHECKING:
+    from pipeline_builder.descriptions import ModelPackage
     from pipeline_builder.machine.kept import Kept
 
 RECORD, REPORT = "run.json", "report.html"
@@ -147,6 +150,24 @@ def read_kept(target: Target, pipeline: str, execution: str) -> RunRecord | None
     except InputProblems:  # PB529: it is too large to be ours
         return None
     return parse_record(found[0], execution) if found else None
+
+
+def run_of(execution: str) -> tuple[str, str]:
+    """Return pipeline and id of an execution, out of its ARN; the pipeline is empty where it is none."""
+    parts = execution.rsplit("/", 3)
+    return (parts[1] if len(parts) == 4 and parts[2] == "execution" else "", parts[-1])
+
+
+def find_registering(package: ModelPackage, target: Target) -> RunRecord | None:
+    """Return the record that was kept of the run which has registered a package, with its packages as they are now.
+
+    Of SageMaker's packages the evidence that they were approved by says which run that was. None where nothing says it.
+    """
+    if package.execution:
+        return read_run(target, *run_of(package.execution))
+    digest = package.metadata.get(PROPERTY, "")
+    evidence = load_evidence(target, package.metadata.get(PIPELINE, ""), digest) if digest else None
+    return read_run(target, evidence.pipeline, evidence.execution) if evidence else None
 
 
 def _is_named(pipeline: str, execution: str) -> bool:

@@ -12,7 +12,7 @@ from pipeline_builder.checkout.words import GitError
 from pipeline_builder.definition.parameters import UNKNOWN_COMMIT
 from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.release.past.changes import CommitsSince, Known, commit_record, commits_since
-from pipeline_builder.release.past.keeping import read_kept
+from pipeline_builder.release.past.keeping import read_kept, run_of
 from pipeline_builder.release.past.remaking import commits_of
 from pipeline_builder.release.record import BlockedRecord, PackageRecord, RepoRecord, RunRecord, SubmoduleRecord
 from pipeline_builder.target import Target
@@ -121,7 +121,7 @@ def _made_of(arn: str, target: Target) -> dict[str, _Before]:
         champion = target.registry.describe_package(arn)
     except PipelineBuilderError:
         return {}
-    ran = read_kept(target, *_run_of(champion.execution)) if champion.execution else None
+    ran = read_kept(target, *run_of(champion.execution)) if champion.execution else None
     noted = {repo.name: repo for repo in (ran.repos if ran else ())}
     commits = commits_of(champion.metadata) or {name: repo.commit for name, repo in noted.items()}
     return {
@@ -131,12 +131,6 @@ def _made_of(arn: str, target: Target) -> dict[str, _Before]:
         )
         for name, commit in commits.items()
     }
-
-
-def _run_of(execution: str) -> tuple[str, str]:
-    """Return pipeline and id of an execution, out of its ARN."""
-    parts = execution.rsplit("/", 3)
-    return (parts[1], parts[3]) if len(parts) == 4 else ("", execution)
 
 
 def _since(repo: RepoRecord, befores: Mapping[str, tuple[_Before, ...]], here: Checkout) -> RepoRecord:

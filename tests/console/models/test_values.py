@@ -11,9 +11,7 @@ from pipeline_builder.console.models.comparing import package_name, software_dif
 from pipeline_builder.console.models.differing import changed_only, differences
 from pipeline_builder.console.models.history import (
     Ran,
-    main_metric,
     metric_names,
-    reigns,
     turns_of,
     turns_told,
     versions_of,
@@ -83,8 +81,6 @@ def test_decisions_become_turns_of_one_model_oldest_first() -> None:
     assert [(turn.version, turn.what) for turn in turns] == [
         (1, "promoted"), (3, "rejected"), (2, "promoted"), (2, "rolled back"),
     ]  # fmt: skip
-    assert [version for _, version in reigns(turns)] == [1, 2, 1]
-    assert reigns(turns_of([change(1, PENDING, REJECTED, 1)], "churn")) == ()
 
 
 def test_what_the_gate_has_blocked_waits_for_nobody() -> None:
@@ -123,13 +119,9 @@ def test_where_only_the_last_word_is_kept_it_is_told_by_the_package_itself() -> 
     ]  # fmt: skip
 
 
-def test_the_metrics_that_a_gate_bounds_come_first_and_one_stands_for_a_model() -> None:
+def test_the_metrics_that_a_gate_bounds_come_first() -> None:
     runs = [ran(2, rows=3.0, auc=0.9, gain=1.0), ran(1, auc=0.8, old=2.0)]
     assert metric_names(runs, ["gain"]) == ("gain", "rows", "auc", "old")
-    assert main_metric(("rows", "auc"), ()) == "auc"
-    assert main_metric(("rows", "auc"), ("rows",)) == "rows"
-    assert main_metric(("rows",), ()) == "rows"
-    assert main_metric((), ("auc",)) == ""
 
 
 def test_a_spark_draws_two_numbers_or_more_and_its_name_is_inert() -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from pipeline_builder.console.runs.listing import RunsView, parse_query, row_of, state_of
-from pipeline_builder.console.runs.primary import primary_metric
 from pipeline_builder.release.past.summary import ModelSummary, RunSummary
 
 BEGIN = datetime(2026, 11, 30, 6, tzinfo=timezone.utc)
@@ -50,17 +49,10 @@ def test_a_row_says_what_went_wrong_and_what_each_model_came_to() -> None:
     row = row_of(summary(models=models))
     assert (len(row.models), row.more_models) == (3, 2)
     assert (row.models[0].metric, row.models[0].value, row.models[0].verdict) == ("rmse", 2.0, "")
-
-
-def test_the_metric_that_says_most_is_shown() -> None:
-    assert primary_metric({}) == ("", None)
-    assert primary_metric({"x.value": 1.0, "y.value": 2.0}) == ("x", 1.0)
-    assert primary_metric(
-        {"binary_classification_metrics.f1.value": 1, "binary_classification_metrics.auc.value": 2}
-    ) == (
-        "auc",
-        2,
-    )
+    bound = row_of(summary(models=(model(metrics={"auc": 0.9, "gain": 2.0}, gated=("gain",)),))).models[0]
+    assert (bound.metric, bound.value) == ("gain", 2.0)  # as on the page of the model
+    none = row_of(summary(models=(model(metrics={}),))).models[0]
+    assert (none.metric, none.value) == ("", None)
 
 
 def test_days_are_whole_days_in_utc() -> None:

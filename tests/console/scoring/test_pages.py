@@ -11,13 +11,16 @@ from pathlib import Path
 import pytest
 
 from pipeline_builder.console.decide.waiting import waiting_view
-from pipeline_builder.console.look import Look
+from pipeline_builder.console.look import Answers, Look
 from pipeline_builder.console.pages import Query, all_pages
 from pipeline_builder.console.rendering import make_shell, render_page
+from pipeline_builder.console.scoring.day import day_view
 from pipeline_builder.console.scoring.pages import PAGES
 from pipeline_builder.console.scoring.pipeline import scores_view
 from pipeline_builder.console.scoring.shelf import days_of
 from pipeline_builder.console.urls import live_url
+from pipeline_builder.release.past.keeping import keep_run
+from pipeline_builder.release.record import RunRecord
 from pipeline_builder.release.scoring.ledger import ledger_uri
 from tests.console.consoles import Client, logged_in, look_of, looks_of
 from tests.console.scoring.days import PIPELINE, put_days
@@ -134,6 +137,28 @@ def test_columns_statistic_and_days_can_be_chosen(year: Look) -> None:
     assert plain.drift
     assert (plain.drift.columns[0], plain.drift.bound, plain.drift.days) == ("column_0", 0.2, 40)
     assert [mark.words for mark in plain.drift.turns] == ["v2"]
+
+
+def test_pages_that_share_what_aws_has_answered_read_it_alike(year: Look) -> None:
+    put_days(year.target, 3, status="blocked")
+    one, other = (replace(year, target=replace(year.target, name="aws"), answers=Answers()) for _ in range(2))
+    assert len(scores_view(one, Query(), PIPELINE).rows) == len(waiting_view(one, Query()).days) == 3
+    assert {day.why for day in waiting_view(other, Query()).days} == {"the gate has blocked it"}
+    assert [row.date for row in scores_view(other, Query(), PIPELINE).rows] == [
+        "2026-01-03",
+        "2026-01-02",
+        "2026-01-01",
+    ]
+
+
+def test_what_one_run_has_left_of_a_day_is_shown_where_anothers_record_is_gone(year: Look, scored: Scoring) -> None:
+    record = RunRecord.model_validate(scored.record())
+    keep_run(record, year.target)
+    put_days(year.target, 1, execution=record.execution)
+    put_days(year.target, 1, model="other")
+    page = day_view(year, Query(), PIPELINE, "2026-01-01")
+    assert [one.score.model for one in page.scores] == ["churn"]
+    assert [words.partition(":")[0] for words in page.missing] == ["other"]
 
 
 def test_names_of_columns_are_text(year: Look) -> None:

@@ -5,14 +5,23 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline_builder.errors import InputProblems
+from pipeline_builder.release.evidence import PIPELINE, PROPERTY
 from pipeline_builder.release.past.index import RunIndex
-from pipeline_builder.release.past.keeping import keep_run, read_kept, read_run, record_uri, run_folder
+from pipeline_builder.release.past.keeping import (
+    find_registering,
+    keep_run,
+    read_kept,
+    read_run,
+    record_uri,
+    run_folder,
+)
 from pipeline_builder.release.past.query import RunQuery
 from pipeline_builder.release.past.since import SAME_CODE
 from pipeline_builder.session import Session
@@ -137,6 +146,25 @@ def test_a_damaged_record_is_none_and_is_written_anew(workspace: Workspace, harm
     assert keep_run(record, one.target)
     assert not keep_run(record, one.target)
     assert read_kept(one.target, "tiny", record.execution) is not None
+
+
+def test_the_run_of_a_package_is_found_by_its_execution_or_its_evidence(workspace: Workspace) -> None:
+    one, said = session(workspace), list[str]()
+    one.warn = lambda problem: said.append(problem.message)
+    record = one.runs.record("")
+    here = one.target.registry.describe_package(record.packages[0].arn)
+    decided = {PROPERTY: record.evidence, PIPELINE: "tiny"}
+    for package in (here, replace(here, execution="", metadata=decided)):  # SageMaker's don't name one
+        found = find_registering(package, one.target)
+        assert found is not None
+        assert found.execution == record.execution
+    for package in (replace(here, execution="", metadata={}), replace(here, execution="someone's")):
+        assert find_registering(package, one.target) is None
+        one.keep_decided(package)
+    assert said == []
+    one.keep_decided(replace(here, execution="", metadata=decided | {PROPERTY: "0" * 64}))
+    (words,) = said
+    assert words.startswith("the record of the run of tiny-churn version 2 is not kept among those of all runs: the ev")
 
 
 def test_a_run_that_cannot_be_kept_is_said_and_stands(workspace: Workspace) -> None:
