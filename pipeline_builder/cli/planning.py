@@ -21,7 +21,6 @@ from pipeline_builder.errors import ExitCode
 if TYPE_CHECKING:
     from pipeline_builder.checkout.behind import Behind
     from pipeline_builder.descriptions import JSON
-    from pipeline_builder.release.plan import Plan
     from pipeline_builder.session import Session
 
 
@@ -74,7 +73,7 @@ def plan(
         plan = one.plan(whole=as_json or out is not None)
         first = not behind
         behind.append(behind[0] if behind else session.look_behind(elsewhere=terminal() and not as_json))
-        plan = replace(tell(one, plan), behind=behind[0])
+        plan = replace(one.tell(plan), behind=behind[0])
         changed, steps = plan.changed, shown.steps(one)
         of = len(plan.models) if steps is not None else 0
         plan = plan if steps is None else narrowed(plan, steps)
@@ -87,18 +86,3 @@ def plan(
         return Answer(result=found, text=text, code=ExitCode.USAGE if detailed_exitcode and changed else 0)
 
     answer_each(session, planned, as_json=as_json, chosen=shown.keep)
-
-
-def tell(one: Session, plan: Plan) -> Plan:
-    """Return a plan with what people want to know besides."""
-    from pipeline_builder.release.telling import Around, tell
-
-    workspace = one.workspace
-    around = Around(
-        target=one.target,
-        lock=one.lock,
-        checkouts=workspace.root / one.manifest.training_dir,
-        cache=workspace.state / "git",
-        environment=workspace.environment,
-    )
-    return tell(plan, one.composed.definition, around)

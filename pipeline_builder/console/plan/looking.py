@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from pipeline_builder.definition.images import ask_nobody
 from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Problem
 from pipeline_builder.machine.kept import Kept, open_kept
-from pipeline_builder.release.telling import Around, tell
 from pipeline_builder.session import Session
 
 if TYPE_CHECKING:
@@ -112,15 +111,7 @@ def _ahead(one: Session) -> Ahead:
     try:
         warnings = one.composed.warnings
         plan, early = _planned(one)
-        workspace = one.workspace
-        around = Around(
-            target=one.target,
-            lock=one.lock,
-            checkouts=workspace.root / one.manifest.training_dir,
-            cache=workspace.state / "git",
-            environment=workspace.environment,
-        )
-        plan = tell(plan, one.composed.definition, around)
+        plan = one.tell(plan)
         parameters = {} if early else one.parameters
     except PipelineBuilderError as error:
         return Ahead(handle=handle, kind=kind, problems=error.problems)
