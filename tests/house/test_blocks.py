@@ -98,6 +98,7 @@ def test_what_is_data_parses(block: Block) -> None:
         ("aws sagemaker describe-pipeline --name churn", "has no --name"),
         ("aws sagemakr list-pipelines", "no service 'sagemakr'"),
         ("scripts/runn", "no 'scripts/runn'"),
+        ("scripts/soak tets", "no part 'tets'"),
         ("scripts/run --aprove", "No such option '--aprove'"),
         ("scripts/sdk-suite here --stubs", "no option '--stubs'"),
         ("GIT_TOKEN=… pipeline-bilder up | jq .", "knows the program 'pipeline-bilder'"),
