@@ -11,6 +11,7 @@ import click
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import common
 from pipeline_builder.cli.output import say, show, terminal
+from pipeline_builder.cli.past import open_index
 from pipeline_builder.errors import InputProblems, Problem
 
 if TYPE_CHECKING:
@@ -119,13 +120,11 @@ def _old_runs(session: Session, days: int) -> list[Holding]:
     from datetime import timedelta
 
     from pipeline_builder.engine.state.state import now
-    from pipeline_builder.release.past.index import RunIndex
     from pipeline_builder.release.past.leaving import find_old
 
     target = session.target
-    names = dict.fromkeys(execution.pipeline for execution in target.pipelines.list_executions())
-    before = now() - timedelta(days=days)
-    return find_old(RunIndex(target, lambda: names), target, session.workspace.store, before)
+    index = open_index(session, target.pipelines.list_executions(), whole=True)
+    return find_old(index, target, session.workspace.store, now() - timedelta(days=days))
 
 
 def _warn_of_bounds(session: Session, totals: dict[str, int], unneeded: Sequence[Holding]) -> None:

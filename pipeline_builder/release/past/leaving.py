@@ -24,7 +24,6 @@ def find_old(index: RunIndex, target: Target, store: Path, before: datetime) -> 
     The newest of each pipeline stays, what goes on, and whatever has registered a version that isn't rejected: a
     champion's record says what it was made of. `store` is where objects of the local target are.
     """
-    index.refresh()
     used: dict[str, frozenset[str]] = {}
     everything, _ = index.runs(RunQuery(), limit=len(index))
     newest: set[str] = set()
