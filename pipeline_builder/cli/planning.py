@@ -63,10 +63,10 @@ def plan(
         )
     session.given = given
     as_json = as_json or form == "json"
+    shown = Shown(session, names, exclude)  # before anything is checked out for it
     if refresh:
         session.checkout(locked=False)
     plans: dict[str, JSON] = {}
-    shown = Shown(session, names, exclude)
     behind: list[tuple[Behind, ...]] = []
 
     def planned(one: Session) -> Answer:

@@ -23,7 +23,7 @@ from pipeline_builder.cli.options import (
 )
 from pipeline_builder.cli.output import eyes, show
 from pipeline_builder.cli.pipelines import Answer, answer_each, failed_of, owner_of
-from pipeline_builder.cli.selecting import meant_in_each, select_options
+from pipeline_builder.cli.selecting import meant_in_each, parse_selection, select_options
 from pipeline_builder.machine.deadline import TimeIsUpError, time_limit
 
 if TYPE_CHECKING:
@@ -219,12 +219,12 @@ def wanted_of_each(sessions: tuple[Session, ...], wanted: Wanted) -> dict[str, W
     from pipeline_builder.release.narrowing import Wanted
 
     found: dict[str, Wanted] = {}
-    selects = bool(wanted.steps or wanted.exclude)
-    meant = meant_in_each(sessions, wanted.steps, wanted.exclude) if selects else {}
+    expression = parse_selection(wanted.steps, wanted.exclude)
+    meant = meant_in_each(sessions, expression) if expression else {}
     for one in sessions:
         name, own = one.manifest.entry.name, one.composed.definition.repositories
         repos = {repo.name for repo in one.manifest.repos if set(repo.groups) & set(wanted.groups)}
-        if selects:
+        if expression:
             mine = meant[name]
             whole = not wanted.steps and len(mine.steps) == len(own)
             if mine.steps:

@@ -12,6 +12,7 @@ from pipeline_builder.cli.output import say
 
 if TYPE_CHECKING:
     from pipeline_builder.dag.outline import Node
+    from pipeline_builder.release.expressions import Expression
     from pipeline_builder.release.matching import Meant
     from pipeline_builder.session import Session
 
@@ -43,17 +44,28 @@ def select_options(verb: str) -> Callable[[Command], Command]:
     return add
 
 
-def meant_in_each(sessions: Iterable[Session], names: Sequence[str], exclude: Sequence[str]) -> Mapping[str, Meant]:
+def parse_selection(names: Sequence[str], exclude: Sequence[str]) -> Expression | None:
+    """Return what --select and --exclude say, before anything is done for it; None where neither is given.
+
+    Raises:
+        InputProblems: PB025.
+    """
+    if not (names or exclude):
+        return None
+    from pipeline_builder.release.expressions import parse_expression
+
+    return parse_expression(names, exclude)
+
+
+def meant_in_each(sessions: Iterable[Session], expression: Expression) -> Mapping[str, Meant]:
     """Return what is selected of each pipeline, by its handle.
 
     Raises:
-        InputProblems: PB025 to PB027, PB442.
+        InputProblems: PB026, PB027, PB442.
     """
-    from pipeline_builder.release.expressions import parse_expression
     from pipeline_builder.release.matching import select_each
     from pipeline_builder.release.narrowing import open_space
 
-    expression = parse_expression(names, exclude)
     spaces = {
         one.manifest.entry.name: open_space(one.composed.definition, one.manifest, one.target.pipelines)
         for one in sessions
@@ -65,31 +77,32 @@ class Shown:
     """What of each pipeline a command shows that changes nothing: all of it, where nothing is selected."""
 
     def __init__(self, session: Session, names: Sequence[str], exclude: Sequence[str]) -> None:
-        self._asked = (names, exclude)
+        self._expression = parse_selection(names, exclude)
         self._several = session.several
         self._meant: Mapping[str, Meant] = {}
 
     def __bool__(self) -> bool:
-        return any(self._asked)
+        return self._expression is not None
 
     def keep(self, sessions: tuple[Session, ...]) -> tuple[Session, ...]:
         """Return those of which anything is selected."""
-        if not self:
+        if self._expression is None:
             return sessions
-        self._meant = self._meant_in(sessions)
+        self._meant = self._meant_in(sessions, self._expression)
         return tuple(one for one in sessions if self._meant[one.manifest.entry.name].steps)
 
     def steps(self, one: Session) -> frozenset[str] | None:
         """Return the selected steps of a pipeline; None for all."""
-        if not self:
+        if self._expression is None:
             return None
         if not self._several:
-            self._meant = self._meant or self._meant_in((one,))
+            self._meant = self._meant or self._meant_in((one,), self._expression)
         return frozenset(self._meant[one.manifest.entry.name].steps)
 
-    def _meant_in(self, sessions: tuple[Session, ...]) -> Mapping[str, Meant]:
+    @staticmethod
+    def _meant_in(sessions: tuple[Session, ...], expression: Expression) -> Mapping[str, Meant]:
         """Return what is selected; that it is nothing, which only 'state:' may come to, is said."""
-        found = meant_in_each(sessions, *self._asked)
+        found = meant_in_each(sessions, expression)
         if not any(meant.steps for meant in found.values()):
             say("no step is selected: none of them has changed since the last execution that succeeded")
         return found

@@ -130,6 +130,12 @@ def test_that_nothing_is_selected_is_said(tmp_path: Path) -> None:
     assert "hint: --exclude takes away all that is selected" in ended.err
 
 
+def test_a_selection_that_is_none_is_refused_before_anything_is_checked_out(ran: Trio) -> None:
+    ended = ran.call("plan", "--refresh", "--select", "churn,,price")
+    assert (ended.code, "checkout" in ended.err) == (1, False)
+    assert ended.err.startswith("--select:1:7: PB025 nothing stands before or after this comma")
+
+
 def test_logs_by_less_than_a_name(ran: Trio) -> None:
     ended = ran.call("logs", "Train")
     assert (ended.code, "PB028 'Train' may be 3 steps: 'churn-Train', 'price-Train'" in ended.err) == (1, True)
