@@ -1,7 +1,7 @@
 """What a shell completes, out of the files that are there; where they can't be read it is nothing.
 
-Nothing is composed, checked out or asked of AWS for it: who presses Tab waits for a tenth of a second, and no more. Nor
-may anything be said: the shell would put it into the line.
+Nothing is composed, checked out or asked of AWS for it: who presses Tab waits for what Python takes to load, some
+tenths of a second. Nor may anything be said: the shell would put it into the line.
 """
 
 from __future__ import annotations

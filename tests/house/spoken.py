@@ -142,5 +142,5 @@ def check_script(name: str, arguments: Sequence[str]) -> None:
             path.read_text("utf-8") for path in (ROOT / (folder[0] or f"scripts/{folder[1]}")).glob("*.py")
         )
     for option in (word for word in arguments if word.startswith("-")):
-        if f'"{option}"' not in source and option not in source:
+        if not re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", source):
             raise UntrueError(f"'{name}' has no option '{option}'")

@@ -97,6 +97,7 @@ def test_what_is_data_parses(block: Block) -> None:
         ("aws sagemaker make-pipeline", "no operation 'make-pipeline'"),
         ("aws sagemaker describe-pipeline --name churn", "has no --name"),
         ("aws sagemakr list-pipelines", "no service 'sagemakr'"),
+        ("scripts/docs --che", "no option '--che'"),
         ("scripts/runn", "no 'scripts/runn'"),
         ("scripts/soak tets", "no part 'tets'"),
         ("scripts/run --aprove", "No such option '--aprove'"),
