@@ -118,12 +118,14 @@ def check_texts(found: dict[str, str]) -> None:
 @pytest.mark.parametrize(("framework", "task"), list(itertools.product(FRAMEWORKS, TASKS)))
 def test_the_code_is_clean(empty: Workspace, framework: str, task: str) -> None:
     new(empty, "churn", "--framework", framework, "--task", task, "--no-git", "--inference")
+    check_clean(empty.root / "churn")
+
+
+def check_clean(folder: Path) -> None:
     ruff = Path(sys.executable).parent / "ruff"
     rules = "--select=E,F,W,I,B,C4,D1,SIM,RET,PIE"
     for command in (["check", rules, "--ignore=B905", "--per-file-ignores=test_*:D103"], ["format", "--check"]):
-        done = subprocess.run(
-            [ruff, *command, "."], cwd=empty.root / "churn", capture_output=True, text=True, check=False
-        )
+        done = subprocess.run([ruff, *command, "."], cwd=folder, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout
 
 
