@@ -76,12 +76,6 @@ def groups_of_the_manifest(context: click.Context, _: click.Parameter, begun: st
 
 
 @_quiet
-def steps_and_models(context: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
-    """Complete the name of a step or a model."""
-    return _fitting(_names(context), begun)
-
-
-@_quiet
 def expressions_of_steps(context: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
     """Complete the last name of a selection expression; all that stands before it stays."""
     start = [*_WHERE_A_NAME_BEGINS.finditer(begun)][-1].end()
