@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pipeline_builder.machine.unchanged import Tree
     from pipeline_builder.manifest.lock import Lock
     from pipeline_builder.manifest.policy import Rules
+    from pipeline_builder.release.plan import Plan
     from pipeline_builder.release.runs import Runs
     from pipeline_builder.target import Target
 
@@ -291,6 +292,19 @@ class Opened:
         elsewhere = elsewhere and len(remote) <= _MOST_LOOKS
         repos = [repo for repo in self.manifest.repos if elsewhere or is_local(repo.url)]
         return look_behind(repos, self.lock, git, lambda repo: remote_of(repo, keys))
+
+    def tell(self, plan: Plan) -> Plan:
+        """Return a plan with what people want to know besides."""
+        from pipeline_builder.release.telling import Around, tell
+
+        around = Around(
+            target=self.target,
+            lock=self.lock,
+            checkouts=self.workspace.root / self.manifest.training_dir,
+            cache=self.workspace.state / "git",
+            environment=self.workspace.environment,
+        )
+        return tell(plan, self.composed.definition, around)
 
     @cached_property
     def target(self) -> Target:

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -98,9 +99,10 @@ def serve(zensical: Path, port: int) -> int:
 def stage() -> None:
     """Lay the pages and what they link to where Zensical reads them; what is the same stays untouched."""
     files = {STAGE / "zensical.toml": (DOCS / "site" / "zensical.toml").read_bytes()}
-    for source, target in sources().items():
+    places = sources()
+    for source, target in places.items():
         if source.suffix == ".md":
-            text, linked = moved(source, source.read_text("utf-8"))
+            text, linked = moved(source, source.read_text("utf-8"), places)
             files[STAGE / "docs" / target] = text.encode()
             files |= {STAGE / "docs" / place: path.read_bytes() for path, place in linked.items()}
         else:
@@ -128,9 +130,9 @@ def sources() -> dict[Path, str]:
     return {path: target for path, target in found.items() if "aws-train" not in path.parts}
 
 
-def moved(page: Path, text: str) -> tuple[str, dict[Path, str]]:
+def moved(page: Path, text: str, places: Mapping[Path, str]) -> tuple[str, dict[Path, str]]:
     """Return a page's text as it stands in the site, and the files beside it that it links to, with their places."""
-    places, linked = sources(), dict[Path, str]()
+    linked = dict[Path, str]()
     here = Path(places[page]).parent
 
     def new(match: re.Match[str]) -> str:

@@ -1,7 +1,7 @@
 """What a shell completes, out of the files that are there; where they can't be read it is nothing.
 
-Nothing is composed, checked out or asked of AWS for it: who presses Tab waits for a tenth of a second, and no more. Nor
-may anything be said: the shell would put it into the line.
+Nothing is composed, checked out or asked of AWS for it: who presses Tab waits for what Python takes to load, some
+tenths of a second. Nor may anything be said: the shell would put it into the line.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline_builder.cli.options import Asked
     from pipeline_builder.manifest.manifest import Manifest
     from pipeline_builder.release.record import RunRecord
 
@@ -62,9 +64,8 @@ def models_of_the_manifest(context: click.Context, _: click.Parameter, begun: st
     """Complete the name of a model that is in the manifest's repositories on this machine."""
     from pipeline_builder.scaffold.neighbours import load_neighbours
 
-    path = Path(context.params.get("manifest") or "model_repos.yaml").absolute()
     given = context.params.get("after") or ()
-    models = load_neighbours(path, {}).models
+    models = load_neighbours(_asked(context).manifest, {}).models
     return _fitting({name: where for name, where in models.items() if name not in given}, begun)
 
 
@@ -72,12 +73,6 @@ def models_of_the_manifest(context: click.Context, _: click.Parameter, begun: st
 def groups_of_the_manifest(context: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
     """Complete the name of a group of repositories, out of the manifest."""
     return _fitting(dict.fromkeys(_groups(context), "a group of repositories"), begun)
-
-
-@_quiet
-def steps_and_models(context: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
-    """Complete the name of a step or a model."""
-    return _fitting(_names(context), begun)
 
 
 @_quiet
@@ -100,7 +95,7 @@ def executions_of_the_state(context: click.Context, _: click.Parameter, begun: s
         return _fitting({r.execution.rsplit("/", 1)[-1]: f"{r.status} {r.pipeline}" for r in records}, begun)
     from pipeline_builder.engine.state.glance import newest_ids
 
-    return [CompletionItem(name, help=about) for name, about in newest_ids(_state(context), begun, _MOST)]
+    return [CompletionItem(name, help=about) for name, about in newest_ids(_asked(context).state, begun, _MOST)]
 
 
 @_quiet
@@ -148,14 +143,14 @@ def _units(context: click.Context) -> dict[str, str]:
 
 def _kept_units(context: click.Context) -> dict[str, str]:
     """Return those of what was composed of the checkouts as they are, if it was; it is never composed for this."""
-    from pipeline_builder.cli.options import asked_of, open_workspace
+    from pipeline_builder.cli.options import open_workspace
     from pipeline_builder.dag.outline import outline
     from pipeline_builder.errors import PipelineBuilderError
     from pipeline_builder.opened import Opened
 
     found: dict[str, str] = {}
     try:
-        main = Opened(open_workspace(asked_of(context.params)), warn=lambda _: None)
+        main = Opened(open_workspace(_asked(context)), warn=lambda _: None)
         for entry in main.manifest.pipelines:
             narrowed = main.manifest.narrowed(entry.name)
             workspace = main.workspace.narrowed(narrowed.narrowed_to)
@@ -188,23 +183,21 @@ def _records(context: click.Context) -> Iterable[RunRecord]:
 
 def _builds(context: click.Context) -> Iterable[Path]:
     """Return the build folders: the main one, and that of each further pipeline."""
-    main = Path(context.params.get("build_dir") or _beside(context, "build"))
+    main = _asked(context).build
     return (main, *sorted(main.glob("pipelines/*")))
 
 
-def _state(context: click.Context) -> Path:
-    return Path(context.params.get("state") or _beside(context, ".pipeline_builder"))
+def _asked(context: click.Context) -> Asked:
+    from pipeline_builder.cli.options import asked_of
 
-
-def _beside(context: click.Context, name: str) -> Path:
-    return Path(context.params.get("manifest") or "model_repos.yaml").parent / name
+    return asked_of(context.params)
 
 
 def _manifest(context: click.Context) -> Manifest:
     from pipeline_builder.documents.source import load_yaml
     from pipeline_builder.manifest.manifest import build_manifest
 
-    path = Path(context.params.get("manifest") or "model_repos.yaml")
+    path = _asked(context).manifest
     return build_manifest(load_yaml(path, str(path), "PB100", placed=True))
 
 

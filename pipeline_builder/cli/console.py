@@ -56,7 +56,11 @@ def console(
     from pipeline_builder.console.looks import Looks
     from pipeline_builder.console.server import open_console
 
+    if folder is None and most is not None:
+        raise click.UsageError("--most says how much --export writes: give both")
     if folder is not None:
+        if (port, opens, decides) != (None, None, None):
+            raise click.UsageError("--export writes files and serves none: leave --port, --open and --decide out")
         _export(asked, folder, most, as_json=as_json)
         return
     may_decide = asked.target == "local" if decides is None else decides

@@ -12,7 +12,7 @@ from pipeline_builder.cli.completion import executions_of_the_state, models_of_t
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import common
 from pipeline_builder.cli.output import show, show_line
-from pipeline_builder.cli.past import open_index, waiting_of
+from pipeline_builder.cli.past import open_index, run_of, waiting_of
 from pipeline_builder.cli.pipelines import Answer, look_at_each, owner_of
 
 if TYPE_CHECKING:
@@ -60,21 +60,23 @@ def _judged(session: Session, record: RunRecord) -> RunRecord:
 @common
 @click.argument("execution", required=False, default="", shell_complete=executions_of_the_state)
 def status(session: Session, *, as_json: bool, execution: str) -> None:
-    """Show the steps of an execution, and what waits for a decision.
+    """Show the steps of an execution, what the gate made of it, and what waits for a decision.
 
     \b
     Example: pipeline-builder status
     """
-    from pipeline_builder.views.history import render_waiting, waiting_json
+    from pipeline_builder.views.history import render_verdict, render_waiting, waiting_json
     from pipeline_builder.views.summary import execution_json, render_status
 
     def seen(one: Session) -> Answer:
         found = one.runs.find(execution)
         steps = one.target.pipelines.list_steps(found.arn)
+        run = run_of(one, found)
         waiting = () if execution else waiting_of(one, open_index(one, [found]))
-        text = "\n".join([render_status(found, steps), *render_waiting(waiting)])
+        text = "\n".join([render_status(found, steps), *render_verdict(found, run), *render_waiting(waiting)])
+        judged = {"passed": run.passed, "reasons": list(run.reasons)} if run else {}
         more = {} if execution else {"waiting": waiting_json(waiting)}
-        return Answer(result={**execution_json(found, steps), **more}, text=text)
+        return Answer(result={**execution_json(found, steps), **judged, **more}, text=text)
 
     if execution:
         seen(session).show(as_json=as_json)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from pipeline_builder.descriptions import Execution
     from pipeline_builder.release.past.index import RunIndex
+    from pipeline_builder.release.past.summary import RunSummary
     from pipeline_builder.release.waits import Waiting
     from pipeline_builder.session import Session
 
@@ -25,6 +26,15 @@ def open_index(session: Session, executions: Sequence[Execution], *, whole: bool
     index = RunIndex(session.target, lambda: names, path)
     index.refresh(listed=executions if whole else None)
     return index
+
+
+def run_of(session: Session, execution: Execution) -> RunSummary | None:
+    """Return what is known of one run by the record that was kept of it; None without one, or where it goes on."""
+    from pipeline_builder.release.past.keeping import read_kept
+    from pipeline_builder.release.past.summary import summarise
+
+    record = read_kept(session.target, execution.pipeline, execution.arn)
+    return summarise(record) if record and record.status == execution.status.value else None
 
 
 def waiting_of(session: Session, index: RunIndex) -> tuple[Waiting, ...]:

@@ -114,7 +114,7 @@ def _atom(part: str, place: Place, problems: list[Problem]) -> Atom | None:
 
 
 def _depth(digits: str) -> int:
-    return min(int(digits[:9]), _LONGEST * 100) if digits else ALL
+    return int(digits[:9]) if digits else ALL
 
 
 def _wrong(part: str, match: re.Match[str]) -> tuple[str, str] | None:

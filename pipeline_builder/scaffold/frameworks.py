@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -131,6 +132,7 @@ FRAMEWORKS: Mapping[str, Framework] = {
 }  # fmt: skip
 
 
+@functools.cache
 def load_accounts(family: str) -> Mapping[str, str]:
     """Return the account of a family of AWS's images by Region."""
     import yaml

@@ -67,12 +67,26 @@ def _stood(status: ApprovalStatus) -> str:
 def _run_line(execution: Execution, run: RunSummary | None) -> str:
     date = date_taken(execution.parameters)
     version = f" version {execution.version}" if execution.version else ""  # which AWS doesn't list
-    judged = run.passed if run and execution.status is ExecutionStatus.SUCCEEDED else None
-    verdict = {True: "  the gate passed it", False: "  the gate blocked it", None: ""}[judged]
+    verdict = _VERDICTS[_judged(execution, run)]
     return (
         f"  {format_utc(execution.started)}  {execution.id}  {execution.status.value:<9}  pipeline "
-        f"{inert_line(execution.pipeline)}{version}{f'  of {date}' if date else ''}{verdict}"
+        f"{inert_line(execution.pipeline)}{version}{f'  of {date}' if date else ''}"
+        f"{f'  {verdict}' if verdict else ''}"
     )
+
+
+_VERDICTS = {True: "the gate passed it", False: "the gate blocked it", None: ""}
+
+
+def _judged(execution: Execution, run: RunSummary | None) -> bool | None:
+    return run.passed if run and execution.status is ExecutionStatus.SUCCEEDED else None
+
+
+def render_verdict(execution: Execution, run: RunSummary | None) -> list[str]:
+    """Return what the gate made of an execution, and why it blocked it; no lines where it has not been judged."""
+    judged = _judged(execution, run)
+    why = f": {inert_line('; '.join(run.reasons))}" if run and judged is False and run.reasons else ""
+    return [] if judged is None else [f"{_VERDICTS[judged]}{why}"]
 
 
 def _run_lines(execution: Execution, run: RunSummary | None, marked: Collection[str]) -> Iterator[str]:

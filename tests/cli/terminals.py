@@ -31,27 +31,33 @@ def on_terminal(
 
 
 def answer(
-    command: Sequence[str], folder: Path, environment: Mapping[str, str], *answers: tuple[str, str]
+    command: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    *answers: tuple[str, str],
+    columns: int = 150,
 ) -> tuple[int, str]:
     """Run a command on a terminal; return its exit code and all that was seen. `answers` are questions and replies."""
-    shown = {**environment, "TERM": "xterm", "COLUMNS": "150", "LINES": "60"}
+    shown = {**environment, "TERM": "xterm", "COLUMNS": str(columns), "LINES": "60"}
     with on_terminal(command, folder, shown) as (process, main):
         seen = before = ""
         for question, reply in answers:
             while question not in seen:
-                seen += _read(main, f"'{question}' after {seen[-500:]!r}")
+                part = read_more(main, f"'{question}' after {seen[-500:]!r}")
+                assert part, f"the command ended before '{question}': {seen}"
+                seen += part
             before, seen = before + seen, ""
             os.write(main, f"{reply}\n".encode())
-        try:
-            while part := _read(main, f"the end, after {seen[-500:]!r}"):
-                seen += part
-        except OSError:
-            pass  # the other end is closed
+        while part := read_more(main, f"the end, after {seen[-500:]!r}"):
+            seen += part
         return process.wait(60), before + seen
 
 
-def _read(main: int, awaited: str) -> str:
-    """Return what comes next; a command that is silent for long has hung, which no test may do."""
+def read_more(main: int, awaited: str) -> str:
+    """Return what comes next, nothing at the end; a command that is silent for long has hung, which no test may do."""
     ready, _, _ = select.select([main], [], [], _PATIENCE)
     assert ready, f"the command said nothing for {_PATIENCE} seconds; waited for {awaited}"
-    return os.read(main, 65536).decode(errors="replace")
+    try:
+        return os.read(main, 65536).decode(errors="replace")
+    except OSError:  # the other end is closed
+        return ""

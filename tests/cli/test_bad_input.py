@@ -423,6 +423,10 @@ def test_metrics_that_are_nested_too_deep(tmp_path: Path) -> None:
     ended = workspace.run("up")
     assert (ended.code, ended.err.count("can't be used: it has more than 32 levels")) == (5, 2), ended.err
     assert "PB431 the gate blocks this run: tiny-churn version 1: PB671 the evaluation report" in ended.err
+    status = workspace.call("status").out
+    assert "\nthe gate blocked it: tiny-churn version 1: PB671 the evaluation report" in status
+    found = workspace.call("status", status.split()[2].rstrip(":"), "--json").json
+    assert (found["passed"], len(found["reasons"])) == (False, 1)
 
 
 def test_files_that_may_not_be_read(tmp_path: Path) -> None:

@@ -50,6 +50,15 @@ def test_a_port_that_is_taken(workspace: Workspace) -> None:
     assert "PB542 cannot listen on port" in ended.err
 
 
+def test_options_that_would_do_nothing_are_refused(workspace: Workspace) -> None:
+    for given, said in ((["--most", "3"], "give both"), (["--export", "site", "--read-only"], "leave --port")):
+        ended = (
+            workspace.call("console", "--no-open", *given) if "--most" in given else workspace.call("console", *given)
+        )
+        assert (ended.code, said in ended.err) == (2, True), ended.err
+    assert not (workspace.root / "site").exists()
+
+
 def test_a_browser_is_opened_without_the_token_in_its_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     monkeypatch.setattr("webbrowser.open", asked.append)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.terminals import answer, on_terminal
+from tests.cli.terminals import answer, on_terminal, read_more
 from tests.trio import Trio, make_trio
 
 
@@ -36,21 +36,16 @@ def test_the_report_is_there_before_the_question(trio: Trio) -> None:
     with on_terminal(trio.command(*words), trio.root, shown) as (_, main):
         seen = ""
         while "Approve churn version 1?" not in seen:
-            seen += os.read(main, 65536).decode()
+            part = read_more(main, "the question")
+            assert part, seen
+            seen += part
         assert "with everything that there is to look at: build/report.html" in seen
         assert '<span class="badge">Waits for your decision</span>' in report.read_text()
         os.write(main, b"all\n")
-        while main_says := _read(main):
-            seen += main_says
+        while read_more(main, "the end"):
+            pass
     assert '<span class="badge">Approved</span>' in report.read_text()
     assert trio.statuses() == dict.fromkeys(("churn", "price", "segments"), "Approved")
-
-
-def _read(main: int) -> str:
-    try:
-        return os.read(main, 65536).decode(errors="replace")
-    except OSError:  # the other end is closed
-        return ""
 
 
 def test_each_model_has_its_answer(trio: Trio) -> None:

@@ -182,7 +182,8 @@ def test_what_waits_is_listed(ran: Trio) -> None:
     assert ran.decide("reject", "segments", "--comment", "too small").code == 0
     waits = ran.call("status", "--json").json["waiting"]
     assert [(one["model"], one["version"]) for one in waits] == [("churn", 1), ("price", 1)]
-    assert "  price model version 1, since " in ran.call("status").out
+    assert "\nthe gate passed it\nwaiting for a decision\n" in (shown := ran.call("status").out)
+    assert "  price model version 1, since " in shown
     listed = ran.call("history", "--model", "segments").out
     assert ("waiting for a decision" in listed, "segments  model version 1    rejected" in listed) == (False, True)
     runs = ran.call("history", "--json").json["executions"]

@@ -81,6 +81,11 @@ def blocks(page: Path) -> Iterator[Block]:
         )  # fmt: skip
 
 
+def prose(page: Path) -> str:
+    """Return a page without its blocks."""
+    return re.sub(r"^ *```.*?^ *```$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
 def inline(page: Path) -> Iterator[tuple[int, str]]:
     """Yield line and text of the commands that stand within a sentence of a page; the changelog tells what was."""
     if page.name == "CHANGELOG.md":

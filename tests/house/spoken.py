@@ -131,6 +131,8 @@ def check_script(name: str, arguments: Sequence[str]) -> None:
     if name == "scripts/run":
         check_own(["up", *(word for word in arguments if word not in ("--all", "--scoring"))])
         return
+    if name == "scripts/soak" and not (script.parent / f"soak_{''.join(arguments[:1])}.py").exists():
+        raise UntrueError(f"'{name}' has no part '{' '.join(arguments[:1])}'")
     source = script.read_text("utf-8")
     source += "".join(
         (script.parent / f"{one}.py").read_text("utf-8") for one in re.findall(r"^from (beside) ", source, re.MULTILINE)
@@ -140,5 +142,5 @@ def check_script(name: str, arguments: Sequence[str]) -> None:
             path.read_text("utf-8") for path in (ROOT / (folder[0] or f"scripts/{folder[1]}")).glob("*.py")
         )
     for option in (word for word in arguments if word.startswith("-")):
-        if f'"{option}"' not in source and option not in source:
+        if not re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", source):
             raise UntrueError(f"'{name}' has no option '{option}'")

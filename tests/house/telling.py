@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import select
 import shlex
 import shutil
 import subprocess
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.cli.terminals import on_terminal
+from tests.cli.terminals import answer
 from tests.house.fences import RUN, Block, blocks
 from tests.places import ROOT
 
@@ -67,7 +65,7 @@ class Teller:
         script = f"(exit {self.code})\n{command}\ncode=$?\npwd > {shlex.quote(str(where))}\nexit $code"
         asked = _QUESTION.findall(shown)
         if asked:
-            self.code, seen = answered(["bash", "-c", script], self.folder, self.environment, asked)
+            self.code, seen = answer(["bash", "-c", script], self.folder, self.environment, *asked, columns=200)
         else:
             done = subprocess.run(
                 ["bash", "-c", script], cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL,
@@ -77,33 +75,6 @@ class Teller:
         self.folder = Path(where.read_text("utf-8").strip())
         compare(f"{block.place}: {command}", shown, seen)
         return command, shown, seen
-
-
-def answered(
-    command: Sequence[str], folder: Path, environment: Mapping[str, str], asked: Sequence[tuple[str, str]]
-) -> tuple[int, str]:
-    """Run a command on a terminal, and answer its questions; return its exit code and all that was seen.
-
-    Raises:
-        OtherwiseError: a question doesn't come.
-    """
-    seen, at, until = "", 0, time.monotonic() + _LONGEST
-    with on_terminal(command, folder, {**environment, "TERM": "xterm", "COLUMNS": "200"}) as (process, main):
-        for question, reply in [*asked, ("", "")]:
-            while not question or question not in seen[at:]:
-                if not select.select([main], [], [], max(0.0, until - time.monotonic()))[0]:
-                    raise OtherwiseError(f"'{question}' isn't asked within {_LONGEST:.0f} s; seen:\n{seen[at:]}")
-                try:
-                    part = os.read(main, 65536).decode(errors="replace")
-                except OSError:  # the other end is closed
-                    part = ""
-                seen += part
-                if not part:
-                    break
-            at = len(seen)
-            if question:
-                os.write(main, f"{reply}\n".encode())
-        return process.wait(_LONGEST), seen
 
 
 def reader(folder: Path) -> Teller:

@@ -22,7 +22,7 @@ from pipeline_builder.documents.schema import Section, spellings
 from pipeline_builder.explanations import load_explanations
 from pipeline_builder.manifest.sections import ManifestSection
 from tests.browsing import open_browser, open_page
-from tests.house.fences import pages
+from tests.house.fences import pages, prose
 from tests.places import ROOT
 
 if sys.version_info >= (3, 11):
@@ -44,10 +44,6 @@ def named(nav: object) -> Iterator[str]:
     elif isinstance(nav, dict):
         for item in nav.values():
             yield from named(item)
-
-
-def prose(page: Path) -> str:
-    return re.sub(r"^ *```.*?^ *```$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
 
 
 def test_every_page_has_one_place_in_the_navigation() -> None:

@@ -12,7 +12,7 @@ import pytest
 from pipeline_builder.cli import main
 from pipeline_builder.cli.group import SECTIONS
 from pipeline_builder.explanations import load_explanations, render_explanation
-from tests.house.fences import pages
+from tests.house.fences import pages, prose
 from tests.places import ROOT
 
 PAGES = pages()
@@ -52,8 +52,7 @@ def test_explanations_are_sentences() -> None:
 
 def anchors(page: Path) -> set[str]:
     """The anchors that a page's headings get."""
-    prose = re.sub(r"^ *```.*?^ *```$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
-    headings = re.findall(r"^#+ (.*)$", prose, flags=re.MULTILINE)
+    headings = re.findall(r"^#+ (.*)$", prose(page), flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
 
 

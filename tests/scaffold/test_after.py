@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from tests.checkout.repositories import commit, git
-from tests.scaffold.test_new import check_texts, files, new, no_problem
+from tests.scaffold.test_new import check_clean, check_texts, files, new, no_problem
 from tests.tiny import CONF, write_model
 from tests.workspaces import Workspace
 
@@ -107,13 +107,7 @@ def test_the_code_is_clean(with_churn: Workspace, framework: str) -> None:
     new(with_churn, "fraud", "--framework", "none", "--add")
     chosen = ("--framework", framework, "--task", "regression", "--after", "churn", "--after", "fraud", "--no-git")
     no_problem(new(with_churn, "price", *chosen))
-    ruff = Path(sys.executable).parent / "ruff"
-    rules = "--select=E,F,W,I,B,C4,D1,SIM,RET,PIE"
-    for command in (["check", rules, "--ignore=B905", "--per-file-ignores=test_*:D103"], ["format", "--check"]):
-        done = subprocess.run(
-            [ruff, *command, "."], cwd=with_churn.root / "price", capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout
+    check_clean(with_churn.root / "price")
 
 
 # --- what can't be

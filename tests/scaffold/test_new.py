@@ -118,12 +118,14 @@ def check_texts(found: dict[str, str]) -> None:
 @pytest.mark.parametrize(("framework", "task"), list(itertools.product(FRAMEWORKS, TASKS)))
 def test_the_code_is_clean(empty: Workspace, framework: str, task: str) -> None:
     new(empty, "churn", "--framework", framework, "--task", task, "--no-git", "--inference")
+    check_clean(empty.root / "churn")
+
+
+def check_clean(folder: Path) -> None:
     ruff = Path(sys.executable).parent / "ruff"
     rules = "--select=E,F,W,I,B,C4,D1,SIM,RET,PIE"
     for command in (["check", rules, "--ignore=B905", "--per-file-ignores=test_*:D103"], ["format", "--check"]):
-        done = subprocess.run(
-            [ruff, *command, "."], cwd=empty.root / "churn", capture_output=True, text=True, check=False
-        )
+        done = subprocess.run([ruff, *command, "."], cwd=folder, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout
 
 
@@ -293,7 +295,9 @@ def test_its_own_tests_pass_with_its_own_requirements(
         assert {name for name in files(folder) if "__pycache__" not in name} == before.keys()
         conf = folder / "conf" / "conf.yaml"
         conf.write_text(conf.read_text().replace("min: 0.7", "min: 0.999"))
-        assert "1 failed, 5 deselected" in run("-k", "gate").stdout  # the tests can fail
+        # The tests can fail, and no other one does; of one framework all of them, as a training takes ten seconds.
+        more, others = ((), "passed") if framework == "none" else (("-k", "gate"), "deselected")
+        assert f"1 failed, 5 {others}" in run(*more).stdout
 
 
 STEPS = re.compile(r"below conf\.sagemakerPipeline\.models:\n\n(.*)", re.DOTALL)

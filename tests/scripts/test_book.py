@@ -45,7 +45,7 @@ def test_marks_go_and_bars_in_code_are_plain(book: ModuleType) -> None:
 def test_links_out_of_the_book_lead_to_copies_and_blocks_stay(book: ModuleType) -> None:
     page = ROOT / "docs" / "how-to" / "scoring.md"
     text = "[a](../../examples/purchase-intent) [b](../reference/conf.md#x) [c](../../requirements-sdk.in) [d](https://x.y/z)\n```text\n[e](../../x)\n```\n"
-    found, linked = book.moved(page, text)
+    found, linked = book.moved(page, text, book.sources())
     assert found == (
         "[a](../examples/purchase-intent.md) [b](../reference/conf.md#x) [c](../files/requirements-sdk.in.txt) [d](https://x.y/z)\n"
         "```text\n[e](../../x)\n```\n"

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from pipeline_builder.descriptions import ApprovalChange, ApprovalStatus, Execution, ExecutionStatus
 from pipeline_builder.release.past.summary import ModelSummary, RunSummary
 from pipeline_builder.release.waits import Waiting
-from pipeline_builder.views.history import Row, history_json, render_history
+from pipeline_builder.views.history import Row, history_json, render_history, render_verdict
 
 BEGAN = datetime(2026, 3, 4, 5, 6, 7, tzinfo=timezone.utc)
 ARN = "arn:aws:sagemaker:local:0:model-package/g/"
@@ -45,6 +45,15 @@ ROWS = [
         models=(model(2, passed=False),)),
     row(1, ExecutionStatus.FAILED, passed=False, failed_steps=("churn-Train",)),
 ]  # fmt: skip
+
+
+def test_what_the_gate_made_of_an_execution() -> None:
+    assert [render_verdict(*found) for found in ROWS] == [
+        ["the gate passed it"],
+        ["the gate blocked it: churn: auc is 0.7, expected at least 0.8"],
+        [],  # which the steps say
+    ]
+    assert render_verdict(ROWS[0][0], None) == []
 
 
 def test_a_run_with_its_models() -> None:

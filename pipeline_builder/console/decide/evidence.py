@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from pipeline_builder.console.decide.subject import FRESH, Subject, approver, find_subject, names_of, open_questions
+from pipeline_builder.console.decide.subject import Subject, approver, find_subject, names_of, open_questions
 from pipeline_builder.console.decide.told import Told, find_told
+from pipeline_builder.console.look import FRESH
 from pipeline_builder.errors import PipelineBuilderError, Problem
 from pipeline_builder.release.answering import describe_given
 from pipeline_builder.release.archive import load_evidence
