@@ -29,6 +29,7 @@ from pipeline_builder.checkout.words import GitError
 from pipeline_builder.checkout.worktrees import WorkTree, look_at
 from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Place, Problem
 from pipeline_builder.machine.folders import remove_folder
+from pipeline_builder.machine.refusals import full, is_full_at
 from pipeline_builder.manifest.history import Histories, Written
 from pipeline_builder.manifest.lock import Lock, LockedRepo
 from pipeline_builder.manifest.manifest import Manifest, Repo
@@ -204,8 +205,8 @@ class _Work:
         try:
             return self.work(remote)
         except GitError as error:
-            if not error.of_damage or not self.bare.exists():
-                raise failure_of(self.repo, error, remote) from error
+            if not error.of_damage or not self.bare.exists() or self.has_no_room():
+                raise self.failure(error, remote) from error
         # What is kept between checkouts may be damaged, by a power cut or a full disk: it can be fetched anew.
         remove_folder(self.bare)
         self.contents.forget()
@@ -213,7 +214,17 @@ class _Work:
         try:
             return self.work(remote)
         except GitError as error:
-            raise failure_of(self.repo, error, remote) from error
+            raise self.failure(error, remote) from error
+
+    def failure(self, error: GitError, remote: Remote) -> OutsideFailure:
+        """Return what to say of it; git doesn't say of each file that it can't write why that is."""
+        if error.of_damage and self.has_no_room():
+            return OutsideFailure(replace(full(f"the repository '{self.repo.name}': {error}"), place=self.repo.place))
+        return failure_of(self.repo, error, remote)
+
+    def has_no_room(self) -> bool:
+        """Tell whether the disk is full: then nothing is damaged, and what is there is needed to go on with."""
+        return any(is_full_at(folder) for folder in (self.bare.parent, self.folder.parent) if folder.is_dir())
 
     def work(self, remote: Remote) -> _Outcome:
         begun, before, others = time.monotonic(), self.source.fetched, is_whole(self.bare)
