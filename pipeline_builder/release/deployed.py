@@ -18,7 +18,7 @@ from pipeline_builder.target import Target
 class AppliedVersion(BaseModel):
     """The version of a pipeline that a build applied, which is what its run starts, whatever was applied since."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     target: str
     pipeline: str

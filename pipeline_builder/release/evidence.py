@@ -23,7 +23,7 @@ NAMED_IN_WORDS = re.compile(r"evidence ([0-9a-f]{12})\)$")
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class FileEvidence(_Frozen):

@@ -14,7 +14,7 @@ from pipeline_builder.release.evidence import BoundEvidence
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class SubmoduleRecord(_Frozen):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pipeline_builder.release.evidence import BoundEvidence
 from pipeline_builder.release.gate import allowed_regression
@@ -16,11 +17,9 @@ from pipeline_builder.release.record import BlockedRecord, PackageRecord, RunRec
 from pipeline_builder.release.regressions import find_predicted, find_quantiles, find_residuals
 from pipeline_builder.release.standing import Standing, standing
 from pipeline_builder.views.bounds import MOST_METRICS
-from pipeline_builder.views.plots.curves import curve_plot
-from pipeline_builder.views.plots.lines import Bound
-from pipeline_builder.views.plots.matrix import confusion_table
-from pipeline_builder.views.plots.meters import meter_plot
-from pipeline_builder.views.plots.regression import quantiles_plot, residuals_plot, scatter_plot
+
+if TYPE_CHECKING:  # the terminal has numbers, and no drawings
+    from pipeline_builder.views.plots.lines import Bound
 
 Found = PackageRecord | BlockedRecord
 _MOST_METERS = 40
@@ -133,7 +132,6 @@ def _model(found: Found, word: str, tone: str, index: int) -> ModelView:
     most = MOST_METRICS if index < MOST_DRAWN else _FEW_ROWS
     drawn = _MOST_METERS if index < MOST_DRAWN else 0
     rows = metric_rows(found, drawn=drawn)
-    matrix = find_confusion(found.metrics) if drawn else None
     return ModelView(
         model=found.model,
         group=found.group,
@@ -149,10 +147,17 @@ def _model(found: Found, word: str, tone: str, index: int) -> ModelView:
         rows_left=max(len(rows) - most, 0),
         first=rows[:2],
         fault=found.metrics_fault,
-        confusion=confusion_table(matrix, find_confusion(found.champion_metrics)) if matrix else "",
+        confusion=_confusion(found) if drawn else "",
         figures=tuple(_figures(found)) if drawn else (),
         reasons=_reasons(found),
     )
+
+
+def _confusion(found: Found) -> str:
+    from pipeline_builder.views.plots.matrix import confusion_table
+
+    matrix = find_confusion(found.metrics)
+    return confusion_table(matrix, find_confusion(found.champion_metrics)) if matrix else ""
 
 
 def _reasons(found: Found) -> tuple[str, ...]:
@@ -172,6 +177,10 @@ def _word(record: RunRecord, package: PackageRecord) -> tuple[str, str]:
 
 def _limits(bounds: Sequence[BoundEvidence], compared: Sequence[Compared]) -> Mapping[str, tuple[Bound, ...]]:
     """Return the bounds by the name that a reader knows a number by, what a regression may be among them."""
+    if not bounds:
+        return {}
+    from pipeline_builder.views.plots.lines import Bound
+
     champions = {one.path: one.champion for one in compared}
     found: dict[str, list[Bound]] = {}
     for bound in bounds:
@@ -205,12 +214,23 @@ def _row(
         better=better,
         bounds=own,
         kept=all(bound.kept(value) for bound in own) if own and value is not None else None,
-        meter=meter_plot(one.path, value, one.champion, own) if own and value is not None and drawn else "",
+        meter=_meter(one, own) if drawn else "",
     )
+
+
+def _meter(one: Compared, bounds: tuple[Bound, ...]) -> str:
+    if not bounds or one.candidate is None:
+        return ""
+    from pipeline_builder.views.plots.meters import meter_plot
+
+    return meter_plot(one.path, one.candidate, one.champion, bounds)
 
 
 def _figures(found: Found) -> Iterator[Figure]:
     """Yield what can be drawn of a report, the champion's beside it."""
+    from pipeline_builder.views.plots.curves import curve_plot
+    from pipeline_builder.views.plots.regression import quantiles_plot, residuals_plot, scatter_plot
+
     metrics, champion = found.metrics, found.champion_metrics
     named = f"version {found.champion_version} (champion)"
     before = {curve.name: curve for curve in find_curves(champion)}

@@ -52,9 +52,9 @@ def _best_model(result: Mapping[str, Any]) -> str | None:
 def _is_gone(uri: str, state: State, store: LocalStore) -> bool:
     """Tell whether there is nothing at an address where a job has written something: an empty output is none."""
     try:
-        path = store.place(uri)
         if store.find(uri) or store.holds(uri):
             return False
+        path = store.place(uri)
     except InputProblems:  # a stub may say anything
         return False
     sql = "SELECT 1 FROM digests WHERE path = ? OR (path > ? AND path < ?) LIMIT 1"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from pipeline_builder.engine.jobs.container import Request
+from typing import TYPE_CHECKING
+
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.target import SecretGiver
+
+if TYPE_CHECKING:
+    from pipeline_builder.engine.jobs.container import Request
 
 _PREFIX = "SMP_SECRET_"
 

@@ -25,7 +25,7 @@ Noted = TypeVar("Noted", bound=BaseModel)
 
 class _Frozen(BaseModel):
     # Of a later version there may be more: it stays readable.
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class PackageUsed(_Frozen):

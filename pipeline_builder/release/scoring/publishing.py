@@ -41,7 +41,7 @@ _MOST_MANIFEST = 256 << 20
 class Pointer(BaseModel):
     """What a reader finds: whose predictions these are, and the folder and the manifest of the run that is read."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     format: Literal[1] = 1
     pipeline: str

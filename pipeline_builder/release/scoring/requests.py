@@ -31,7 +31,7 @@ class Request(BaseModel):
     registered. `told` says that the service's event is out, `outcome` what came of it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     format: Literal[1] = 1
     group: str
