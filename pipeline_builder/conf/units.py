@@ -94,6 +94,11 @@ class Step:
     written: Section | None = None
     holder: tuple[str, str] | None = None
     made: bool = False
+    job: JobSection | None = field(init=False, repr=False, compare=False)
+    """The section of the step's job; None for CreateModel and RegisterModel."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "job", self.unit.jobs.get(self.section_name))  # asked for dozens of times
 
     @property
     def kind(self) -> str:
@@ -104,11 +109,6 @@ class Step:
     def definition_type(self) -> str:
         """Its type in the definition, as far as the conf says that itself."""
         return self.asked.step_type if self.made or self.step_class == "Raw" else self.step_class
-
-    @property
-    def job(self) -> JobSection | None:
-        """The section of the step's job; None for CreateModel and RegisterModel."""
-        return self.unit.jobs.get(self.section_name)
 
     @property
     def call(self) -> CallSection | None:
