@@ -13,7 +13,7 @@ from pathlib import Path
 from pipeline_builder.checkout.bare import is_whole
 from pipeline_builder.checkout.contents import Contents, Elsewhere, check_locked, open_elsewhere
 from pipeline_builder.checkout.earlier import fetch_earlier
-from pipeline_builder.checkout.folders import same_files
+from pipeline_builder.checkout.folders import has_repository, same_files
 from pipeline_builder.checkout.git import Git
 from pipeline_builder.checkout.keys import Keys, remote_of
 from pipeline_builder.checkout.leftout import left_out
@@ -209,8 +209,7 @@ class _Work:
                 raise self.failure(error, remote) from error
         # What is kept between checkouts may be damaged, by a power cut or a full disk: it can be fetched anew.
         remove_folder(self.bare)
-        self.contents.forget()
-        self.index.unlink(missing_ok=True)
+        self.contents.forget()  # the index stays: a damaged one is seen, and without it what is there counts as edited
         try:
             return self.work(remote)
         except GitError as error:
@@ -342,7 +341,8 @@ class _Work:
             else:
                 self.git.export(self.bare, facts.tree, temporary, new_index)
             self.stamp = find_stamp(temporary, self.clock)
-            if there and not unchanged and not same_files(self.folder, temporary):
+            kept = unchanged and not has_repository(self.folder)  # of which git lists nothing
+            if there and not kept and not same_files(self.folder, temporary):
                 self.keep_edited(known)
             self.put(temporary)
         finally:
