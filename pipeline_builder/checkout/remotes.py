@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pipeline_builder.checkout.commits import is_commit
 from pipeline_builder.checkout.git import MOST_BYTES, MOST_FILES, MOST_FOLDERS, MOST_LETTERS, Git
-from pipeline_builder.checkout.heads import Head
 from pipeline_builder.checkout.runner import Remote
 from pipeline_builder.checkout.words import GitError
 from pipeline_builder.documents.schema import did_you_mean
@@ -19,6 +18,9 @@ from pipeline_builder.errors import OutsideFailure, PipelineBuilderError, Proble
 from pipeline_builder.machine.refusals import full, says_full
 from pipeline_builder.manifest.manifest import Repo
 from pipeline_builder.manifest.tags import tag_pattern
+
+if TYPE_CHECKING:  # a checkout asks for no heads
+    from pipeline_builder.checkout.heads import Head
 
 Outcome = TypeVar("Outcome")
 
@@ -168,4 +170,6 @@ def _head(repo: Repo, answer: str | tuple[GitError, Remote] | PipelineBuilderErr
         return failure_of(repo, *answer)
     if isinstance(answer, PipelineBuilderError):
         return answer
+    from pipeline_builder.checkout.heads import Head
+
     return Head(url=repo.url, revision=repo.revision, commit=answer)

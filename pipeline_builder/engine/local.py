@@ -40,7 +40,6 @@ from pipeline_builder.engine.execution.remains import standing_fingerprint
 from pipeline_builder.engine.execution.stubs import check_stubs, find_unrunnable
 from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.isolation import find_isolation
-from pipeline_builder.engine.jobs.logs import END, WHOLE, left_before, log_tail
 from pipeline_builder.engine.settings import LocalSettings
 from pipeline_builder.engine.state.catalogue import PIPELINE_ARN
 from pipeline_builder.engine.state.references import referring
@@ -305,6 +304,8 @@ class LocalPipelines:
             return self.read_log(known.cache_hit, step, whole=whole)
         if not known.log:
             return ""
+        from pipeline_builder.engine.jobs.logs import END, WHOLE, left_before, log_tail
+
         lines = log_tail(Path(known.log), _WHOLE_LINES if whole else _LOG_LINES, most=WHOLE if whole else END)
         if whole and (left := left_before(Path(known.log))):
             lines = (f"the first {left:,} bytes are left out here, the whole log is '{known.log}'", *lines)

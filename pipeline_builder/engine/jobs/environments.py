@@ -15,11 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline_builder.engine.jobs.installer import OutageError, Uv, find_uv
 from pipeline_builder.engine.jobs.interpreters import Interpreter, find_interpreter, own_interpreter
 from pipeline_builder.engine.jobs.requirements import Layers, clean_layers, describe, pythons_of, without_python
 from pipeline_builder.engine.jobs.standins import put_standins, standins_digest
-from pipeline_builder.engine.jobs.startup import compile_modules
 from pipeline_builder.errors import OutsideFailure
 from pipeline_builder.machine.folders import sweep_folder
 
@@ -69,7 +67,8 @@ class Environments:
         self.folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder.with_suffix(".lock")) as lock, _locked(self.folder / DOWNLOADS, fcntl.LOCK_SH):
             if not _is_used(folder):
-                from pipeline_builder.engine.jobs.sources import Sources  # what is ready needs nothing of them
+                from pipeline_builder.engine.jobs.installer import Uv, find_uv  # what is ready needs nothing of them
+                from pipeline_builder.engine.jobs.sources import Sources
 
                 observe(f"making the Python environment {folder.name[:8]} ({describe(cleaned)})")
                 uv = Uv(self.uv or find_uv(), self.folder.absolute() / "cache", lock)
@@ -86,6 +85,8 @@ class Environments:
 
 
 def _build(sources: Sources, folder: Path, layers: Layers, *, whole: bool) -> None:
+    from pipeline_builder.engine.jobs.startup import compile_modules
+
     sweep_folder(folder)
     environment = sources.make(folder)
     environment.install(ALWAYS, "always")
@@ -99,6 +100,8 @@ def _build(sources: Sources, folder: Path, layers: Layers, *, whole: bool) -> No
 
 
 def _install(environment: Environment, sources: Sources, layers: Layers) -> None:
+    from pipeline_builder.engine.jobs.installer import OutageError
+
     if len(layers) > 1 and not any("--hash" in line or "-hashes" in line for layer in layers for line in layer):
         try:
             environment.install(tuple(line for layer in layers for line in layer), "together")
