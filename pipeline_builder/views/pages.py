@@ -57,6 +57,8 @@ def make_environment(folder: Path = TEMPLATES) -> Environment:
     """Return an environment whose templates escape all that comes in, and in which nothing can hide."""
     import jinja2
 
+    from pipeline_builder.views.compiled import Compiled
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),
         autoescape=True,
@@ -64,6 +66,7 @@ def make_environment(folder: Path = TEMPLATES) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=_inert,
+        bytecode_cache=Compiled("pages"),
     )
     add_words(environment)
     return environment

@@ -7,7 +7,7 @@ import re
 import stat
 import time
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from pipeline_builder.service.cloudformation.evaluation.buildspec import Artifact
@@ -26,22 +26,32 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(words.get(part, re.escape(part)) for part in parts), re.DOTALL)
 
 
-def find_files(base: Path, patterns: Iterable[str], excluded: Iterable[str] = ()) -> list[PurePosixPath]:
-    """Return the files below a folder that fit one of the patterns and no excluded one, sorted, relative to it."""
+def find_files(base: Path, patterns: Sequence[str], excluded: Sequence[str] = ()) -> list[PurePosixPath]:
+    """Return the files below a folder that fit one of the patterns and no excluded one, sorted, relative to it.
+
+    Folders where none can be found aren't looked into: that of an environment has thousands of files.
+    """
     wanted = [compile_pattern(pattern) for pattern in patterns]
     unwanted = [compile_pattern(pattern) for pattern in excluded]
-    return sorted(
+    beginnings = [re.split(r"[*?]", pattern.removeprefix("./"), maxsplit=1)[0] for pattern in patterns]
+    whole = {pattern.removeprefix("./").removesuffix("**/*") for pattern in excluded if pattern.endswith("/**/*")}
+
+    def may_have(folder: str) -> bool:
+        return folder not in whole and any(one.startswith(folder) or folder.startswith(one) for one in beginnings)
+
+    found = (
         path
-        for path in _files(base)
-        if any(pattern.fullmatch(str(path)) for pattern in wanted)
-        and not any(pattern.fullmatch(str(path)) for pattern in unwanted)
+        for path in _files(base, may_have)
+        if any(pattern.fullmatch(path) for pattern in wanted) and not any(one.fullmatch(path) for one in unwanted)
     )
+    return sorted(PurePosixPath(path) for path in found)
 
 
-def _files(base: Path) -> Iterator[PurePosixPath]:
-    for folder, _, names in os.walk(base):
-        inside = PurePosixPath(Path(folder).relative_to(base).as_posix())
-        yield from (inside / name for name in names)
+def _files(base: Path, may_have: Callable[[str], bool]) -> Iterator[str]:
+    for folder, folders, names in os.walk(base):
+        inside = "" if folder == str(base) else f"{Path(folder).relative_to(base).as_posix()}/"
+        folders[:] = [name for name in folders if may_have(f"{inside}{name}/")]
+        yield from (f"{inside}{name}" for name in names)
 
 
 def pack_artifact(artifact: Artifact, source: Path, target: Path) -> int:

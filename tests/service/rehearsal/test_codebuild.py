@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import zipfile
@@ -271,10 +272,11 @@ def test_secondary_artifacts_go_by_their_names(tmp_path: Path) -> None:
     assert (names(tmp_path / "One.zip"), names(tmp_path / "Two.zip")) == (["a.txt"], ["out/b.txt"])
 
 
-def test_permissions_and_links_survive_an_artifact(tmp_path: Path) -> None:
+def test_permissions_links_and_times_survive_an_artifact(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "run").write_text("#!/bin/sh\n")
     (tmp_path / "in" / "run").chmod(0o755)
+    os.utime(tmp_path / "in" / "run", (1_700_000_000, 1_700_000_000))
     (tmp_path / "in" / "link").symlink_to("run")
     (tmp_path / "in" / "dangling").symlink_to("nowhere")
     files = [(path, path.name) for path in sorted((tmp_path / "in").iterdir())]
@@ -282,6 +284,8 @@ def test_permissions_and_links_survive_an_artifact(tmp_path: Path) -> None:
         pack(tmp_path / f"{kind}.zip", files, links=links, modes=modes)
         unpack(tmp_path / f"{kind}.zip", tmp_path / kind)
     assert (tmp_path / "followed" / "run").stat().st_mode & 0o777 == 0o755
+    # Python takes what was compiled of a file as old as this one.
+    assert (tmp_path / "followed" / "run").stat().st_mtime == 1_700_000_000
     assert (tmp_path / "followed" / "link").read_text() == "#!/bin/sh\n"
     assert not (tmp_path / "followed" / "link").is_symlink()
     assert not (tmp_path / "followed" / "dangling").exists()
@@ -300,6 +304,23 @@ def test_permissions_and_links_survive_an_artifact(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_patterns(pattern: str, path: str, fits: bool) -> None:
     assert bool(compile_pattern(pattern).fullmatch(path)) is fits
+
+
+@pytest.mark.parametrize(
+    ("patterns", "excluded", "found"),
+    [
+        (["build/junit.xml"], [], ["build/junit.xml"]), (["./build/*.xml"], [], ["build/junit.xml"]),
+        (["b*/junit.xml", "x/y"], ["x/**/*"], ["build/junit.xml"]), (["x/**/*"], ["x/y/**/*"], ["x/a"]),
+        (["**/*"], ["./x/**/*", "bu?ld/**/*"], ["a"]), (["**/*"], ["**/*"], []), (["**/y/*"], [], ["x/y/b"]),
+    ],
+)  # fmt: skip
+def test_files_are_found_wherever_they_can_be(
+    tmp_path: Path, patterns: list[str], excluded: list[str], found: list[str]
+) -> None:
+    for name in ("a", "build/junit.xml", "x/a", "x/y/b"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert [str(path) for path in find_files(tmp_path, patterns, excluded)] == found
 
 
 def test_reports_are_counted(tmp_path: Path) -> None:

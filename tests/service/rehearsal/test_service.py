@@ -104,15 +104,41 @@ def action(state: Any, stage: str) -> Any:
     return next(one for one in state["stages"] if one["name"] == stage)["actions"][0]
 
 
-def test_approve_nothing_reject(service: Service) -> None:
-    code, state, errors = service.rehearse("--approve", "--comment", "looks right", "--variable", "REPOSITORY=churn")
-    assert (code, set(statuses(state).values())) == (0, {"Succeeded"}), errors
-    assert re.findall(r":role/([^\"]+)", service.definition()) == ["pipeline-builder-churn"] * 4
-    train = action(state, "Train")["variables"]
+def test_failed_approved_nothing_rejected_blocked(service: Service, door: Door) -> None:
+    """One service's days, one after the other: to set it up takes longer than each of them."""
+    service.change("scripts/train.py", f"print('are there rows to train on?')\n{door.enter}{TRAIN}")
+    failing_step_is_tried_again(service, door)
+    page = approved(service)
+    nothing_to_do(service)
+    rejected(service, page)
+    blocked(service)
+
+
+def failing_step_is_tried_again(service: Service, door: Door) -> None:
+    approving = ("--approve", "--comment", "looks right")
+    code, state, errors = service.rehearse(*approving, "--variable", "REPOSITORY=churn")
+    assert code == 5
+    assert statuses(state)["Train"] == "Failed"
+    assert "PB656 the action 'Train' of the stage 'Train' failed: its phase build failed" in errors
+    assert "are there rows to train on?" in errors
+    code, again, errors = service.rehearse("--resume", *approving)
+    assert (code, again["id"], action(again, "Train")["attempt"]) == (5, state["id"], 2)
+    assert action(again, "Build")["attempt"] == 1
+    door.open()
+    code, again, errors = service.rehearse("--resume", *approving)
+    assert (code, again["id"], action(again, "Train")["attempt"]) == (0, state["id"], 3), errors
+    assert set(statuses(again).values()) == {"Succeeded"}
+    assert service.executions() == ["Succeeded"]  # the same one, tried again
+    train = action(again, "Train")["variables"]
     assert train["VERDICT"] == "pass"
     assert train["SUMMARY"].startswith("tiny-churn version 1: mae 1, no champion yet")
     assert Path(train["REPORT_URL"].removeprefix("file://")).is_file()
-    assert action(state, "Train")["build"]["reports"][0]["tests"] == 7
+    assert action(again, "Train")["build"]["reports"][0]["tests"] == 7
+
+
+def approved(service: Service) -> Path:
+    """Look at what an approval leaves; return the page of its run."""
+    assert re.findall(r":role/([^\"]+)", service.definition()) == ["pipeline-builder-churn"] * 4
     (first,) = service.packages()
     assert first[0] == "Approved"
     assert "ada" in first[1]
@@ -123,12 +149,17 @@ def test_approve_nothing_reject(service: Service) -> None:
     assert kept.parent.name == page.stem
     assert (kept.parent / "report.html").is_file()
     assert (service.site / "index.html").is_file()
+    return page
 
+
+def nothing_to_do(service: Service) -> None:
     code, state, errors = service.rehearse()
     assert code == 0, errors
     assert (statuses(state)["Approve"], statuses(state)["Promote"]) == ("Skipped", "Skipped")
     assert action(state, "Train")["variables"]["VERDICT"] == "nothing"
 
+
+def rejected(service: Service, page: Path) -> None:
     service.change("conf/conf.yaml", variant(("scale: 2", "scale: 3")))
     code, state, errors = service.rehearse("--reject", "--comment", "recall is too low")
     assert code == 5
@@ -138,28 +169,14 @@ def test_approve_nothing_reject(service: Service) -> None:
     assert "recall is too low" in second[1]
     (newest,) = [path for path in (service.site / "runs" / "tiny").glob("*.html") if path != page]
     assert "recall is too low" in newest.read_text()
-    (record,) = [json.loads(path.read_text()) for path in service.site.parent.glob("runs/*/run.json") if path != kept]
+    records = service.site.parent.glob("runs/*/run.json")
+    (record,) = [json.loads(path.read_text()) for path in records if path.parent.name != page.stem]
     (repo,) = record["repos"]
     assert [one["subject"] for one in repo["since"]] == ["change conf/conf.yaml"]
     assert (repo["since"][0]["paths"], repo["since_unknown"]) == (["models/churn/conf/conf.yaml"], "")
 
 
-def test_a_failing_step_and_a_blocked_gate(service: Service, door: Door) -> None:
-    service.change("scripts/train.py", f"print('are there rows to train on?')\n{door.enter}{TRAIN}")
-    code, state, errors = service.rehearse("--approve")
-    assert code == 5
-    assert statuses(state)["Train"] == "Failed"
-    assert "PB656 the action 'Train' of the stage 'Train' failed: its phase build failed" in errors
-    assert "are there rows to train on?" in errors
-    code, again, errors = service.rehearse("--resume", "--approve")
-    assert (code, again["id"], action(again, "Train")["attempt"]) == (5, state["id"], 2)
-    assert action(again, "Build")["attempt"] == 1
-    door.open()
-    code, again, errors = service.rehearse("--resume", "--approve")
-    assert (code, again["id"], action(again, "Train")["attempt"]) == (0, state["id"], 3), errors
-    assert service.executions() == ["Succeeded"]  # the same one, tried again
-    assert [status for status, _ in service.packages()] == ["Approved"]
-
+def blocked(service: Service) -> None:
     service.change("scripts/train.py", TRAIN)
     gate = (
         "      registry:\n",

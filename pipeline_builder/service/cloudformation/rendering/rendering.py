@@ -71,6 +71,8 @@ def parameter_values(model: ServiceModel) -> Mapping[str, str]:
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+    from pipeline_builder.views.compiled import Compiled
+
     # Autoescape is for HTML; here every value from outside goes through `text` or `sub`, which quote it for YAML.
     jinja = Environment(  # noqa: S701
         loader=FileSystemLoader(TEMPLATES),
@@ -78,6 +80,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        bytecode_cache=Compiled("rendering"),
     )
     jinja.filters |= {
         "text": text,
