@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -193,17 +193,17 @@ class ModelConf:
     section: ConfSection
     data: JSON
     kind: Kind = "training"
+    has_expressions: bool = field(init=False, repr=False, compare=False)
+    """Whether there can be an expression in the file; most have none, and then nobody has to look for one."""
+
+    def __post_init__(self) -> None:
+        text = self.document.source.text  # once: each of a thousand models in the file asks
+        object.__setattr__(self, "has_expressions", "$" in text or "Get" in text or "Std:" in text)
 
     @property
     def file(self) -> str:
         """The file's path in the repository, with which people know it."""
         return self.document.source.label.partition(":")[2]
-
-    @property
-    def has_expressions(self) -> bool:
-        """Whether there can be an expression in the file; most have none, and then nobody has to look for one."""
-        text = self.document.source.text
-        return "$" in text or "Get" in text or "Std:" in text
 
     def section_data(self, model: str) -> Mapping[str, JSON]:
         """Return a model's sections as they are written, with their expressions."""

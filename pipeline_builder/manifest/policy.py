@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -219,8 +220,7 @@ class Policy(Section):
         chosen: dict[str, Any] = {}
         for source in (self.section, self.section.repos.get(repo)):
             chosen |= _written(source) if source else {}
-        own = {key: place for (first, *rest), place in self._keys() if first == repo for key in rest}
-        shared = {first: place for (first, *rest), place in self._keys() if not rest}
+        own = self._places_by_repo.get(repo, {})
         filled = {key: _filled(value, values) for key, value in chosen.items()}
         place = self.places.get((repo, ""), self.places.get(()))
         keys = {*own, *(("types", "count") if "instances" in own else ())}
@@ -228,7 +228,7 @@ class Policy(Section):
             repo=repo,
             **filled,
             withheld=self.withheld,
-            places={**shared, **own},
+            places={**self._places_of_all, **own},
             place=place,
             own=frozenset(keys),
             depth=self._depth(repo),
@@ -240,6 +240,17 @@ class Policy(Section):
         if self.section.repos:
             return "repos"
         return "policy" if () in self.places else ""
+
+    @cached_property  # a thousand repositories may have keys of their own, and each asks for its rules
+    def _places_by_repo(self) -> Mapping[str, Mapping[str, Place]]:
+        found: dict[str, dict[str, Place]] = {}
+        for (first, *rest), place in self._keys():
+            found.setdefault(first, {}).update(dict.fromkeys(rest, place))
+        return found
+
+    @cached_property
+    def _places_of_all(self) -> Mapping[str, Place]:
+        return {first: place for (first, *rest), place in self._keys() if not rest}
 
     def _keys(self) -> Iterator[tuple[tuple[str, ...], Place]]:
         return ((path, place) for path, place in self.places.items() if path and path[-1])

@@ -185,3 +185,18 @@ def test_a_build_without_changes_writes_nothing(tmp_path: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "build").rglob("*")}
     assert "unchanged, 0 code bundles written" in workspace.run("build").err
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "build").rglob("*")} == before
+
+
+def test_copies_are_packed_as_each_by_itself(tmp_path: Path) -> None:
+    """One digest stands for folders with the same files; a bit, a letter or a large file makes another."""
+    kinds = {"one": "pass\n", "copy": "pass\n", "runs": "pass\n", "other": "pass \n", "large": "#" * 200_000}
+    for name, text in kinds.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "train.py").write_text(text)
+        (tmp_path / name / "train.py").chmod(0o755 if name == "runs" else 0o644)
+    bundler = Bundler()
+    together = {name: bundler.bundle(tmp_path / name, entry_point="train.py") for name in kinds}
+    alone = {name: Bundler().bundle(tmp_path / name, entry_point="train.py") for name in kinds}
+    assert together == alone
+    assert len({bundle.sha256 for bundle in together.values()}) == len(kinds) - 1
+    assert together["copy"].folder == tmp_path / "copy"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pipeline_builder.definition.rules.table import Rule, groups_of
@@ -62,12 +62,21 @@ def _is_presence(matcher: Any) -> bool:
     return isinstance(matcher, Mapping) and matcher.keys() == {"given"}
 
 
-def texts_of(value: Any) -> Iterator[str]:
-    """Yield every text in a value, keys among them."""
+def texts_of(value: Any) -> list[str]:
+    """Return every text in a value, keys among them."""
+    found: list[str] = []
+    _collect(value, found)
+    return found
+
+
+def _collect(value: Any, found: list[str]) -> None:
+    # Into a list, and dict before Mapping, which takes long to tell: this looks at all shapes of SageMaker's.
     if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        yield from value
-        yield from (text for item in value.values() for text in texts_of(item))
+        found.append(value)
+    elif isinstance(value, (dict, Mapping)):
+        found.extend(value)
+        for item in value.values():
+            _collect(item, found)
     elif isinstance(value, (list, tuple)):
-        yield from (text for item in value for text in texts_of(item))
+        for item in value:
+            _collect(item, found)
