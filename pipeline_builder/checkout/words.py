@@ -101,6 +101,10 @@ _ADVICE = (
         "name the certificate of its authority: GIT_SSL_CAINFO=FILE, or git config --global http.sslCAInfo FILE",
     ),
     (
+        r"unknown repository extension|[Ee]xpected git repo version",
+        "a newer git has made it: install a newer one here",
+    ),
+    (
         r"dumb http transport",
         "its web server gives out files, and has to run git: 'git http-backend', or a host such as GitLab",
     ),
@@ -129,6 +133,8 @@ def error_of(
     words = [line for line in lines if line.startswith(("fatal:", "error:", "remote:"))] or lines
     silent = f"git was ended by signal {-code}" if code < 0 else "git gave no reason"
     first = (words[0] if words else silent).removeprefix("fatal: ").removeprefix("error: ")
+    if first.endswith(":"):  # what it is about has a line of its own
+        first = " ".join([first, *lines[lines.index(words[0]) + 1 :][:1]])
     if answer and (found := answer_error(answer, clean, hidden)):
         return found
     otherwise = "unreachable" if passing else "other" if words or code < 0 else "no answer"

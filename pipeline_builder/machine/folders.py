@@ -1,8 +1,9 @@
-"""Folders: how one is removed, however deep it is."""
+"""Folders: how one is removed, however deep it is, and moved."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -35,6 +36,27 @@ def sweep_folder(folder: Path) -> None:
     except OSError:
         with contextlib.suppress(RecursionError):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def move_folder(folder: Path, target: Path) -> None:
+    """Move a folder to a free place of its file system.
+
+    One that lies in a layer of a container's image can't be moved at once, but what is in it can; killed in between, a
+    part of it is at either place.
+
+    Raises:
+        OSError: it can't be moved, or is a mount.
+    """
+    try:
+        folder.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV or folder.is_symlink() or not folder.is_dir():
+            raise OSError(error.errno, error.strerror, str(folder)) from error  # the target isn't what is wrong
+        target.mkdir()
+        for path in [*folder.iterdir()]:
+            move_folder(path, target / path.name)
+        shutil.copystat(folder, target)
+        folder.rmdir()
 
 
 def _empty(folder: Path) -> None:
