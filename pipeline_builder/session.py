@@ -127,6 +127,7 @@ class Session(Dated):
 
     def build(self) -> Path:
         """Write the definition and the bundles that it names; what is there already is left alone."""
+        self.warn_of_edits()
         with self.stage("build") as words:
             definition, folder = self.composed.definition, self.workspace.build
             changed = write_file(folder / DEFINITION, definition.content)
@@ -137,6 +138,7 @@ class Session(Dated):
 
     def plan(self, *, whole: bool = False) -> Plan:
         """Compare with what is deployed; a `whole` plan tells what the step cache has, also where nothing would run."""
+        self.warn_of_edits()
         with self.stage("plan") as words:
             definition, pipelines = self.composed.definition, self.target.pipelines
             deployed = pipelines.describe_pipeline(definition.pipeline)
