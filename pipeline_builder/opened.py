@@ -278,7 +278,9 @@ class Opened:
         return compare_lock(self.manifest, lock, git, lambda repo: remote_of(repo, keys), jobs=jobs)
 
     def warn_of_edits(self) -> None:
-        """Say of which checkouts what is made of them isn't the commit of the lock; once."""
+        """Say of which checkouts what is made of them isn't the commit of the lock; once, and when it is made: another
+        checkout may have come meanwhile.
+        """
         main = self.first or self
         if not main.edits_said:
             main.edits_said = True

@@ -127,9 +127,9 @@ class Session(Dated):
 
     def build(self) -> Path:
         """Write the definition and the bundles that it names; what is there already is left alone."""
-        self.warn_of_edits()
         with self.stage("build") as words:
             definition, folder = self.composed.definition, self.workspace.build
+            self.warn_of_edits()
             changed = write_file(folder / DEFINITION, definition.content)
             needed = self.workspace.needed_by_others(self.manifest)
             new = write_bundles(self.workspace.shared / BUNDLES, definition.bundles.values(), needed=needed)
@@ -138,9 +138,9 @@ class Session(Dated):
 
     def plan(self, *, whole: bool = False) -> Plan:
         """Compare with what is deployed; a `whole` plan tells what the step cache has, also where nothing would run."""
-        self.warn_of_edits()
         with self.stage("plan") as words:
             definition, pipelines = self.composed.definition, self.target.pipelines
+            self.warn_of_edits()
             deployed = pipelines.describe_pipeline(definition.pipeline)
             plan = make_plan(definition, deployed, pipelines, self.parameters, before=self.runs.pipeline(), whole=whole)
             plan = replace(plan, uses=self.starting.uses)
