@@ -62,7 +62,7 @@ class Opened:
         self.before: Tree | None = None
         self.after: Tree | None = None
         self.first: Opened | None = None
-        self.edits_said = False
+        self.edits_said = self.looked_at = False
         if manifest is not None:
             self.manifest = manifest
 
@@ -289,7 +289,8 @@ class Opened:
 
             root, cache = self.workspace.root, self.workspace.state / "git"
             git, training = Git(environment=self.workspace.environment), root / self.manifest.training_dir
-            self.warn_of(find_edited(self.manifest, self.lock, git, training=training, cache=cache))
+            found = find_edited(self.manifest, self.lock, git, training=training, cache=cache, look=not main.looked_at)
+            self.warn_of(found)
 
     def look_behind(self, *, elsewhere: bool) -> tuple[Behind, ...]:
         """Return what the checkouts lack of what their repositories have now; a look, in which nothing is fetched.

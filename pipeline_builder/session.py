@@ -85,6 +85,7 @@ class Session(Dated):
                 jobs=workspace.parallel or 8,
                 earlier=earlier,
             )
+            self.looked_at = True
             if manifest.four_eyes:
                 write_histories(workspace.shared / AUTHORS, done.histories)
             lock_checkout(workspace.lock_path, done.lock, workspace.environment)

@@ -18,11 +18,13 @@ _EDITED = "commit it in the repository, and check that out: 'pipeline-builder ch
 _ANOTHER = "'pipeline-builder checkout --locked' brings the commits of the lock, without --locked it writes it anew"
 
 
-def find_edited(manifest: Manifest, lock: Lock, git: Git, *, training: Path, cache: Path) -> Iterator[Problem]:
+def find_edited(
+    manifest: Manifest, lock: Lock, git: Git, *, training: Path, cache: Path, look: bool = True
+) -> Iterator[Problem]:
     """Yield a warning for each checkout that somebody has edited, or that is at another commit than the lock's.
 
     Nothing is said of one of which nobody knows, as on a machine that has got it from another. Where no file was
-    touched, no git is started.
+    touched, no git is started. Without a `look` the files aren't looked at, as a checkout has just done it.
     """
     locked = {entry.name: entry.commit for entry in lock.repos}
     for source in find_sources(git, cache, manifest.repos):
@@ -37,7 +39,7 @@ def find_edited(manifest: Manifest, lock: Lock, git: Git, *, training: Path, cac
                 )
                 yield Problem(id="PB167", message=message, place=repo.place, hint=_ANOTHER, warning=True)
             # Not the clock of a checkout, which may be at work.
-            elif not stamp or stamp_of(training / repo.name, cache / f"{repo.name}.look.new") != stamp:
+            elif look and (not stamp or stamp_of(training / repo.name, cache / f"{repo.name}.look.new") != stamp):
                 yield from _look(repo, git, source.bare, training / repo.name, commit)
 
 
