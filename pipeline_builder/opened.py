@@ -284,13 +284,18 @@ class Opened:
         main = self.first or self
         if not main.edits_said:
             main.edits_said = True
-            from pipeline_builder.checkout.edited import find_edited
+            from pipeline_builder.checkout.edited import Checked, find_edited
             from pipeline_builder.checkout.git import Git
+            from pipeline_builder.definition.bundle import NO_CODE
 
-            root, cache = self.workspace.root, self.workspace.state / "git"
-            git, training = Git(environment=self.workspace.environment), root / self.manifest.training_dir
-            found = find_edited(self.manifest, self.lock, git, training=training, cache=cache, look=not main.looked_at)
-            self.warn_of(found)
+            checked = Checked(
+                training=self.workspace.root / self.manifest.training_dir,
+                cache=self.workspace.state / "git",
+                ignored=NO_CODE,
+                look=not main.looked_at,
+            )
+            git = Git(environment=self.workspace.environment)
+            self.warn_of(find_edited(self.manifest, self.lock, git, checked))
 
     def look_behind(self, *, elsewhere: bool) -> tuple[Behind, ...]:
         """Return what the checkouts lack of what their repositories have now; a look, in which nothing is fetched.

@@ -314,12 +314,14 @@ class Git(Runner):
         extra = {"GIT_INDEX_FILE": str(index), "GIT_WORK_TREE": str(folder)}
         self.run(["read-tree", "--reset", "-u", tree], repository=repository, extra=extra, folder=folder)
 
-    def is_unchanged(self, repository: Path, folder: Path, index: Path) -> bool:
-        """Tell whether the folder still is what was exported with that index, but for compiled Python files."""
+    def is_unchanged(self, repository: Path, folder: Path, index: Path, new: Sequence[str] = ()) -> bool:
+        """Tell whether the folder still is what was exported with that index, but for compiled Python files, and `new`
+        ones of these patterns.
+        """
         if not folder.is_dir() or not index.is_file():
             return False
         extra = {"GIT_INDEX_FILE": str(index), "GIT_WORK_TREE": str(folder)}
-        ignored = ["--exclude=__pycache__/", "--exclude=*.pyc"]
+        ignored = [f"--exclude={pattern}" for pattern in ("__pycache__/", "*.pyc", *new)]
         arguments = ["ls-files", "--modified", "--deleted", "--others", *ignored, "-z"]
         return not self.run(arguments, repository=repository, extra=extra, folder=folder)
 

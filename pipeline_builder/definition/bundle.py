@@ -47,6 +47,8 @@ IGNORED = (
     "build",
     "dist",
 )
+NO_CODE = (*(pattern for pattern in IGNORED if pattern != "conf"), "!.smpignore")
+"""How a new file may be called that nothing of a definition is made of, as git writes such patterns."""
 # A script that is named as a file, started with -m, or imported by its name at run time.
 _SCRIPT = re.compile(
     r"""(?<![\w-])([\w-]+)\.(?:py|sh)\b|(?<=-m)["',\s]+(?:[\w.]*\.)?(\w+)|import_module\(\s*["'](?:[\w.]*\.)?(\w+)"""

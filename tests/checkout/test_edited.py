@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from pipeline_builder.checkout.checkout import Checkouts, checkout
-from pipeline_builder.checkout.edited import find_edited
+from pipeline_builder.checkout.edited import Checked, find_edited
 from pipeline_builder.checkout.git import Git
+from pipeline_builder.definition.bundle import NO_CODE
 from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.manifest.lock import Lock
 from pipeline_builder.manifest.manifest import build_manifest
@@ -38,7 +39,8 @@ def run(root: Path) -> Checkouts:
 
 def found(root: Path, lock: Lock, **environment: str) -> list[str]:
     asked = Git(environment={**ENVIRONMENT, **environment})
-    problems = find_edited(MANIFEST, lock, asked, training=root / "aws-train", cache=root / "cache")
+    checked = Checked(training=root / "aws-train", cache=root / "cache", ignored=NO_CODE)
+    problems = find_edited(MANIFEST, lock, asked, checked)
     return [f"{problem.place} {problem.id} {problem.message}" for problem in problems]
 
 
@@ -54,17 +56,20 @@ def test_as_checked_out_nothing_is_said_and_no_git_is_started(root: Path) -> Non
     assert not (root / "started").exists()
     (root / "aws-train" / "a" / "__pycache__").mkdir()
     (root / "aws-train" / "a" / "__pycache__" / "x.pyc").write_text("compiled")
+    for name in (".idea/settings", "conf/.conf.yaml.swp", "notes.md", "tests/test_it.py", "analysis.ipynb"):
+        (root / "aws-train" / "a" / name).parent.mkdir(exist_ok=True)
+        (root / "aws-train" / "a" / name).write_text("no code")
     assert found(root, lock) == []
     assert sorted(path.name for path in (root / "cache").iterdir()) == before
 
 
-@pytest.mark.parametrize("edit", ["a line", "a new file", "a file less", "at the same time"])
+@pytest.mark.parametrize("edit", ["a line", "more.yaml", ".smpignore", "a file less", "at the same time"])
 def test_an_edit_is_found(root: Path, edit: str) -> None:
     lock = run(root).lock
     path = root / "aws-train" / "b" / "conf" / "conf.yaml"
     status = path.stat()
-    if edit == "a new file":
-        path.with_name("more.yaml").write_text("")
+    if edit in ("more.yaml", ".smpignore"):
+        path.with_name(edit).write_text("")
     elif edit == "a file less":
         path.unlink()
     else:
