@@ -388,7 +388,7 @@ class _Work:
         source = Path(remote.url.removeprefix("file://"), self.repo.path)
         if not remote.local or self.locked is not None or not source.is_dir():
             return
-        found = look_at(self.git, source)
+        found = (None if self.repo.path else self.source.tree) or look_at(self.git, source)
         self.warnings += _untold(found, f"'{os.path.relpath(source, self.root)}'", self.repo.place)
         if found.changed:
             message = (
