@@ -105,6 +105,11 @@ _ADVICE = (
         "name the certificate of its authority: GIT_SSL_CAINFO=FILE, or git config --global http.sslCAInfo FILE",
     ),
     (
+        r"Problem with the SSL CA cert|error setting certificate (?:file|verify locations)",
+        "the file of authorities that GIT_SSL_CAINFO or git's 'http.sslCAInfo' names can't be read",
+    ),
+    (r"(?i)could not resolve proxy|unsupported proxy", _ASK_PROXY),
+    (
         r"unknown repository extension|[Ee]xpected git repo version",
         "a newer git has made it: install a newer one here",
     ),

@@ -157,3 +157,15 @@ def test_a_file_of_this_machine_that_is_closed_is_no_refused_login() -> None:
         assert (error.kind, error.hint) == ("closed", "let this user read and write there, or remove it")
         assert not error.of_damage
     assert error_of(b"fatal: Permission denied", 128).kind == "authentication"
+
+
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ("Problem with the SSL CA cert (path? access rights?)", "the file of authorities that GIT_SSL_CAINFO or"),
+        ("Could not resolve proxy: nowhere", "look at the proxy that 'https_proxy' or git's 'http.proxy' names"),
+    ],
+)
+def test_what_keeps_this_machine_from_any_server_is_named(said: str, hint: str) -> None:
+    error = error_of(f"fatal: unable to access 'https://host/a/': {said}".encode(), 128)
+    assert (error.kind, str(error.hint).startswith(hint)) == ("unreachable", True)
