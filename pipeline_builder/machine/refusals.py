@@ -23,6 +23,7 @@ _HINTS = {
     errno.EFBIG: "the file is larger than this process may write: 'ulimit -f' says how much",
     errno.EMFILE: "'ulimit -n' says how many files may be open, and '--jobs' how many jobs run at once",
     errno.ENFILE: "this machine has too many files open: end what isn't needed",
+    errno.EXDEV: "another file system is mounted, or linked to, within the folder: mount one over all of it",
     errno.EBUSY: "another file system is mounted there, or a program holds it",
     errno.ENOLCK: "the file system has no locks: name a folder of another one with '--state'",
     errno.ENOTCONN: "what was mounted there has ended: mount it again",
