@@ -286,7 +286,7 @@ class Opened:
             main.edits_said = True
             from pipeline_builder.checkout.edited import Checked, find_edited
             from pipeline_builder.checkout.git import Git
-            from pipeline_builder.definition.bundle import NO_CODE
+            from pipeline_builder.definition.ignored import NO_CODE
 
             checked = Checked(
                 training=self.workspace.root / self.manifest.training_dir,

@@ -12,7 +12,7 @@ import pytest
 from pipeline_builder.checkout.checkout import Checkouts, checkout
 from pipeline_builder.checkout.edited import Checked, find_edited
 from pipeline_builder.checkout.git import Git
-from pipeline_builder.definition.bundle import NO_CODE
+from pipeline_builder.definition.ignored import NO_CODE
 from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.manifest.lock import Lock
 from pipeline_builder.manifest.manifest import build_manifest
