@@ -62,6 +62,7 @@ class Opened:
         self.before: Tree | None = None
         self.after: Tree | None = None
         self.first: Opened | None = None
+        self.edits_said = self.looked_at = False
         if manifest is not None:
             self.manifest = manifest
 
@@ -275,6 +276,26 @@ class Opened:
         git = Git(environment=self.workspace.environment)
         jobs = self.workspace.parallel or 8
         return compare_lock(self.manifest, lock, git, lambda repo: remote_of(repo, keys), jobs=jobs)
+
+    def warn_of_edits(self) -> None:
+        """Say of which checkouts what is made of them isn't the commit of the lock; once, and when it is made: another
+        checkout may have come meanwhile.
+        """
+        main = self.first or self
+        if not main.edits_said:
+            main.edits_said = True
+            from pipeline_builder.checkout.edited import Checked, find_edited
+            from pipeline_builder.checkout.git import Git
+            from pipeline_builder.definition.ignored import NO_CODE
+
+            checked = Checked(
+                training=self.workspace.root / self.manifest.training_dir,
+                cache=self.workspace.state / "git",
+                ignored=NO_CODE,
+                look=not main.looked_at,
+            )
+            git = Git(environment=self.workspace.environment)
+            self.warn_of(find_edited(self.manifest, self.lock, git, checked))
 
     def look_behind(self, *, elsewhere: bool) -> tuple[Behind, ...]:
         """Return what the checkouts lack of what their repositories have now; a look, in which nothing is fetched.

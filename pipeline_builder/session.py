@@ -85,6 +85,7 @@ class Session(Dated):
                 jobs=workspace.parallel or 8,
                 earlier=earlier,
             )
+            self.looked_at = True
             if manifest.four_eyes:
                 write_histories(workspace.shared / AUTHORS, done.histories)
             lock_checkout(workspace.lock_path, done.lock, workspace.environment)
@@ -129,6 +130,7 @@ class Session(Dated):
         """Write the definition and the bundles that it names; what is there already is left alone."""
         with self.stage("build") as words:
             definition, folder = self.composed.definition, self.workspace.build
+            self.warn_of_edits()
             changed = write_file(folder / DEFINITION, definition.content)
             needed = self.workspace.needed_by_others(self.manifest)
             new = write_bundles(self.workspace.shared / BUNDLES, definition.bundles.values(), needed=needed)
@@ -139,6 +141,7 @@ class Session(Dated):
         """Compare with what is deployed; a `whole` plan tells what the step cache has, also where nothing would run."""
         with self.stage("plan") as words:
             definition, pipelines = self.composed.definition, self.target.pipelines
+            self.warn_of_edits()
             deployed = pipelines.describe_pipeline(definition.pipeline)
             plan = make_plan(definition, deployed, pipelines, self.parameters, before=self.runs.pipeline(), whole=whole)
             plan = replace(plan, uses=self.starting.uses)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,7 @@ from pathlib import Path
 from pipeline_builder.checkout.bare import is_whole
 from pipeline_builder.checkout.contents import Contents, Elsewhere, check_locked, open_elsewhere
 from pipeline_builder.checkout.earlier import fetch_earlier
-from pipeline_builder.checkout.folders import has_repository, same_files
+from pipeline_builder.checkout.folders import find_place_aside, has_repository, same_files
 from pipeline_builder.checkout.git import Git
 from pipeline_builder.checkout.keys import Keys, remote_of
 from pipeline_builder.checkout.leftout import left_out
@@ -28,8 +27,8 @@ from pipeline_builder.checkout.submodules import MARK
 from pipeline_builder.checkout.words import GitError
 from pipeline_builder.checkout.worktrees import WorkTree, look_at
 from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Place, Problem
-from pipeline_builder.machine.folders import remove_folder
-from pipeline_builder.machine.refusals import full, is_full_at
+from pipeline_builder.machine.folders import move_folder, remove_folder
+from pipeline_builder.machine.refusals import full, is_full_at, is_of_this_machine, refusal
 from pipeline_builder.manifest.history import Histories, Written
 from pipeline_builder.manifest.lock import Lock, LockedRepo
 from pipeline_builder.manifest.manifest import Manifest, Repo
@@ -164,6 +163,10 @@ def _run_all(entries: Sequence[_Work]) -> list[_Outcome | PipelineBuilderError]:
             found.append(entry.run())
         except PipelineBuilderError as error:  # noqa: PERF203 - as many as there are folders
             found.append(error)
+        except OSError as error:
+            if not is_of_this_machine(error):
+                raise
+            found.append(OutsideFailure(*(replace(said, place=entry.repo.place) for said in refusal(error).problems)))
     return found
 
 
@@ -365,7 +368,7 @@ class _Work:
         """Put the new folder into the place of the old one."""
         old = self.folder.with_name(f".tmp-old-{self.repo.name}")
         if os.path.lexists(self.folder):
-            self.folder.rename(old)
+            move_folder(self.folder, old)
         temporary.rename(self.folder)
         remove_folder(old)
 
@@ -374,12 +377,8 @@ class _Work:
 
     def keep_edited(self, known: LockedRepo | None) -> None:
         """Nobody's work gets lost: a folder with something in it that isn't from a checkout is moved aside."""
-        aside = self.folder.parent / ".edited"
-        aside.mkdir(exist_ok=True)
-        numbered = (re.fullmatch(rf"{re.escape(self.repo.name)}-(\d+)", path.name) for path in aside.iterdir())
-        number = 1 + max((int(match[1]) for match in numbered if match), default=0)
-        target = aside / f"{self.repo.name}-{number}"
-        self.folder.rename(target)
+        target = find_place_aside(self.folder)
+        move_folder(self.folder, target)
         what = "was edited" if known else "was already there, and is another"
         message = f"the checkout of '{self.repo.name}' {what}; it is kept in '{os.path.relpath(target, self.root)}'"
         hint = "a checkout is made from a commit: commit the change in the repository"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import filecmp
 import os
+import re
 from pathlib import Path
 
 
@@ -37,3 +38,11 @@ def begins_with(path: Path, text: bytes) -> bool:
             return file.read(len(text)) == text
     except OSError:
         return False
+
+
+def find_place_aside(folder: Path) -> Path:
+    """Return where a folder that was edited can be kept, beside those of before."""
+    aside = folder.parent / ".edited"
+    aside.mkdir(exist_ok=True)
+    numbered = (re.fullmatch(rf"{re.escape(folder.name)}-(\d+)", path.name) for path in aside.iterdir())
+    return aside / f"{folder.name}-{1 + max((int(match[1]) for match in numbered if match), default=0)}"

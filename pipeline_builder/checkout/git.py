@@ -239,8 +239,9 @@ class Git(Runner):
         """Return the ids of what isn't there of a commit's folders; one that the commit hasn't is no matter here."""
         trees = [commit]
         if all(paths):
-            said = self.run(["ls-tree", "-d", "-z", commit, "--", *paths], repository=repository)
-            trees = [line.partition("\t")[0].split()[2] for line in said.split("\0") if line]
+            specs = "".join(f"{_folder(commit, path)}\n" for path in dict.fromkeys(paths))
+            said = self.run_raw(["cat-file", "--batch-check"], repository=repository, text=specs).decode()
+            trees = [line.split()[0] for line in said.splitlines() if not line.endswith(" missing")]
         asked = ["rev-list", "--objects", "--no-object-names", "--missing=print", "--no-walk=unsorted"]
         said = self.run([*asked, *trees], repository=repository) if trees else ""
         return [line.removeprefix("?") for line in said.splitlines() if line.startswith("?")]
@@ -251,7 +252,7 @@ class Git(Runner):
         Raises:
             GitError: the commit is damaged, or none (kind "no commit"), or has no such folder (kind "no folder").
         """
-        specs = [f"{commit}^{{commit}}", *([f"{commit}:{path}"] if path else [])]
+        specs = [f"{commit}^{{commit}}", *([_folder(commit, path)] if path else [])]
         said = self.run_raw(["cat-file", "--batch"], repository=repository, text="".join(f"{s}\n" for s in specs))
         (found, kind, content), *rest = parse_batch(said, len(specs))
         if kind != "commit":
@@ -313,12 +314,14 @@ class Git(Runner):
         extra = {"GIT_INDEX_FILE": str(index), "GIT_WORK_TREE": str(folder)}
         self.run(["read-tree", "--reset", "-u", tree], repository=repository, extra=extra, folder=folder)
 
-    def is_unchanged(self, repository: Path, folder: Path, index: Path) -> bool:
-        """Tell whether the folder still is what was exported with that index, but for compiled Python files."""
+    def is_unchanged(self, repository: Path, folder: Path, index: Path, new: Sequence[str] = ()) -> bool:
+        """Tell whether the folder still is what was exported with that index, but for compiled Python files, and `new`
+        ones of these patterns.
+        """
         if not folder.is_dir() or not index.is_file():
             return False
         extra = {"GIT_INDEX_FILE": str(index), "GIT_WORK_TREE": str(folder)}
-        ignored = ["--exclude=__pycache__/", "--exclude=*.pyc"]
+        ignored = [f"--exclude={pattern}" for pattern in ("__pycache__/", "*.pyc", *new)]
         arguments = ["ls-files", "--modified", "--deleted", "--others", *ignored, "-z"]
         return not self.run(arguments, repository=repository, extra=extra, folder=folder)
 
@@ -381,6 +384,11 @@ def _fetch(files: bool) -> list[str]:
     """Return the words that get one commit without its history."""
     without = [] if files else [_WITHOUT_FILES]
     return ["fetch", "--quiet", "--depth=1", *without, "--no-tags"]
+
+
+def _folder(commit: str, path: str) -> str:
+    """Return how git names a folder of a commit; a file of that name is none, and is not to be fetched for that."""
+    return f"{commit}:{path}/"
 
 
 def _check_path(path: str) -> None:

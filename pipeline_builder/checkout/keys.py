@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -97,7 +98,7 @@ def remote_of(repo: Repo, keys: Keys) -> Remote:
     """
     url = repo.url
     if is_local(url):
-        url = url if url.startswith("file://") else str((keys.root / url).resolve())
+        url = url if url.startswith("file://") else os.path.realpath(keys.root / url)  # as a loop, too
         access = if_told(_secret_of(repo, keys)) if repo.credentials else open_access
         return Remote(url=url, local=True, access=_named(access, repo))
     with _at(repo):

@@ -12,9 +12,10 @@ class GitError(Exception):
     """A git command failed; the text is git's own.
 
     `kind` is unreachable, authentication, not found, moved, page, missing, gone, no commit, no folder, ambiguous,
-    large, deep, owner, none, bare, unborn, no answer, absent, timeout, stopped or other; of ssh's host unknown, host
-    changed, key refused, key unusable, port refused and no ssh. "owner": git doesn't open a repository of another user.
-    "none": there is no repository. "no answer": git failed without a word, which is how it says no to a question.
+    large, deep, owner, closed, none, bare, unborn, no answer, absent, timeout, stopped or other; of ssh's host unknown,
+    host changed, key refused, key unusable, port refused and no ssh. "owner": git doesn't open a repository of another
+    user. "closed": a file of this machine may not be read or written. "none": there is no repository. "no answer": git
+    failed without a word, which is how it says no to a question.
 
     `known` has the branches that there are, where the one that was asked for is missing. `passing` is what may go by,
     after the `pause` that the server asks for. `advice` is what to do, where that is in the answer.
@@ -50,7 +51,8 @@ class GitError(Exception):
         owned = re.search(r"dubious ownership in repository at '(.*)'", str(self))
         if owned:
             return f"it belongs to another user; if you trust it: git config --global --add safe.directory {owned[1]}"
-        return "install git" if self.kind == "absent" else None
+        hints = {"absent": "install git", "closed": "let this user read and write there, or remove it"}
+        return hints.get(self.kind)
 
 
 # ssh says it in a line of its own, before git's words that there is nothing to read.
@@ -70,6 +72,8 @@ _SSH_KINDS = (
 )
 _KINDS = (
     ("owner", r"dubious ownership"),
+    ("closed", r"(?i)unable to (?:create|open|unlink|read).*Permission denied|insufficient permission for adding"),
+    ("closed", r"index file open failed: Permission denied"),
     ("unborn", r"does not have any commits yet"),
     ("none", r"not a git repository \(or any"),
     ("bare", r"cannot use bare repository|must be run in a work tree"),
@@ -101,6 +105,15 @@ _ADVICE = (
         "name the certificate of its authority: GIT_SSL_CAINFO=FILE, or git config --global http.sslCAInfo FILE",
     ),
     (
+        r"Problem with the SSL CA cert|error setting certificate (?:file|verify locations)",
+        "the file of authorities that GIT_SSL_CAINFO or git's 'http.sslCAInfo' names can't be read",
+    ),
+    (r"(?i)could not resolve proxy|unsupported proxy", _ASK_PROXY),
+    (
+        r"unknown repository extension|[Ee]xpected git repo version",
+        "a newer git has made it: install a newer one here",
+    ),
+    (
         r"dumb http transport",
         "its web server gives out files, and has to run git: 'git http-backend', or a host such as GitLab",
     ),
@@ -129,6 +142,8 @@ def error_of(
     words = [line for line in lines if line.startswith(("fatal:", "error:", "remote:"))] or lines
     silent = f"git was ended by signal {-code}" if code < 0 else "git gave no reason"
     first = (words[0] if words else silent).removeprefix("fatal: ").removeprefix("error: ")
+    if first.endswith(":"):  # what it is about has a line of its own
+        first = " ".join([first, *lines[lines.index(words[0]) + 1 :][:1]])
     if answer and (found := answer_error(answer, clean, hidden)):
         return found
     otherwise = "unreachable" if passing else "other" if words or code < 0 else "no answer"

@@ -17,36 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
 
+from pipeline_builder.definition.ignored import IGNORE_FILE, IGNORED
 from pipeline_builder.definition.lists import FILE, inclusions
 from pipeline_builder.definition.tar import write_tar
 from pipeline_builder.machine.folders import sweep_folder
 from pipeline_builder.machine.streams import BLOCK, Hashing, replacing
 
-# What no script needs at run time; a change there must not run anything again. `.smpignore` in the source directory
-# adds patterns of its own, in the same notation.
-IGNORED = (
-    ".*",
-    "__pycache__",
-    "*.py[cod]",
-    "*.egg-info",
-    "conf",
-    "tests",
-    "test_*.py",
-    "docs",
-    "*.md",
-    "*.rst",
-    "*.ipynb",
-    "*.png",
-    "*.jpg",
-    "*.jpeg",
-    "*.gif",
-    "*.svg",
-    "*.pdf",
-    "Dockerfile*",
-    "LICENSE*",
-    "build",
-    "dist",
-)
 # A script that is named as a file, started with -m, or imported by its name at run time.
 _SCRIPT = re.compile(
     r"""(?<![\w-])([\w-]+)\.(?:py|sh)\b|(?<=-m)["',\s]+(?:[\w.]*\.)?(\w+)|import_module\(\s*["'](?:[\w.]*\.)?(\w+)"""
@@ -60,7 +36,6 @@ _NAMED = re.compile(rb"/([0-9a-f]{64})/")
 _SMALL = 100_000
 # Bytes of an import or a command that is noticed in larger ones, wherever it is in them.
 _LONGEST_MENTION = 8192
-IGNORE_FILE = ".smpignore"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,13 +16,18 @@ from pipeline_builder.inert import inert_line
 _OF_THIS_MACHINE = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR, errno.EMFILE,
     errno.ENFILE, errno.ENAMETOOLONG, errno.ENOMEM, errno.EIO, errno.EFBIG, errno.ELOOP, errno.EEXIST, errno.ENODEV,
-    errno.ENXIO, errno.ESTALE, errno.ETXTBSY,
+    errno.ENXIO, errno.ESTALE, errno.ETXTBSY, errno.EBUSY, errno.ENOTEMPTY, errno.ENOLCK, errno.ENOTCONN, errno.EXDEV,
 }  # fmt: skip
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _HINTS = {
     errno.EFBIG: "the file is larger than this process may write: 'ulimit -f' says how much",
     errno.EMFILE: "'ulimit -n' says how many files may be open, and '--jobs' how many jobs run at once",
     errno.ENFILE: "this machine has too many files open: end what isn't needed",
+    errno.EXDEV: "another file system is mounted, or linked to, within the folder: mount one over all of it",
+    errno.EBUSY: "another file system is mounted there, or a program holds it",
+    errno.ENOLCK: "the file system has no locks: name a folder of another one with '--state'",
+    errno.ENOTCONN: "what was mounted there has ended: mount it again",
+    errno.ENOTEMPTY: "a program writes there meanwhile: end it, and do the same again",
     errno.EIO: "the disk is damaged or gone: the system's log says more",
 }
 FULL = "PB674"

@@ -304,6 +304,25 @@ def test_every_failure_is_said_and_the_others_stay_as_they_are(root: Path) -> No
     assert not (root / "aws-train" / "b").exists()
 
 
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [("1", "unknown repository extension found: refstorage"), ("9", "Expected git repo version <= 1, found 9")],
+)
+def test_a_repository_of_a_newer_git(root: Path, version: str, words: str) -> None:
+    config = root / "remotes" / "a" / ".git" / "config"
+    settings = config.read_text().replace("repositoryformatversion = 0", f"repositoryformatversion = {version}")
+    config.write_text(f"{settings}[extensions]\n\trefstorage = reftable\n")
+    (problem,) = failures(root, one())
+    assert problem.message == f"the repository 'a' cannot be reached: {words}"
+    assert problem.hint == "a newer git has made it: install a newer one here"
+
+
+def test_a_loop_of_links_is_no_repository(root: Path) -> None:
+    (root / "remotes" / "loop").symlink_to("loop")
+    (problem,) = failures(root, one("loop"))
+    assert (problem.id, "does not appear to be a git repository" in problem.message) == ("PB151", True)
+
+
 def test_a_branch_of_folders_that_is_missing_is_no_missing_folder(root: Path) -> None:
     (problem,) = failures(root, one(revision="folders"))
     assert (problem.id, problem.message) == ("PB152", "the repository 'a' has no revision 'folders'")

@@ -21,7 +21,7 @@ from pipeline_builder.checkout.git import Git
 from pipeline_builder.checkout.looks import Looks
 from pipeline_builder.checkout.patience import limit_answers
 from pipeline_builder.checkout.runner import Remote
-from pipeline_builder.checkout.words import GitError
+from pipeline_builder.checkout.words import GitError, error_of
 from tests.checkout.repositories import ENVIRONMENT, commit, git, make_certificate, make_repository, serve
 
 NO_LOOK = {"GIT_HTTP_USER_AGENT": "git/2.40"}
@@ -144,3 +144,28 @@ def test_a_server_of_files_is_told_from_one_with_git(tmp_path: Path) -> None:
         server.shutdown()
         server.server_close()
     assert "git http-backend" in (caught.value.hint or "")
+
+
+def test_a_file_of_this_machine_that_is_closed_is_no_refused_login() -> None:
+    for said in (
+        "error: Unable to create '/w/a.git/shallow.lock': Permission denied",
+        "fatal: Unable to create temporary file '/w/a.git/objects/pack/tmp_pack_XXXXXX': Permission denied",
+        "fatal: /w/a.index: index file open failed: Permission denied",
+        "error: insufficient permission for adding an object to repository database /w/a.git/objects",
+    ):
+        error = error_of(said.encode(), 128)
+        assert (error.kind, error.hint) == ("closed", "let this user read and write there, or remove it")
+        assert not error.of_damage
+    assert error_of(b"fatal: Permission denied", 128).kind == "authentication"
+
+
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ("Problem with the SSL CA cert (path? access rights?)", "the file of authorities that GIT_SSL_CAINFO or"),
+        ("Could not resolve proxy: nowhere", "look at the proxy that 'https_proxy' or git's 'http.proxy' names"),
+    ],
+)
+def test_what_keeps_this_machine_from_any_server_is_named(said: str, hint: str) -> None:
+    error = error_of(f"fatal: unable to access 'https://host/a/': {said}".encode(), 128)
+    assert (error.kind, str(error.hint).startswith(hint)) == ("unreachable", True)

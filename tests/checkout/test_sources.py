@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -84,6 +85,37 @@ def test_a_push_to_one_folder_brings_that_one(root: Path) -> None:
         done = run(root, folders(url, "a", "b"), trusted)
         assert [repo.changed for repo in done.repos] == [False, True]
         assert (read(root, "b"), size(root) - before < 5000) == ("name: new\n", True)
+
+
+@pytest.mark.parametrize("names", [("a", "a/conf"), ("a/conf", "a"), (":(top)odd", "b"), ("q*[x] y", "b")])
+def test_folders_in_each_other_and_of_odd_names(root: Path, names: tuple[str, str]) -> None:
+    for name in (":(top)odd", "q*[x] y"):
+        (root / "remotes" / "all" / name / "conf").mkdir(parents=True)
+        (root / "remotes" / "all" / name / "conf" / "conf.yaml").write_text(f"name: {name}\n")
+    commit(root / "remotes" / "all", "odd names")
+    with served(root) as (url, _, trusted):
+        entries = "".join(f"  - {{name: r{n}, url: '{url}', path: '{name}'}}\n" for n, name in enumerate(names))
+        run(root, f"version: 1\nrepos:\n{entries}", trusted)
+    for number, name in enumerate(names):
+        folder = root / "aws-train" / f"r{number}"
+        kept = folder / "conf.yaml" if name.endswith("conf") else folder / "conf" / "conf.yaml"
+        assert kept.read_text() == f"name: {name.partition('/')[0]}\n"
+
+
+@pytest.mark.parametrize("what", ["a file", "a link", "nothing"])
+def test_what_is_no_folder_any_more_is_said(root: Path, what: str) -> None:
+    with served(root) as (url, _, trusted):
+        run(root, folders(url, "a", "b"), trusted)
+        folder = root / "remotes" / "all" / "b"
+        shutil.rmtree(folder)
+        if what == "a file":
+            folder.write_text("name: b\n")
+        elif what == "a link":
+            folder.symlink_to("a")
+        commit(root / "remotes" / "all", "second")
+        with pytest.raises(OutsideFailure, match="PB153 the repository 'b': there is no folder 'b' in the commit"):
+            run(root, folders(url, "a", "b"), trusted)
+    assert (read(root, "a"), read(root, "b")) == ("name: a\n", "name: b\n")
 
 
 def test_folders_come_and_go_and_the_whole_of_it_too(root: Path) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.machine.folders import MOST_FOLDERS, sweep_folder
+from pipeline_builder.machine.folders import MOST_FOLDERS, remove_folder, sweep_folder
 from pipeline_builder.machine.tree import Tree, render_some, survey
 from tests.tiny import TRAIN
 from tests.workspaces import make_workspace
@@ -63,3 +67,59 @@ def test_a_training_that_digs_fails_its_step_and_the_next_run_passes(tmp_path: P
     workspace.push("scripts/train.py", TRAIN)
     assert workspace.run("up", "--approve").code == 0
     sweep_folder(tmp_path)  # pytest itself can't
+
+
+# --- what may not be written
+
+
+@pytest.fixture
+def everybodys() -> Iterator[Path]:
+    """Give a folder that an ordinary user can reach and write in; root is refused nothing."""
+    folder = Path(tempfile.mkdtemp(prefix="folders-", dir="/tmp"))  # that of the tests is closed to others
+    folder.chmod(0o777)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def as_ordinary(folder: Path) -> str:
+    """Remove a folder as an ordinary user; return what refuses it."""
+    read, write = os.pipe()
+    if (child := os.fork()) == 0:
+        try:
+            if not os.getuid():
+                os.setgroups([])
+                os.setgid(65534)
+                os.setuid(65534)
+            try:
+                remove_folder(folder)
+            except OSError as error:
+                os.write(write, f"{error.strerror}: {error.filename}".encode())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    os.close(write)
+    with os.fdopen(read) as said:
+        return said.read()
+
+
+@pytest.mark.parametrize("mode", [0o555, 0o400, 0o000])
+def test_ones_own_folder_is_removed_whatever_its_mode(everybodys: Path, mode: int) -> None:
+    (everybodys / "one" / "in" / "two").mkdir(parents=True)
+    (everybodys / "one" / "in" / "two" / "file").write_text("")
+    for name in ("one/in/two/file", "one/in/two", "one/in", "one"):
+        if not os.getuid():
+            os.chown(everybodys / name, 65534, 65534)
+        (everybodys / name).chmod(mode)
+    assert as_ordinary(everybodys / "one") == ""
+    assert [*everybodys.iterdir()] == []
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="takes two users")
+def test_another_users_folder_is_named_and_its_mode_stays(everybodys: Path) -> None:
+    theirs = everybodys / "one" / "__pycache__"
+    theirs.mkdir(parents=True)
+    (theirs / "x.pyc").write_text("")
+    os.chown(everybodys / "one", 65534, 65534)
+    theirs.chmod(0o555)
+    assert as_ordinary(everybodys / "one") == f"Permission denied: {everybodys}/one/…/x.pyc"
+    assert stat.S_IMODE(theirs.stat().st_mode) == 0o555

@@ -589,6 +589,11 @@ def test_a_full_disk_is_said_by_all_that_write_and_they_go_on_after(tmp_path: Pa
         (errno.EIO, "PB001 cannot use 'x': Input/output error"),
         (errno.EMFILE, "PB001 cannot use 'x': Too many open files"),
         (errno.EFBIG, "PB001 cannot use 'x': File too large"),
+        (errno.EBUSY, "PB001 cannot use 'x': Device or resource busy\n  hint: another file system is mounted there"),
+        (errno.EXDEV, "PB001 cannot use 'x': Invalid cross-device link\n  hint: another file system is mounted"),
+        (errno.ENOLCK, "PB001 cannot use 'x': No locks available\n  hint: the file system has no locks"),
+        (errno.ENOTCONN, "PB001 cannot use 'x': Transport endpoint is not connected\n  hint: what was mounted there"),
+        (errno.ENOTEMPTY, "PB001 cannot use 'x': Directory not empty\n  hint: a program writes there meanwhile"),
     ],
 )
 def test_what_the_system_refuses_ends_with_4(number: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
