@@ -95,19 +95,28 @@ def fork(
     arguments: Sequence[str], *, cwd: Path, environment: Mapping[str, str], start_new_session: bool = False
 ) -> Process:
     """Start a command of the package."""
-    order = {"arguments": arguments, "cwd": str(cwd), "environment": dict(environment), "session": start_new_session}
-    path = environment.get("PYTHONPATH", "")
-    parent = _parent(path, "AWS_ENDPOINT_URL" in environment, "KILL_AFTER" in environment)
     pipes = [os.pipe() for _ in range(2)]
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
-        parent.send(order, [*(end for _, end in pipes), theirs.fileno()])
+        pid, ends = fork_onto([end for _, end in pipes], arguments, cwd, environment, session=start_new_session)
     finally:
         for _, end in pipes:
             os.close(end)
+    return Process(pid, ends, *(os.fdopen(end, encoding="utf-8") for end, _ in pipes))
+
+
+def fork_onto(
+    streams: Sequence[int], arguments: Sequence[str], cwd: Path, environment: Mapping[str, str], *, session: bool
+) -> tuple[int, socket.socket]:
+    """Start a command of the package that writes to these streams; return its id, and what tells how it ends."""
+    order = {"arguments": arguments, "cwd": str(cwd), "environment": dict(environment), "session": session}
+    path = environment.get("PYTHONPATH", str(ROOT))  # without one it is this package as well
+    parent = _parent(path, "AWS_ENDPOINT_URL" in environment, "KILL_AFTER" in environment)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        parent.send(order, [*streams, theirs.fileno()])
+    finally:
         theirs.close()
-    pid = int(ours.recv(16))
-    return Process(pid, ours, *(os.fdopen(end, encoding="utf-8") for end, _ in pipes))
+    return int(ours.recv(16)), ours
 
 
 class _Parent:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import functools
+import hashlib
 import os
 import platform
 import re
@@ -60,9 +61,37 @@ def equip(manifest: Path, code: Path, factory: pytest.TempPathFactory) -> None:
 def shared_environment(layers: Layers, program: str, factory: pytest.TempPathFactory) -> Path:
     """Return the interpreter of a shared environment, in which the program has been run to have its imports compiled."""
     python = Environments(shared_environments(factory), whole=False).get(layers, observe=lambda _: None)
+    have_compiled(python, program)
+    return python
+
+
+def have_compiled(python: Path, program: str) -> None:
+    """Run a program, once, that has what it imports compiled: jobs and scripts only read an environment.
+
+    What another environment beside it has compiled of the same files is taken: by its time and size, which Python looks
+    at too, a file is the one of uv's cache in both.
+    """
+    own = python.parent.parent
+    done = own / f"compiled-{hashlib.sha256(program.encode()).hexdigest()[:12]}"
+    if done.exists():
+        return
+    if not any(own.glob("compiled-*")):
+        for other in own.parent.iterdir():
+            if other != own and any(other.glob("compiled-*")):
+                _take_compiled(other, own)
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     subprocess.run([str(python), "-c", program], env=variables, check=True, capture_output=True)
-    return python
+    done.touch()
+
+
+def _take_compiled(other: Path, own: Path) -> None:
+    for theirs in other.glob("lib/python*/site-packages/**/__pycache__/*.pyc"):
+        mine = own / theirs.relative_to(other)
+        source = mine.parent.parent / f"{mine.name.split('.')[0]}.py"
+        if source.is_file() and source.samefile(other / source.relative_to(own)) and not mine.exists():
+            mine.parent.mkdir(exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                mine.hardlink_to(theirs)
 
 
 def imports(code: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import runpy
@@ -21,8 +22,8 @@ from pipeline_builder.manifest.manifest import build_manifest
 from pipeline_builder.sdk.factories import Maker
 from pipeline_builder.sdk.room import Room
 from tests.checkout.repositories import ENVIRONMENT
-from tests.definition.oracle.environment import FOLDER
-from tests.engine.environments import equip, share_environments
+from tests.definition.oracle.environment import FOLDER, sdk_python
+from tests.engine.environments import equip, share_environments, shared_environments
 from tests.examples.definitions import EXAMPLES, check_golden, check_scripts
 from tests.places import ROOT, with_uv
 
@@ -97,6 +98,9 @@ def test_the_whole_job_in_a_fresh_clone(tmp_path: Path, tmp_path_factory: pytest
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], env=ENVIRONMENT, check=True)
     share_environments(clone / "examples" / "housing" / ".pipeline_builder", tmp_path_factory)
     equip(EXAMPLE / "model_repos.yaml", EXAMPLE, tmp_path_factory)
+    sdk = sdk_python("v2").parent.parent
+    with contextlib.suppress(FileExistsError):
+        (shared_environments(tmp_path_factory) / sdk.name).symlink_to(sdk)
     command = [str(clone / "scripts" / "run"), "--manifest", "examples/housing/model_repos.yaml", "--approve", *STUBBED]
     own = {"PATH": with_uv(os.environ["PATH"]), "UV_LINK_MODE": "hardlink", "GIT_CONFIG_GLOBAL": os.devnull}
     environment = {**os.environ, **own}

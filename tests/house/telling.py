@@ -8,11 +8,13 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.cli.terminals import answer
 from tests.house.fences import RUN, Block, blocks
+from tests.offering import offered
 from tests.places import ROOT
 
 _QUESTION = re.compile(r"^((?:Approve .*|Comment|.*\[y/N\])): ?(.*)$", re.MULTILINE)
@@ -36,10 +38,13 @@ class OtherwiseError(AssertionError):
 
 @dataclass(slots=True, kw_only=True)
 class Teller:
-    """One reader: a folder, what is around it, and how the last command ended."""
+    """One reader: a folder, what is around it, and how the last command ended; `offered` has the program for all that
+    asks nothing.
+    """
 
     folder: Path
     environment: Mapping[str, str]
+    offered: Path
     code: int = 0
 
     def tell(self, page: Path) -> Iterator[tuple[str, str, str]]:
@@ -67,8 +72,9 @@ class Teller:
         if asked:
             self.code, seen = answer(["bash", "-c", script], self.folder, self.environment, *asked, columns=200)
         else:
+            quick = {**self.environment, "PATH": f"{self.offered}:{self.environment['PATH']}"}
             done = subprocess.run(
-                ["bash", "-c", script], cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL,
+                ["bash", "-c", script], cwd=self.folder, env=quick, stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=_LONGEST,
             )  # fmt: skip
             self.code, seen = done.returncode, done.stdout
@@ -77,8 +83,9 @@ class Teller:
         return command, shown, seen
 
 
-def reader(folder: Path) -> Teller:
-    """Return somebody who has the program on the path, git set up, and an empty folder."""
+@contextmanager
+def reading(folder: Path) -> Iterator[Teller]:
+    """Give somebody who has the program on the path, git set up, and an empty folder, until the end of the block."""
     home, work = folder / "home", folder / "models"
     home.mkdir()
     work.mkdir()
@@ -87,7 +94,8 @@ def reader(folder: Path) -> Teller:
     )
     path = f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}"
     surroundings = {"PATH": path, "HOME": str(home), "LANG": "C.UTF-8", "USER": "ada", "SMP_APPROVER": "ada"}
-    return Teller(folder=work, environment=surroundings)
+    with offered(folder / "bin") as quick:
+        yield Teller(folder=work, environment=surroundings, offered=quick)
 
 
 def compare(place: str, shown: str, seen: str) -> None:

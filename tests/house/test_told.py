@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.house.fences import RUN, blocks, pages
-from tests.house.telling import OtherwiseError, compare, reader
+from tests.house.telling import OtherwiseError, compare, reading
 from tests.places import ROOT
 
 TOLD = [page for page in pages() if any(RUN in block.tags for block in blocks(page))]
@@ -27,15 +27,16 @@ def makes_its_own(page: Path) -> bool:
     ids=lambda page: str(page.relative_to(ROOT)),
 )
 def test_what_a_page_tells_is_true(page: Path, tmp_path: Path) -> None:
-    assert list(reader(tmp_path).tell(page))
+    with reading(tmp_path) as ada:
+        assert list(ada.tell(page))
 
 
 @pytest.mark.long
 def test_the_tutorial_is_true_and_so_is_what_begins_where_it_ends(tmp_path: Path) -> None:
-    ada = reader(tmp_path)
-    assert list(ada.tell(TUTORIAL))
-    for number, page in enumerate(page for page in TOLD if not makes_its_own(page)):
-        assert list(ada.copied(tmp_path / f"page{number}").tell(page)), page
+    with reading(tmp_path) as ada:
+        assert list(ada.tell(TUTORIAL))
+        for number, page in enumerate(page for page in TOLD if not makes_its_own(page)):
+            assert list(ada.copied(tmp_path / f"page{number}").tell(page)), page
 
 
 def test_these_pages_are_told() -> None:

@@ -31,12 +31,14 @@ from tests.definition.composing import load_graph
 from tests.engine.environments import (
     equip,
     folders_of_wheels,
+    have_compiled,
     imports,
     no_cheap_torch,
     share_environments,
     shared_environments,
 )
 from tests.house.fences import AWS, RUN, blocks
+from tests.offering import offered
 from tests.places import ROOT, SOAKS
 from tests.workspaces import Ended, Workspace, make_workspace
 
@@ -286,7 +288,7 @@ def test_its_own_tests_pass_with_its_own_requirements(
         subprocess.run(install, cwd=folder, env=environment, check=True)
         # Its scripts run without writing what Python compiles, which takes longer than they: what they import is
         # compiled before. All that is installed would take longer still.
-        subprocess.run([str(python), "-c", imports(folder)], env=environment, check=True)
+        have_compiled(python, imports(folder))
 
         def run(*more: str, folder: Path = folder) -> subprocess.CompletedProcess[str]:
             command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *more]
@@ -817,14 +819,13 @@ def test_the_rest_of_the_how_to_word_for_word(empty: Workspace) -> None:
     script = "\n".join((found[0].text, found[1].text, found[3].text, commits, "pipeline-builder up --approve"))
     uv = str(find_uv())
     subprocess.run([uv, "--quiet", "venv", "--seed", "--python", sys.executable, str(empty.root / "env")], check=True)
-    ours = empty.root / "env" / "bin" / "pipeline-builder"
-    ours.write_text(f'#!/bin/sh\nexec {sys.executable} -m pipeline_builder "$@"\n')
-    ours.chmod(0o755)
-    environment = empty.environment(PATH=f"{ours.parent}:{os.environ['PATH']}")
     command = ["bash", "-euo", "pipefail", "-c", script]
-    done = subprocess.run(
-        command, cwd=empty.root, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
+    with offered(empty.root / "bin") as ours:
+        environment = empty.environment(PATH=f"{empty.root / 'env' / 'bin'}:{ours}:{os.environ['PATH']}")
+        done = subprocess.run(
+            command, cwd=empty.root, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert (done.stdout.count("Approved: approved by ada"), "5 passed" in done.stdout) == (4, True)
 

@@ -13,9 +13,8 @@ import pytest
 
 from pipeline_builder.engine.inside import handlers, transform
 from pipeline_builder.engine.inside.answers import AnswerError, Asked, Container
-from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.errors import OutsideFailure
-from tests.engine.environments import shared_environments
+from tests.engine.environments import shared_environment
 
 JSON, CSV = "application/json", "text/csv"
 ECR = "763104351884.dkr.ecr.us-east-1.amazonaws.com"
@@ -202,7 +201,7 @@ print("equal")
 def test_xgboost(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     try:
         layers = (("xgboost-cpu==3.0.5", "numpy==2.2.6", "scipy==1.15.3"),)
-        python = Environments(shared_environments(tmp_path_factory)).get(layers, observe=lambda _: None)
+        python = shared_environment(layers, "import xgboost, scipy.sparse", tmp_path_factory)
     except OutsideFailure as failure:
         pytest.skip(f"XGBoost can't be installed here: {failure}")
     command = [str(python), "-c", XGBOOST, str(Path(transform.__file__).parent), str(tmp_path)]

@@ -14,13 +14,12 @@ from typing import Any
 import pytest
 
 from pipeline_builder.engine.inside import transform
-from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.isolation import private_mounts_available
 from pipeline_builder.engine.jobs.job import Job
 from pipeline_builder.engine.jobs.models import own_port, server_of
 from pipeline_builder.engine.jobs.sandbox import run_job
 from pipeline_builder.errors import OutsideFailure
-from tests.engine.environments import shared_environments
+from tests.engine.environments import shared_environment
 
 SERVER = """
     import os, sys
@@ -203,7 +202,7 @@ WSGI = "import predictor as mine\napp = mine.app\n"
 def web(tmp_path_factory: pytest.TempPathFactory) -> str:
     try:
         layers = (("flask==3.1.2", "gunicorn==23.0.0", "fastapi==0.116.1", "uvicorn==0.35.0"),)
-        return str(Environments(shared_environments(tmp_path_factory)).get(layers, observe=lambda _: None))
+        return str(shared_environment(layers, "import fastapi, flask, gunicorn.app.wsgiapp, uvicorn", tmp_path_factory))
     except OutsideFailure as failure:
         pytest.skip(f"the web servers can't be installed here: {failure}")
 

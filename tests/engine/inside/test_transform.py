@@ -15,11 +15,10 @@ from typing import Any
 import pytest
 
 from pipeline_builder.engine.inside import transform
-from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.isolation import private_mounts_available
 from pipeline_builder.engine.jobs.job import Job
 from pipeline_builder.engine.jobs.sandbox import run_job
-from tests.engine.environments import shared_environments
+from tests.engine.environments import shared_environment
 
 PROGRAM = """
 import json, os
@@ -248,7 +247,7 @@ def test_a_real_model(ml: Path, tmp_path_factory: pytest.TempPathFactory) -> Non
             "scikit-learn==1.7.2",
         ),
     )
-    python = Environments(shared_environments(tmp_path_factory)).get(layers, observe=lambda _: None)
+    python = shared_environment(layers, "import pandas, sklearn", tmp_path_factory)
     (ml / "in" / "a.csv").write_bytes(b"1,2\n3,4\n5,6\n")
     program = """
         class Sum:

@@ -25,7 +25,7 @@ LAYER = (
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     try:
-        python = Environments(shared_environments(tmp_path_factory)).get((LAYER,), observe=lambda _: None)
+        python = Environments(shared_environments(tmp_path_factory), whole=False).get((LAYER,), observe=lambda _: None)
     except OutsideFailure as failure:
         pytest.skip(f"the toolkits can't be installed here: {failure}")
     folder = tmp_path_factory.mktemp("probes")

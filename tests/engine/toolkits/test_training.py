@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 
-from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.isolation import private_mounts_available
 from pipeline_builder.engine.jobs.job import Job
 from pipeline_builder.engine.jobs.logs import failure_message
 from pipeline_builder.engine.jobs.sandbox import run_job
 from pipeline_builder.engine.jobs.training import training_command, training_environment, training_files
 from pipeline_builder.errors import OutsideFailure
-from tests.engine.environments import shared_environments
+from tests.engine.environments import shared_environment
 
 WROTE = "import os\nopen(os.path.join(os.environ['SM_MODEL_DIR'], 'model.txt'), 'w').write('x')\n"
 # name -> the program, and its files
@@ -54,7 +53,7 @@ DIFFERENT = {
 def toolkit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     try:
         layers = (("sagemaker-training==5.1.4", "setuptools<81"),)
-        return Environments(shared_environments(tmp_path_factory)).get(layers, observe=lambda _: None)
+        return shared_environment(layers, "import sagemaker_training.cli.train", tmp_path_factory)
     except OutsideFailure as failure:
         pytest.skip(f"the toolkit can't be installed here (it needs the index and a C compiler): {failure}")
 
