@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import sqlite3
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -258,3 +259,26 @@ def test_code_that_is_not_what_its_name_says_is_brought_back(judged: Workspace) 
     ended = judged.call("up", SEED="2")
     assert (ended.code, path.read_bytes()) == (0, before)
     assert "PB465" in ended.err
+
+
+_NOT_NEEDED = {
+    "pipeline_builder.conf.graph", "pipeline_builder.conf.sections", "pipeline_builder.definition.compose",
+    "pipeline_builder.definition.steps", "pipeline_builder.engine.execution.scheduler",
+    "pipeline_builder.engine.execution.starts", "pipeline_builder.engine.jobs.sources",
+    "pipeline_builder.engine.jobs.tools", "pipeline_builder.views.report", "pipeline_builder.release.judging",
+    "boto3", "jinja2", "rich",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [("up", "--approve"), ("plan",), ("status",)])
+def test_nothing_is_imported_of_what_composes_runs_judges_and_draws(judged: Workspace, words: tuple[str, ...]) -> None:
+    python, *command = judged.command(*words)
+    ended = subprocess.run(
+        [python, "-X", "importtime", *command],
+        cwd=judged.root, env=judged.environment(SEED="2"), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert re.search("nothing changed since|a run would do nothing|Succeeded", ended.stdout + ended.stderr)
+    lines = [line for line in ended.stderr.splitlines() if line.startswith("import time:")]
+    imported = {line.rpartition("|")[2].strip() for line in lines}
+    assert "pipeline_builder.engine.local" in imported
+    assert not imported & _NOT_NEEDED

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from pipeline_builder.checkout.commits import is_commit
 from pipeline_builder.checkout.git import Git
 from pipeline_builder.checkout.heads import Head
-from pipeline_builder.checkout.remotes import fetch_heads
+from pipeline_builder.checkout.remotes import fetch_heads, in_parallel
 from pipeline_builder.checkout.runner import Remote
 from pipeline_builder.checkout.words import GitError
-from pipeline_builder.checkout.worktrees import look_at
+from pipeline_builder.checkout.worktrees import WorkTree, commit_of_branch, look_at, look_at_plain
 from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.manifest.addresses import is_local
 from pipeline_builder.manifest.lock import Lock, LockedRepo
@@ -67,8 +68,8 @@ def look_behind(
     """
     locked = {entry.name: entry for entry in lock.repos}
     asked = [repo for repo in repos if _is_asked(repo, locked.get(repo.name))]
-    heads = fetch_heads(asked, git, remote, jobs=jobs)
-    found = (_behind(repo, locked[repo.name], heads[repo.name], git, remote) for repo in asked)
+    seen = _look(asked, git, remote, jobs)
+    found = (_behind(repo, locked[repo.name], seen[repo.name], git, remote) for repo in asked)
     return tuple(one for one in found if one.moved or one.uncommitted or one.unknown)
 
 
@@ -79,13 +80,28 @@ def _is_asked(repo: Repo, entry: LockedRepo | None) -> bool:
     )
 
 
+def _look(
+    repos: Sequence[Repo], git: Git, remote: Callable[[Repo], Remote], jobs: int
+) -> dict[str, tuple[Head | PipelineBuilderError, WorkTree | None]]:
+    """Return where each revision stands, and its working tree where the look at that has told it."""
+    plain = [repo for repo in repos if is_local(repo.url) and not repo.path and not repo.credentials]
+    looks = [partial(look_at_plain, git, Path(remote(repo).url.removeprefix("file://"))) for repo in plain]
+    seen: dict[str, tuple[Head | PipelineBuilderError, WorkTree | None]] = {}
+    for repo, tree in zip(plain, in_parallel(git, looks, jobs), strict=True):
+        if isinstance(tree, WorkTree) and (commit := commit_of_branch(tree, repo.revision)):
+            seen[repo.name] = Head(url=repo.url, revision=repo.revision, commit=commit), tree
+    heads = fetch_heads([repo for repo in repos if repo.name not in seen], git, remote, jobs=jobs)
+    return seen | {name: (head, None) for name, head in heads.items()}
+
+
 def _behind(
     repo: Repo,
     entry: LockedRepo,
-    head: Head | PipelineBuilderError,
+    seen: tuple[Head | PipelineBuilderError, WorkTree | None],
     git: Git,
     remote: Callable[[Repo], Remote],
 ) -> Behind:
+    head, tree = seen
     found = Behind(repository=repo.name, revision=repo.revision, has=entry.commit)
     if isinstance(head, PipelineBuilderError):
         return replace(found, unknown=head.problems[0].message)
@@ -93,7 +109,7 @@ def _behind(
         return replace(found, now=head.commit)
     top = Path(remote(repo).url.removeprefix("file://"))
     with suppress(GitError, OSError):
-        found = replace(found, uncommitted=_is_changed(git, top / repo.path))
+        found = replace(found, uncommitted=_is_changed(git, top / repo.path, tree))
         if head.commit == entry.commit or _tree(git, top, head.commit, repo.path) == entry.tree:
             return found  # commits that change nothing of it are none that it lacks
         found = replace(found, now=head.commit)
@@ -102,8 +118,8 @@ def _behind(
     return found
 
 
-def _is_changed(git: Git, folder: Path) -> bool:
-    return folder.is_dir() and bool(look_at(git, folder).changed)
+def _is_changed(git: Git, folder: Path, tree: WorkTree | None) -> bool:
+    return folder.is_dir() and bool((tree or look_at(git, folder)).changed)
 
 
 def _tree(git: Git, top: Path, commit: str, path: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from pipeline_builder.checkout.bare import is_whole
 from pipeline_builder.checkout.contents import Contents, Elsewhere, check_locked, open_elsewhere
 from pipeline_builder.checkout.earlier import fetch_earlier
-from pipeline_builder.checkout.folders import same_files
+from pipeline_builder.checkout.folders import has_repository, same_files
 from pipeline_builder.checkout.git import Git
 from pipeline_builder.checkout.keys import Keys, remote_of
 from pipeline_builder.checkout.leftout import left_out
@@ -29,6 +29,7 @@ from pipeline_builder.checkout.words import GitError
 from pipeline_builder.checkout.worktrees import WorkTree, look_at
 from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuilderError, Place, Problem
 from pipeline_builder.machine.folders import remove_folder
+from pipeline_builder.machine.refusals import full, is_full_at
 from pipeline_builder.manifest.history import Histories, Written
 from pipeline_builder.manifest.lock import Lock, LockedRepo
 from pipeline_builder.manifest.manifest import Manifest, Repo
@@ -204,16 +205,25 @@ class _Work:
         try:
             return self.work(remote)
         except GitError as error:
-            if not error.of_damage or not self.bare.exists():
-                raise failure_of(self.repo, error, remote) from error
+            if not error.of_damage or not self.bare.exists() or self.has_no_room():
+                raise self.failure(error, remote) from error
         # What is kept between checkouts may be damaged, by a power cut or a full disk: it can be fetched anew.
         remove_folder(self.bare)
-        self.contents.forget()
-        self.index.unlink(missing_ok=True)
+        self.contents.forget()  # the index stays: a damaged one is seen, and without it what is there counts as edited
         try:
             return self.work(remote)
         except GitError as error:
-            raise failure_of(self.repo, error, remote) from error
+            raise self.failure(error, remote) from error
+
+    def failure(self, error: GitError, remote: Remote) -> OutsideFailure:
+        """Return what to say of it; git doesn't say of each file that it can't write why that is."""
+        if error.of_damage and self.has_no_room():
+            return OutsideFailure(replace(full(f"the repository '{self.repo.name}': {error}"), place=self.repo.place))
+        return failure_of(self.repo, error, remote)
+
+    def has_no_room(self) -> bool:
+        """Tell whether the disk is full: then nothing is damaged, and what is there is needed to go on with."""
+        return any(is_full_at(folder) for folder in (self.bare.parent, self.folder.parent) if folder.is_dir())
 
     def work(self, remote: Remote) -> _Outcome:
         begun, before, others = time.monotonic(), self.source.fetched, is_whole(self.bare)
@@ -331,7 +341,8 @@ class _Work:
             else:
                 self.git.export(self.bare, facts.tree, temporary, new_index)
             self.stamp = find_stamp(temporary, self.clock)
-            if there and not unchanged and not same_files(self.folder, temporary):
+            kept = unchanged and not has_repository(self.folder)  # of which git lists nothing
+            if there and not kept and not same_files(self.folder, temporary):
                 self.keep_edited(known)
             self.put(temporary)
         finally:
@@ -378,7 +389,7 @@ class _Work:
         source = Path(remote.url.removeprefix("file://"), self.repo.path)
         if not remote.local or self.locked is not None or not source.is_dir():
             return
-        found = look_at(self.git, source)
+        found = (None if self.repo.path else self.source.tree) or look_at(self.git, source)
         self.warnings += _untold(found, f"'{os.path.relpath(source, self.root)}'", self.repo.place)
         if found.changed:
             message = (

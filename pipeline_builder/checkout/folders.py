@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import filecmp
+import os
 from pathlib import Path
 
 
@@ -12,6 +13,11 @@ def same_files(one: Path, other: Path) -> bool:
     if names is None or names != _files(other):
         return False
     return not any(filecmp.cmpfiles(one, other, names, shallow=False)[1:])
+
+
+def has_repository(folder: Path) -> bool:
+    """Tell whether somebody has made a repository in a folder or below it; no commit can bring one."""
+    return any(".git" in (*folders, *files) for _, folders, files in os.walk(folder))
 
 
 def _files(folder: Path) -> set[str] | None:

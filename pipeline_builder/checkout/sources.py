@@ -17,6 +17,7 @@ from pipeline_builder.checkout.git import MOST_FILES, Git
 from pipeline_builder.checkout.remotes import head_of, question_of
 from pipeline_builder.checkout.runner import Remote
 from pipeline_builder.checkout.words import GitError
+from pipeline_builder.checkout.worktrees import WorkTree, commit_of_branch, look_at_plain
 from pipeline_builder.machine.folders import remove_folder
 from pipeline_builder.manifest.history import Written
 from pipeline_builder.manifest.manifest import Repo
@@ -29,7 +30,8 @@ class Source:
     """What entries that are folders of one repository have in common; only one thread is at work on it.
 
     `fetched` counts the bytes that came from the remote, `had` is the commit that came with the look, `completed` the
-    one whose files are all there: what another entry had to look for and get, the next one has.
+    one whose files are all there: what another entry had to look for and get, the next one has. `tree` is the working
+    tree, where the look at the head has told of it.
     """
 
     def __init__(self, git: Git, bare: Path, repos: tuple[Repo, ...]) -> None:
@@ -42,6 +44,7 @@ class Source:
         self.whole = any(not repo.path for repo in repos)
         self.looked: str | GitError = ""
         self.read: dict[str, tuple[Written, ...]] = {}
+        self.tree: WorkTree | None = None
 
     def head(self, remote: Remote) -> str:
         """Return the commit that the revision names now: who is asked once gives all the same answer.
@@ -51,7 +54,9 @@ class Source:
         """
         if not self.looked:
             try:
-                self.looked = self.fetched_head(remote) or head_of(self.repos[0], remote, self.git)
+                self.looked = (
+                    self.fetched_head(remote) or self.seen_head(remote) or head_of(self.repos[0], remote, self.git)
+                )
             except GitError as error:
                 self.looked = error
         if isinstance(self.looked, GitError):
@@ -72,6 +77,18 @@ class Source:
         with self.counted():
             self.had = self.git.fetch_named(self.bare, remote, revision, files=files)
         return self.had
+
+    def seen_head(self, remote: Remote) -> str:
+        """Return the commit of the branch that is checked out in a folder of this machine, where the revision is that.
+
+        Empty where the refs are to be asked for. Whether such a folder has changes is asked anyhow, and one process of
+        git tells both; it is kept as `tree`.
+        """
+        first = self.repos[0]
+        if not remote.local or not self.whole or first.credentials or is_commit(first.revision):
+            return ""
+        self.tree = look_at_plain(self.git, Path(remote.url.removeprefix("file://")))
+        return commit_of_branch(self.tree, first.revision) if self.tree else ""
 
     def fetch(self, remote: Remote, commit: str) -> None:
         """Have the commit, and its files or at least their names.

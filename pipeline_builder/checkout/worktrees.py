@@ -10,18 +10,22 @@ from __future__ import annotations
 import os
 import re
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline_builder.checkout.runner import Runner
 from pipeline_builder.checkout.words import GitError
+from pipeline_builder.manifest.tags import TAGS
 
 _MOST_ASKED = 1000
 _STATUS = ["status", "--porcelain=v2", "-z", "--no-renames", "--untracked-files=normal", "--ignore-submodules=dirty"]
 # What a repository can say of itself so that more has to be asked: filters, another working tree, other files.
 _OF_EFFECT = re.compile(rb"filter|include|worktree", re.IGNORECASE)
+# Or so that its refs are others than its files say, or than others see.
+_OF_REFS = re.compile(rb"hiderefs|refstorage", re.IGNORECASE)
 # Without a commit it may be a branch that has none yet, or one that is damaged.
-_BRANCH = re.compile(r"# branch\.oid ([0-9a-f]{40,64})\0")
+_BRANCH = re.compile(r"# branch\.oid ([0-9a-f]{40,64})\0# branch\.head ([^\0]+)\0")
+_DETACHED = "(detached)"
 _FILTER_KEYS = ("clean", "smudge", "process", "required")
 
 
@@ -30,13 +34,15 @@ class WorkTree:
     """What is known of the working tree around a folder; in no repository there is no `top` and no `trouble`.
 
     `commit` is empty where there is none yet. `changed` is about the folder that was asked for, and None where that
-    can't be told; `trouble` says why something can't.
+    can't be told; `trouble` says why something can't. `branch` is the one that is checked out, where that was told
+    in the same breath.
     """
 
     top: Path | None = None
     commit: str = ""
     changed: bool | None = False
     trouble: GitError | None = None
+    branch: str = field(default="", compare=False)
 
 
 def look_at(git: Runner, folder: Path) -> WorkTree:
@@ -46,7 +52,7 @@ def look_at(git: Runner, folder: Path) -> WorkTree:
         GitError: kind "stopped".
     """
     top, commit = None, ""
-    if found := _look_at_plain(git, folder):
+    if found := look_at_plain(git, folder):
         return found
     try:
         top = _top(git, folder)
@@ -60,7 +66,7 @@ def look_at(git: Runner, folder: Path) -> WorkTree:
         return WorkTree(top=top, commit=commit, changed=None, trouble=error)
 
 
-def _look_at_plain(git: Runner, folder: Path) -> WorkTree | None:
+def look_at_plain(git: Runner, folder: Path) -> WorkTree | None:
     """Look by one command at the top of a working tree whose configuration says nothing that needs another look.
 
     None where it does, or where git has something to say: then each is asked for by itself, for the words.
@@ -70,7 +76,8 @@ def _look_at_plain(git: Runner, folder: Path) -> WorkTree | None:
     here = {"GIT_CEILING_DIRECTORIES": str(top.parent)}  # what is damaged here is not to be another one around it
     try:
         plain = stat.S_ISDIR(inside.lstat().st_mode) and not (inside / "commondir").exists()
-        if not plain or _OF_EFFECT.search((inside / "config").read_bytes()):
+        config = (inside / "config").read_bytes()
+        if not plain or _OF_EFFECT.search(config):
             return None
         said = git.run([*_STATUS, "--branch", "--no-ahead-behind"], whose="machine", folder=top, extra=here)
     except GitError as error:
@@ -83,7 +90,27 @@ def _look_at_plain(git: Runner, folder: Path) -> WorkTree | None:
     if found is None:
         return None
     entries = (entry for entry in said.split("\0") if entry and not entry.startswith("# "))
-    return WorkTree(top=top, commit=found[1], changed=any(entries))
+    branch = "" if _OF_REFS.search(config) or found[2] == _DETACHED else found[2]
+    return WorkTree(top=top, commit=found[1], changed=any(entries), branch=branch)
+
+
+def commit_of_branch(tree: WorkTree, revision: str) -> str:
+    """Return the commit of a revision that is the branch which is checked out; empty where the refs are to be asked.
+
+    So they are where a tag has the name as well, which they say in loose files or in one for many.
+    """
+    if tree.top is None or tree.branch != revision or revision.startswith("refs/"):
+        return ""
+    inside, tag = tree.top / ".git", f"{TAGS}{revision}"
+    if os.path.lexists(inside / tag) or os.path.lexists(inside / "reftable"):
+        return ""
+    try:
+        packed = (inside / "packed-refs").read_bytes()
+    except FileNotFoundError:
+        packed = b""
+    except OSError:
+        return ""
+    return "" if f" {tag}\n".encode() in packed else tree.commit
 
 
 def _top(git: Runner, folder: Path) -> Path | None:

@@ -1,28 +1,22 @@
 """The command line: the only place that reads the environment, chooses a target, prints, and ends the process."""
 
-from pipeline_builder.cli import (  # noqa: F401 - they add their commands
-    building,
-    calling,
-    console,
-    deciding,
-    importing,
-    keeping,
-    locking,
-    logs,
-    looking,
-    planning,
-    rehearsing,
-    rendering,
-    running,
-    scaffolding,
-    scoring,
-    service,
-    staging,
-    tools,
-    validating,
-    watching,
-)
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from pipeline_builder.cli.boundary import run
-from pipeline_builder.cli.group import main
+
+if TYPE_CHECKING:
+    from pipeline_builder.cli.group import main
 
 __all__ = ["main", "run"]
+
+
+def __getattr__(name: str) -> object:
+    """Whoever looks at `main` looks at all commands; who runs one needs no more than that."""
+    if name != "main":
+        raise AttributeError(name)
+    from pipeline_builder.cli.group import load_all, main
+
+    load_all()
+    return main

@@ -202,7 +202,6 @@ def ask_decisions(session: Session, record: RunRecord, answer: str | None, comme
     What has been decided stays decided when a later answer is never given.
     """
     from pipeline_builder.release.promote import Decided, waiting
-    from pipeline_builder.views.evidence import render_evidence
 
     models = waiting(record)
     decided = Decided(record=record)
@@ -210,6 +209,8 @@ def ask_decisions(session: Session, record: RunRecord, answer: str | None, comme
         return _try(session, decided, make_decision(session, answer, comment), models)
     if not models or not terminal():
         return decided
+    from pipeline_builder.views.evidence import render_evidence
+
     report = session.report(record)
     say(render_evidence(record))
     say(f"with everything that there is to look at: {os.path.relpath(report)}")

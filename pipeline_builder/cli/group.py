@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 
 from pipeline_builder import __version__
@@ -17,16 +19,56 @@ SECTIONS = {
     "Tools": ("serve", "gc", "schema", "explain"),
 }
 
+# The commands of each module: to run one, no other is imported.
+_ADDED_BY = {
+    "building": ("checkout", "policy", "graph", "build", "apply"),
+    "calling": ("callback",),
+    "console": ("console",),
+    "deciding": ("promote", "reject", "rollback"),
+    "importing": ("import",),
+    "keeping": ("gc",),
+    "locking": ("lock",),
+    "logs": ("logs",),
+    "looking": ("report", "status", "history", "verify"),
+    "planning": ("plan",),
+    "rehearsing": ("rehearse",),
+    "rendering": ("render",),
+    "running": ("up", "run", "retry", "stop"),
+    "scaffolding": ("new",),
+    "scoring": ("publish", "backfill"),
+    "service": ("deploy", "destroy"),
+    "staging": ("stage",),
+    "tools": ("serve", "schema", "explain"),
+    "validating": ("validate",),
+    "watching": ("watch",),
+}
+MODULES = {name: module for module, names in _ADDED_BY.items() for name in names}
+
+
+def load_all() -> None:
+    """Have every command added."""
+    for module in _ADDED_BY:
+        import_module(f"pipeline_builder.cli.{module}")
+
 
 class _Sections(click.Group):
-    """Lists the commands in sections."""
+    """Lists the commands in sections; each is added when it is asked for."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in MODULES:
+            import_module(f"pipeline_builder.cli.{MODULES[cmd_name]}")
+        else:
+            load_all()  # who has mistyped one is told of those that there are
+        return super().get_command(ctx, cmd_name)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
+        load_all()
         return [name for names in SECTIONS.values() for name in names if name in self.commands]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
+        load_all()
         width = max(map(len, self.commands))
         for section, names in SECTIONS.items():
             rows = [self._row(name, width) for name in names if name in self.commands]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from pipeline_builder.conf.sections import PreprocessSection
 from pipeline_builder.conf.units import Step, Unit
@@ -20,8 +20,11 @@ _MODEL = "write 'model: {group: …}' there: the model package group whose newes
 
 def check_kind(units: Mapping[str, Unit], steps: Mapping[str, Step], problems: list[Problem]) -> None:
     """Check that no file has what only files of the other kind can have, and that what uses a model has one."""
+    named: dict[str, set[str]] = {}
+    for step in steps.values():
+        named.setdefault(step.unit.name, set()).add(step.section_name)
     for unit in units.values():
-        problems.extend(_of_inference(unit) if unit.infers else _of_training(unit, steps.values()))
+        problems.extend(_of_inference(unit) if unit.infers else _of_training(unit, named.get(unit.name, ())))
     lonely: dict[str, Step] = {}
     for step in steps.values():
         if (step.unit.infers and _trains(step)) or (not step.unit.infers and step.step_class in _INFERENCE_CLASSES):
@@ -51,8 +54,8 @@ def _of_inference(unit: Unit) -> Iterator[Problem]:
         yield Problem(id="PB960", message=message, place=place, hint=hint)
 
 
-def _of_training(unit: Unit, steps: Iterable[Step]) -> Iterator[Problem]:
-    named = {step.section_name for step in steps if step.unit is unit}
+def _of_training(unit: Unit, named: Collection[str]) -> Iterator[Problem]:
+    """Yield what is about using models; `named` are the sections that configure the unit's steps."""
     hint = (
         "it belongs into a conf of an inference pipeline: 'kind: inference' of its entry in the manifest's 'pipelines'"
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline_builder.conf.conf import ModelConf, read_conf
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.errors import Problem
+from pipeline_builder.machine.resolving import Resolving, is_below
 from pipeline_builder.manifest.lock import Lock
 from pipeline_builder.manifest.manifest import Manifest, Repo
 
@@ -60,8 +61,8 @@ def find_files(
 ) -> Mapping[str, tuple[Path, ...]]:
     """Return the conf files of each of the manifest's repositories, in order."""
     base = root / manifest.training_dir
-    matches = _matches(_globs(manifest, values), base)
-    return {repo.name: _files(repo, base / repo.name, matches) for repo in repos}
+    matches, resolving = _matches(_globs(manifest, values), base), Resolving(base)
+    return {repo.name: _files(repo, base / repo.name, matches, resolving) for repo in repos}
 
 
 def _matches(globs: Iterable[str], training_dir: Path) -> Mapping[str, list[Path]]:
@@ -81,15 +82,15 @@ def _found(glob: str, folder: Path) -> Iterable[Path]:
         return ()
 
 
-def _files(repo: Repo, folder: Path, matches: Mapping[str, list[Path]]) -> tuple[Path, ...]:
+def _files(repo: Repo, folder: Path, matches: Mapping[str, list[Path]], resolving: Resolving) -> tuple[Path, ...]:
     """Return the repository's conf files, by its own patterns, or by the glob below the training directory."""
     found = (
         {path for pattern in repo.config for path in folder.glob(pattern)}
         if repo.config
         else set(matches.get(repo.name, ()))
     )
-    inside = folder.resolve()
-    return tuple(sorted(p for p in found if p.is_file() and p.resolve().is_relative_to(inside)))
+    inside = resolving.resolve(folder)
+    return tuple(sorted(p for p in found if p.is_file() and is_below(resolving.resolve(p), inside)))
 
 
 def _globs(manifest: Manifest, values: Mapping[str, str]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline_builder.documents.schema import describe, did_you_mean
 from pipeline_builder.errors import Place, Problem
+from pipeline_builder.machine.resolving import Resolving
 
 if TYPE_CHECKING:
     from pipeline_builder.conf.conf import ModelConf
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
 
 
 def find_source_directory(
-    name: str, asked: str, conf: ModelConf, training_dir: Path, problems: list[Problem]
+    name: str, asked: str, conf: ModelConf, training: Resolving, problems: list[Problem]
 ) -> Path | None:
     """Return the folder of a model's scripts, which is there and stays below the training directory."""
+    training_dir = training.base
 
     def place() -> Place:
         return conf.document.place(("conf", "models", name, "source_directory"))
@@ -31,9 +33,9 @@ def find_source_directory(
     for base in (training_dir, conf.folder):
         folder = base / asked
         if folder.is_dir():
-            folder = folder.resolve()
-            if folder.is_relative_to(training_dir.resolve()):
-                return folder
+            found = training.resolve(folder)
+            if training.is_inside(found):
+                return Path(found)
             message = f"the source directory {describe(asked)} leaves the training directory"
             problems.append(Problem(id="PB306", message=message, place=place()))
             return None

@@ -34,6 +34,7 @@ from pipeline_builder.documents.fields import TYPED, StepClass
 from pipeline_builder.documents.schema import Section, describe, did_you_mean
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.errors import Place, Problem
+from pipeline_builder.machine.resolving import Resolving
 
 if TYPE_CHECKING:
     from pipeline_builder.conf.inference import UsedModelSection
@@ -93,6 +94,11 @@ class Step:
     written: Section | None = None
     holder: tuple[str, str] | None = None
     made: bool = False
+    job: JobSection | None = field(init=False, repr=False, compare=False)
+    """The section of the step's job; None for CreateModel and RegisterModel."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "job", self.unit.jobs.get(self.section_name))  # asked for dozens of times
 
     @property
     def kind(self) -> str:
@@ -105,19 +111,15 @@ class Step:
         return self.asked.step_type if self.made or self.step_class == "Raw" else self.step_class
 
     @property
-    def job(self) -> JobSection | None:
-        """The section of the step's job; None for CreateModel and RegisterModel."""
-        return self.unit.jobs.get(self.section_name)
-
-    @property
     def call(self) -> CallSection | None:
         """The section of a Lambda or Callback step; None where all of the step stands in `arguments`, as whom it calls
         does, and no `step_type` names a section.
         """
-        if not self.asked.step_type and _CALLED & self.asked.arguments.keys():
+        kind = CALL_OF.get(self.step_class)
+        if kind is None or (not self.asked.step_type and _CALLED & self.asked.arguments.keys()):
             return None
         found = self.unit.calls.get(self.section_name)
-        return found if isinstance(found, CALL_OF.get(self.step_class, ())) else None
+        return found if isinstance(found, kind) else None
 
     @property
     def tune(self) -> TuneSection | None:
@@ -234,10 +236,11 @@ def build_units(
 ) -> dict[str, Unit]:
     """Return every model with its source directory, which must be there and stay below the training directory."""
     units = {}
+    training = Resolving(training_dir)
     for name, conf in models.items():
         section = conf.section.models[name]
         asked = section.source_directory or default_source
-        folder = find_source_directory(name, asked, conf, training_dir, problems)
+        folder = find_source_directory(name, asked, conf, training, problems)
         steps = pipeline.models[name].steps if name in pipeline.models else ()
         requests = read_requests(name, conf, steps, IDS, problems)
         jobs, tunings, calls = read_sections(name, conf, steps, requests, problems)

@@ -72,9 +72,12 @@ class Looks:
             PipelineBuilderError: the target can't be opened, as without credentials.
         """
         with self._lock:
-            if self._look is None or _read_once(self._look.session) != self._stamp:
-                self._look = self._open()
-                self._stamp, self._looked = _read_once(self._look.session), 0.0
+            before = _read_once(self._look.session) if self._look else ()
+            if self._look is None or before != self._stamp:
+                session = self.open_session()
+                before = before or _read_once(session)  # what is written while it is opened is another than that
+                self._look = self._open(session)
+                self._stamp, self._looked = before, 0.0
             look = replace(self._look, remarks=list(self._look.remarks), ages=[])
         if fresh or look.index.generation == 0:
             self._refresh(look, wait=True)
@@ -124,8 +127,7 @@ class Looks:
         finally:
             self._refreshing.release()
 
-    def _open(self) -> Look:
-        session = self.open_session()
+    def _open(self, session: Session) -> Look:
         remarks: list[Problem] = []
         manifest = None
         try:

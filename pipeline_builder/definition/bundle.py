@@ -9,13 +9,13 @@ from __future__ import annotations
 import fnmatch
 import functools
 import gzip
-import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any, NamedTuple
 
 from pipeline_builder.definition.lists import FILE, inclusions
 from pipeline_builder.definition.tar import write_tar
@@ -86,15 +86,24 @@ class Bundle:
             write_tar(self.folder, self.files, packed, lambda _: None, self.added)
 
 
+class Small(NamedTuple):
+    """A file that is held while bundles are made: all of it, and whether it can be run."""
+
+    content: bytes
+    runs: int
+
+
 class Bundler:
     """Makes the bundles of one build; it reads each source directory once, whatever number of steps shares it."""
 
     def __init__(self) -> None:
-        self._listings: dict[Path, tuple[str, ...]] = {}
-        self._mentioned: dict[Path, frozenset[str]] = {}
-        self._scanned: dict[tuple[Path, frozenset[str]], frozenset[str]] = {}
+        # By their paths as texts, which take less time to look up than paths do.
+        self._listings: dict[str, tuple[str, ...]] = {}
+        self._mentioned: dict[str, frozenset[str]] = {}
+        self._scanned: dict[tuple[str, frozenset[str]], frozenset[str]] = {}
         self._known: dict[bytes, frozenset[str]] = {}
-        self._contents: dict[Path, bytes] = {}
+        self._small: dict[str, Small] = {}
+        self._digests: dict[tuple[Any, ...], str] = {}
         self._bundles: dict[tuple[Path, tuple[str, ...], tuple[str, ...]], Bundle] = {}
 
     def bundle(
@@ -122,21 +131,32 @@ class Bundler:
             chosen = self._without_unmentioned(folder, files, entry_point, set(others))
         key = (folder, chosen, tuple(added or ()))
         if key not in self._bundles:
-            hashing = Hashing()
-            write_tar(folder, chosen, hashing, self._read, added or {})
-            self._bundles[key] = Bundle(folder=folder, files=chosen, sha256=hashing.sha256, added=added or {})
+            sha256 = self._sha256(folder, chosen, added or {})
+            self._bundles[key] = Bundle(folder=folder, files=chosen, sha256=sha256, added=added or {})
         return self._bundles[key]
+
+    def _sha256(self, folder: Path, files: tuple[str, ...], added: Mapping[str, bytes]) -> str:
+        """Return the digest of a bundle's tar; repositories begin as copies of each other, and it is the same then."""
+        found = [self._read(f"{folder}/{name}") for name in files]
+        key = (files, *found, *added.items())
+        if None in found or key not in self._digests:
+            hashing = Hashing()
+            write_tar(folder, files, hashing, self._content, added)
+            if None in found:
+                return hashing.sha256
+            self._digests[key] = hashing.sha256
+        return self._digests[key]
 
     def of_files(self, folder: Path, added: Mapping[str, bytes]) -> Bundle:
         """Return a bundle of nothing but these files; no file of the folder is in it."""
         hashing = Hashing()
-        write_tar(folder, (), hashing, self._read, added)
+        write_tar(folder, (), hashing, self._content, added)
         return Bundle(folder=folder, files=(), sha256=hashing.sha256, added=added)
 
     def _files(self, folder: Path) -> tuple[str, ...]:
-        if folder not in self._listings:
-            self._listings[folder] = _list_files(folder)
-        return self._listings[folder]
+        if (known := str(folder)) not in self._listings:
+            self._listings[known] = _list_files(folder)
+        return self._listings[known]
 
     def _without_unmentioned(
         self, folder: Path, files: tuple[str, ...], entry_point: str, others: set[str]
@@ -148,37 +168,41 @@ class Bundler:
         stems = frozenset(map(_stem, others | {entry_point}))
         todo = list(kept)
         while todo and left:
-            found = self._mentioned_in(folder / todo.pop(), stems)
+            found = self._mentioned_in(f"{folder}/{todo.pop()}", stems)
             mentioned = [name for name in left if _stem(name) in found]
             left = [name for name in left if name not in mentioned]
             kept += mentioned
             todo += mentioned
         return tuple(sorted(kept))
 
-    def _mentioned_in(self, path: Path, stems: frozenset[str]) -> frozenset[str]:
+    def _mentioned_in(self, path: str, stems: frozenset[str]) -> frozenset[str]:
         """Return those of the stems that the file mentions."""
-        content = self._read(path)
-        if content is None:
+        small = self._read(path)
+        if small is None:
             if (path, stems) not in self._scanned:
                 self._scanned[path, stems] = _scan(path, stems)
             return self._scanned[path, stems]
         if path not in self._mentioned:
             # Repositories begin as copies of each other: the same text is looked through once.
-            digest = hashlib.sha256(content).digest()
-            if digest not in self._known:
-                self._known[digest] = _mentioned(content)
-            self._mentioned[path] = self._known[digest]
+            if small.content not in self._known:
+                self._known[small.content] = _mentioned(small.content)
+            self._mentioned[path] = self._known[small.content]
         return self._mentioned[path] & stems
 
-    def _read(self, path: Path) -> bytes | None:
+    def _content(self, path: Path) -> bytes | None:
+        small = self._read(str(path))
+        return small.content if small else None
+
+    def _read(self, path: str) -> Small | None:
         """Read a file once, unless it is large: most are in several bundles."""
-        if path not in self._contents:
-            with path.open("rb") as file:
+        if path not in self._small:
+            with open(path, "rb") as file:  # noqa: PTH123
                 content = file.read(_SMALL + 1)
+                mode = os.fstat(file.fileno()).st_mode
             if len(content) > _SMALL:
                 return None
-            self._contents[path] = content
-        return self._contents[path]
+            self._small[path] = Small(content, mode & 0o100)
+        return self._small[path]
 
 
 @functools.lru_cache(maxsize=10_000)
@@ -198,12 +222,12 @@ def _mentioned(content: bytes) -> frozenset[str]:
     return frozenset(named)
 
 
-def _scan(path: Path, stems: frozenset[str]) -> frozenset[str]:
+def _scan(path: str, stems: frozenset[str]) -> frozenset[str]:
     """Return those of the stems that a file of any size mentions."""
     words = [stem.encode() for stem in stems]
     found: set[str] = set()
     before = b""
-    with path.open("rb") as file:
+    with open(path, "rb") as file:  # noqa: PTH123
         while len(found) < len(stems) and (block := file.read(BLOCK)):
             text = before + block
             if any(word in text for word in words):  # else a closer look isn't worth its time
@@ -232,7 +256,10 @@ def _walk(folder: Path, base: str, ignored: tuple[str, ...]) -> Iterator[str]:
 
 def _ignore_file(folder: Path) -> tuple[str, ...]:
     path = folder / IGNORE_FILE
-    if path.is_symlink() or not path.is_file():
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            return ()
+    except OSError:
         return ()
     lines = (line.strip() for line in path.read_text("utf-8", "replace").splitlines())
     return tuple(line.rstrip("/") for line in lines if line and not line.startswith("#"))

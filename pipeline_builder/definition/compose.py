@@ -23,7 +23,7 @@ from pipeline_builder.definition.metrics import find_broken_metrics
 from pipeline_builder.definition.policy.landing import Written, find_loops
 from pipeline_builder.definition.policy.policy import Policed, hold, outputs_of, own_folders, territory_of
 from pipeline_builder.definition.policy.uses import owned_uses
-from pipeline_builder.definition.prefixes import find_empty_names, find_neighbours
+from pipeline_builder.definition.prefixes import find_doubtful
 from pipeline_builder.definition.shapes.fault import OUT_OF_RANGE
 from pipeline_builder.documents.values import Settings, build_settings
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
@@ -152,7 +152,7 @@ def compose_confs(
     if problems:
         raise (InputProblems if any(p.id not in _OUTSIDE for p in problems) else OutsideFailure)(*problems)
     own = {"bucket": settings.bucket, "prefix": settings.prefix}
-    about = (*find_neighbours(graph, definition, **own), *find_empty_names(graph, **own))
+    about = find_doubtful(graph, definition, **own)
     warnings = (*definition.warnings, *about, *_without_effect(manifest, definition, graph))
     whole = Whole(graph=graph, policed=policed, held=held)
     return Composed(definition=definition, warnings=warnings, images=resolved, whole=lambda: whole)

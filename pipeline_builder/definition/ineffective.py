@@ -50,6 +50,8 @@ _CODE: Mapping[str, tuple[str, str]] = {
 def _without_code(step: Step) -> list[Problem]:
     """A program of its own that looks for the step's code finds none on SageMaker."""
     assert step.job is not None
+    if not step.job.arguments and not step.asked.arguments:
+        return []
     over = merge(merge({}, step.job.arguments), step.asked.arguments)
     found = []
     for member, (folder, why) in _CODE.items():

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pipeline_builder.conf.calls import CallbackSection, LambdaSection
-from pipeline_builder.conf.graph import Graph, Step
 from pipeline_builder.definition.names import FUNCTION_NAME, QUEUE_NAME, plain_name
-from pipeline_builder.documents.values import Settings
 from pipeline_builder.regions.hosts import queue_url
 from pipeline_builder.regions.partitions import partition_of
+
+if TYPE_CHECKING:
+    from pipeline_builder.conf.graph import Graph, Step
+    from pipeline_builder.documents.values import Settings
 
 Grant = tuple[tuple[str, ...], tuple[str, ...]]
 """Actions, and the resources that they are for."""
@@ -64,6 +66,8 @@ def made_for(graph: Graph, settings: Settings) -> Made:
 
 def function_of(step: Step, pipeline: str, settings: Settings) -> Iterator[MadeFunction]:
     """Yield the function that is made for a step, if one is."""
+    from pipeline_builder.conf.calls import LambdaSection
+
     section = step.call
     if not isinstance(section, LambdaSection) or section.entry_point is None:
         return
@@ -81,6 +85,8 @@ def function_of(step: Step, pipeline: str, settings: Settings) -> Iterator[MadeF
 
 def queue_of(step: Step, pipeline: str, settings: Settings) -> Iterator[MadeQueue]:
     """Yield the queue that is made for a step, if one is."""
+    from pipeline_builder.conf.calls import CallbackSection
+
     section = step.call
     if isinstance(section, CallbackSection) and not section.sqs_queue:
         name = _name(step, settings.service or pipeline, "cb", QUEUE_NAME)

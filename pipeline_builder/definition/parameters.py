@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from pipeline_builder.dag import caching
 from pipeline_builder.definition.names import parameter_name
-from pipeline_builder.definition.steps.labels import label_parameters
 from pipeline_builder.definition.uses import MOST_OF_A_MODEL, date_uses, model_uses
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.dates import PARAMETERS
@@ -41,6 +40,8 @@ def most_commits(graph: Graph, data: Mapping[str, str]) -> int:
 
 def list_parameters(context: Context, steps: list[Mapped]) -> list[JSON]:
     """Return every parameter as the definition declares it; that of the step cache only where a step is cached."""
+    from pipeline_builder.definition.steps.labels import label_parameters  # and with it every kind of step
+
     commits, data = context.commit_parameters.values(), context.data_parameters.values()
     cached = any("CacheConfig" in step for step in steps)
     given = (*model_uses(context.graph, steps), *date_uses(context.graph, steps))

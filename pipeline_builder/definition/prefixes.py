@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import takewhile
 
 from pipeline_builder.conf.graph import Graph, Step
-from pipeline_builder.conf.sections import EvaluateSection, TrainSection, TransformSection
+from pipeline_builder.conf.sections import EvaluateSection, JobSection, TrainSection, TransformSection
 from pipeline_builder.definition.composed import Definition
 from pipeline_builder.definition.steps.data import file_uri
 from pipeline_builder.descriptions import JSON
@@ -20,14 +20,24 @@ _PREFIX = "S3Prefix"
 _MOST_SHOWN = 5
 
 
+def find_doubtful(graph: Graph, definition: Definition, *, bucket: str, prefix: str = "") -> list[Problem]:
+    """Return all warnings about the addresses that people write, which are looked for once."""
+    written = [*_written(graph, bucket, prefix)]
+    return [*_neighbours(written, definition), *_empty_names(written)]
+
+
 def find_neighbours(graph: Graph, definition: Definition, *, bucket: str, prefix: str = "") -> list[Problem]:
     """Return a warning for each address that is read as a prefix and begins others which aren't in its own folder.
 
     `s3://b/train` and `s3://b/train/x.npy` are a folder and a file in it: that is meant. `bucket` is the one that the
     pipeline writes to, below `prefix`.
     """
+    return _neighbours(_written(graph, bucket, prefix), definition)
+
+
+def _neighbours(found: Iterable[tuple[str, Where]], definition: Definition) -> list[Problem]:
     written: dict[str, Where] = {}
-    for uri, where in _written(graph, bucket, prefix):
+    for uri, where in found:
         written.setdefault(uri, where)
     beginning = _beginning(sorted(written))
     # Most confs have none: then nobody has to look at the definition.
@@ -50,7 +60,7 @@ def are_apart(own: Iterable[str], others: Iterable[str]) -> bool:
     return not any(uri in these or these.intersection(longer) for uri, longer in beginning.items())
 
 
-def find_empty_names(graph: Graph, *, bucket: str, prefix: str = "") -> list[Problem]:
+def _empty_names(written: Iterable[tuple[str, Where]]) -> list[Problem]:
     """Return a warning for each address with an empty name between its slashes: a file of this machine has none."""
     return [
         Problem(
@@ -60,7 +70,7 @@ def find_empty_names(graph: Graph, *, bucket: str, prefix: str = "") -> list[Pro
             hint="take one '/' out, there and in the bucket",
             warning=True,
         )
-        for uri, (document, path) in _written(graph, bucket, prefix)
+        for uri, (document, path) in written
         if "//" in uri.removeprefix("s3://")
     ]
 
@@ -99,38 +109,35 @@ def _read(value: JSON) -> set[str]:
 
 def _written(graph: Graph, bucket: str, prefix: str) -> Iterator[tuple[str, Where]]:
     """Yield every address of the confs that is known before a run, and the folder of the pipeline itself."""
+    own, named = f"s3://{bucket}/{prefix}{graph.pipeline}/", ("conf", "sagemakerPipeline", "pipelineName")
     for step in graph.steps:
         yield from _written_by(step, bucket)
-        yield (
-            f"s3://{bucket}/{prefix}{graph.pipeline}/",
-            (step.conf.document, ("conf", "sagemakerPipeline", "pipelineName")),
-        )
+        yield own, (step.conf.document, named)
 
 
 def _written_by(step: Step, bucket: str) -> Iterator[tuple[str, Where]]:
+    job = step.job
     section = (*step.unit.path, step.section_name)
-    for keys, uri in (*_files(step), *_outputs(step, bucket)):
+    for keys, uri in (*_files(job), *_outputs(step, job, bucket)) if job else ():
         if isinstance(uri, str) and uri.startswith("s3://"):
             yield uri, (step.unit.conf.document, (*section, *keys))
-    for keys, uri in _texts(step.asked.arguments, ("arguments",)):
+    for keys, uri in _texts(step.asked.arguments, ("arguments",)) if step.asked.arguments else ():
         yield uri, (step.conf.document, (*step.path, *keys))
 
 
-def _files(step: Step) -> Iterator[tuple[DataPath, JSON]]:
-    """Yield what the step's section reads, by its keys there, and every address in its `arguments`."""
-    job = step.job
-    for name, channel in job.channels.items() if job else ():
+def _files(job: JobSection) -> Iterator[tuple[DataPath, JSON]]:
+    """Yield what a section reads, by its keys there, and every address in its `arguments`."""
+    for name, channel in job.channels.items():
         for index, file in enumerate(channel.data_files):
             yield ("channels", name, "dataFiles", index, "fileName"), file_uri(channel, file)
     if isinstance(job, TrainSection):
         yield ("model_data_uri",), job.model_data_uri
-    if job:
+    if job.arguments:
         yield from _texts(job.arguments, ("arguments",))
 
 
-def _outputs(step: Step, bucket: str) -> Iterator[tuple[DataPath, JSON]]:
+def _outputs(step: Step, job: JobSection, bucket: str) -> Iterator[tuple[DataPath, JSON]]:
     """Yield the folders that the step's section names for what the step writes."""
-    job = step.job
     if isinstance(job, TrainSection):
         yield ("output_path",), job.output_path
     for name, channel in job.channels.items() if isinstance(job, TransformSection) else ():

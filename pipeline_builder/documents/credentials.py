@@ -72,11 +72,13 @@ def _collect(request: JSON, found: list[tuple[str, str]]) -> None:
             if isinstance(item, (dict, list)):
                 _collect(item, found)
     for member, values in request.items() if isinstance(request, dict) else ():
+        if not isinstance(values, (dict, list)):
+            continue
         if member in _READABLE and isinstance(values, dict):
             found += [(member, key) for key, value in values.items() if _is_secret(key, value)]
         elif member == _ARGUMENTS and isinstance(values, list):
             found += [(member, name) for name, value in _named(values) if _is_secret(name.replace("-", "_"), value)]
-        elif isinstance(values, (dict, list)):
+        else:
             _collect(values, found)
 
 

@@ -78,8 +78,11 @@ def is_expression(value: JSON) -> bool:
     """Tell whether a mapping is a reference or a function of the definition's language."""
     if not isinstance(value, dict) or len(value) != 1:
         return False
-    ((key, inner),) = value.items()
-    return key in _FUNCTIONS or (key == "Get" and isinstance(inner, str) and inner.startswith(_ROOTS))
+    (key,) = value
+    if key == "Get":
+        inner = value[key]
+        return isinstance(inner, str) and inner.startswith(_ROOTS)
+    return key in _FUNCTIONS
 
 
 def texts_of(text: str) -> list[JSON]:

@@ -18,32 +18,31 @@ from pipeline_builder.errors import Problem
 _MOST_NODES = 200_000
 _OURS = "tag:yaml.org,2002:"
 _TEXT, _MAP, _LIST, _MERGE = f"{_OURS}str", f"{_OURS}map", f"{_OURS}seq", f"{_OURS}merge"
-_LONG = 80
+_LONG = 1 << 20
+"""Characters of a file after which no tag is kept: the texts that these are of would be, too."""
 
 # The C loader is some ten times faster; PyYAML builds without libyaml lack it.
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@functools.lru_cache(maxsize=5_000)
+def _tag_of(kind: type[yaml.Node], value: str | None, implicit: Any) -> str:
+    """Return the tag of a node that has none; `implicit` tells of a scalar whether it stands without quotes."""
+    if kind is not yaml.ScalarNode or value is None:
+        return _LIST if kind is yaml.SequenceNode else _MAP
+    if not implicit[0]:
+        return _TEXT
+    resolver = yaml.resolver.Resolver()
+    return str(resolver.resolve(yaml.ScalarNode, value, (True, False)))  # type: ignore[no-untyped-call] # it has none
 
 
 class Loader(_Base):  # type: ignore[misc] # one of two
     """PyYAML's loader; of what a thousand files have in common each scalar is resolved once."""
 
     # Nothing is resolved by its path: functions of C that take as many arguments, and do nothing, take the least time.
+    # For the same reason what knows the tags is no method that would ask it: half of them are known.
     descend_resolver, ascend_resolver = operator.is_, bool
-
-    def resolve(self, kind: type[yaml.Node], value: str, implicit: tuple[bool, bool]) -> str:
-        """Return the tag of a node that has none."""
-        if kind is yaml.ScalarNode:
-            if not implicit[0]:
-                return _TEXT
-            return _tag_of(value) if len(value) <= _LONG else str(super().resolve(kind, value, implicit))
-        return _LIST if kind is yaml.SequenceNode else _MAP
-
-
-@functools.lru_cache(maxsize=10_000)
-def _tag_of(value: str) -> str:
-    """Return the tag of a scalar without quotes."""
-    resolver = yaml.resolver.Resolver()
-    return str(resolver.resolve(yaml.ScalarNode, value, (True, False)))  # type: ignore[no-untyped-call] # likewise
+    resolve = staticmethod(_tag_of)
 
 
 class Reader:
@@ -65,13 +64,12 @@ class Reader:
         """Read the whole document."""
         if node is not None:
             self.data = self.read(node, () if placed else None)
+        if len(self.source.text) > _LONG:
+            _tag_of.cache_clear()
 
     def read(self, node: yaml.Node, path: DataPath | None) -> JSON:
         """Read a node; without a path nothing is noted of where it stands."""
-        self.nodes += 1
-        if self.nodes > _MOST_NODES:
-            message = f"more than {_MOST_NODES:,} values, those of aliases counted"
-            raise yaml.MarkedYAMLError(None, None, message, node.start_mark)
+        self._count(node)
         if id(node) in self.open:
             raise yaml.MarkedYAMLError(None, None, "an alias contains itself", node.start_mark)
         if path is not None:
@@ -89,6 +87,12 @@ class Reader:
             return self._mapping(node, path) if isinstance(node, yaml.MappingNode) else None
         finally:
             self.open.discard(id(node))
+
+    def _count(self, node: yaml.Node) -> None:
+        self.nodes += 1
+        if self.nodes > _MOST_NODES:
+            message = f"more than {_MOST_NODES:,} values, those of aliases counted"
+            raise yaml.MarkedYAMLError(None, None, message, node.start_mark)
 
     def _tagged(self, node: yaml.Node, path: DataPath | None) -> JSON:
         """A tag is a short way to write a mapping of one key; a scalar behind it is a text."""
@@ -127,6 +131,13 @@ class Reader:
                 self._duplicate(key, _position(key_node), _position(seen[key]))
                 continue
             seen[key] = key_node
+            if path is None:  # no call for most of a thousand files' values
+                if value_node.tag == _TEXT and isinstance(value_node, yaml.ScalarNode) and _TEXT not in self.tags:
+                    self._count(value_node)
+                    data[key] = str(value_node.value)
+                else:
+                    data[key] = self.read(value_node, None)
+                continue
             inner = _inner(path, key)
             if inner is not None:
                 if key in data:

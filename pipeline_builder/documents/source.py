@@ -182,7 +182,16 @@ _FLAT = re.compile(r"[\[{][^\[\]{}'\"#!\n]*[\]}]")
 """Brackets with none of their kind, and nothing that could hide one, between them: one of these is open at a time."""
 _BREAKS = ("\r", "\x85", "\u2028", "\u2029")
 """What ends a line in YAML besides."""
-_INDENT = re.compile(r"^[ \-?]+", re.MULTILINE)
+
+
+def _is_indented(text: str, most: int) -> bool:
+    """Tell whether a line is indented, or has indicators of nesting at its beginning, by more than so many letters."""
+    return most < 0 or bool(_indent(most + 1).search(text))
+
+
+@functools.lru_cache(maxsize=_DEEPEST + 1)
+def _indent(least: int) -> re.Pattern[str]:
+    return re.compile(rf"^[ \-?]{{{least}}}", re.MULTILINE)
 
 
 def _refuse_depth(text: str, loader_class: type) -> None:
@@ -190,9 +199,10 @@ def _refuse_depth(text: str, loader_class: type) -> None:
     import yaml
 
     lines = functools.reduce(lambda left, mark: left.replace(mark, "\n"), _BREAKS, text)
-    indented = max(map(len, _INDENT.findall(lines)), default=0)
     brackets = text.count("[") + text.count("{")
-    if brackets + indented <= _DEEPEST or brackets - len(_FLAT.findall(text)) + 1 + indented <= _DEEPEST:
+    if not _is_indented(lines, _DEEPEST - brackets):
+        return
+    if not _is_indented(lines, _DEEPEST - brackets + len(_FLAT.findall(text)) - 1):
         return
     depth = 0
     for event in yaml.parse(text, Loader=loader_class):

@@ -190,7 +190,12 @@ def substitute(
 
     def fill(data: JSON, path: DataPath) -> JSON:
         if isinstance(data, dict):  # no call for most texts of a thousand files
-            return {key: fill(value, (*path, key)) if _may_name(value) else value for key, value in data.items()}
+            return {
+                key: fill(value, (*path, key))
+                if (isinstance(value, str) and ("SMP_" in value or "${" in value)) or isinstance(value, (dict, list))
+                else value
+                for key, value in data.items()
+            }
         if isinstance(data, list):
             return [fill(item, (*path, index)) for index, item in enumerate(data)]
         if isinstance(data, str) and later and _has_stray(data):

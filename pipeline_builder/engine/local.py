@@ -10,7 +10,7 @@ import string
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.dag.caching import without_cache
 from pipeline_builder.descriptions import (
@@ -26,7 +26,6 @@ from pipeline_builder.descriptions import (
 )
 from pipeline_builder.engine.document.document import load_definition
 from pipeline_builder.engine.document.parameters import parameter_values
-from pipeline_builder.engine.execution import described
 from pipeline_builder.engine.execution.engine import Engine
 from pipeline_builder.engine.execution.execution import (
     build_scope,
@@ -37,22 +36,11 @@ from pipeline_builder.engine.execution.execution import (
     run_execution,
 )
 from pipeline_builder.engine.execution.fingerprint import build_fingerprint
-from pipeline_builder.engine.execution.prediction import predict
 from pipeline_builder.engine.execution.remains import standing_fingerprint
-from pipeline_builder.engine.execution.starts import (
-    Request,
-    ask_to_retry,
-    ask_to_stop,
-    check_request,
-    put_execution,
-    with_stubs,
-)
 from pipeline_builder.engine.execution.stubs import check_stubs, find_unrunnable
 from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.isolation import find_isolation
 from pipeline_builder.engine.jobs.logs import END, WHOLE, left_before, log_tail
-from pipeline_builder.engine.jobs.records import reasons_of
-from pipeline_builder.engine.jobs.waiting import answer_failure, answer_success, list_waiting
 from pipeline_builder.engine.settings import LocalSettings
 from pipeline_builder.engine.state.catalogue import PIPELINE_ARN
 from pipeline_builder.engine.state.references import referring
@@ -61,6 +49,9 @@ from pipeline_builder.engine.state.state import CAUSE, State, now
 from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.errors import OutsideFailure, Problem
 from pipeline_builder.target import LOG_PART, Observer, Target
+
+if TYPE_CHECKING:  # what starts, runs and explains is there from when it is needed
+    from pipeline_builder.engine.execution.starts import Request
 
 _LOG_LINES, _WHOLE_LINES = 100_000, 1_000_000
 _HOW_TO_ISOLATE = "docs/local-engine.md says what it needs; without --require-isolation jobs run with your rights"
@@ -183,6 +174,8 @@ class LocalPipelines:
         self, pipeline: str, definition: bytes, parameters: Mapping[str, str]
     ) -> tuple[CachePrediction, ...]:
         """Say for each step whether it would run or come from the cache, and why."""
+        from pipeline_builder.engine.execution.prediction import predict
+
         document = load_definition(definition)
         scope = build_scope(document, parameters, execution_variables("predicted", pipeline), self.engine.store)
         return predict(self.engine, pipeline, document, scope)
@@ -219,6 +212,8 @@ class LocalPipelines:
 
         An equal one that another process has started meanwhile is given instead of a second; with a cause its own.
         """
+        from pipeline_builder.engine.execution.starts import Request, check_request, with_stubs
+
         rows = self._state.query("SELECT content FROM versions WHERE pipeline = ? AND version = ?", pipeline, version)
         new_id = self._new_id()
         if not use_cache:
@@ -244,6 +239,8 @@ class LocalPipelines:
 
     def _put(self, request: Request, taken: tuple[str, ...], new_id: str, cause: str) -> str:
         """Record the execution, unless its cause, or an equal one, has done so; return its ARN."""
+        from pipeline_builder.engine.execution.starts import put_execution
+
         pipeline, version = request.pipeline, request.version
         with self._state.transaction(lasting=True) as db:
             twin = (
@@ -259,6 +256,8 @@ class LocalPipelines:
 
     def stop_execution(self, arn: str) -> None:
         """Return when the execution and its jobs have ended; one that nobody runs, after a kill, ends here."""
+        from pipeline_builder.engine.execution.starts import ask_to_stop
+
         with self._state.transaction() as db:
             asked = ask_to_stop(db, arn)
         if asked:
@@ -267,6 +266,8 @@ class LocalPipelines:
 
     def retry_execution(self, arn: str) -> Execution:
         """Let a failed or stopped execution go on where it was; one that goes on already is given as it is."""
+        from pipeline_builder.engine.execution.starts import ask_to_retry
+
         with self._state.transaction() as db:
             ask_to_retry(db, arn)
         found = self._state.execution(arn)
@@ -279,12 +280,16 @@ class LocalPipelines:
 
     def answer_step(self, token: str, *, outputs: Mapping[str, str] | None, reason: str = "") -> str:
         """Answer a step that waits."""
+        from pipeline_builder.engine.jobs.waiting import answer_failure, answer_success
+
         if outputs is None:
             return answer_failure(self._state, token, reason).execution
         return answer_success(self._state, token, outputs).execution
 
     def list_waiting(self) -> tuple[WaitingStep, ...]:
         """Return every step that waits for an answer, oldest first."""
+        from pipeline_builder.engine.jobs.waiting import list_waiting
+
         return list_waiting(self._state)
 
     def definition_of(self, arn: str) -> bytes:
@@ -307,10 +312,14 @@ class LocalPipelines:
 
     def read_log_part(self, arn: str, step: str, *, mark: str = "", most: int = LOG_PART) -> LogPart:
         """Return a part of the log of the step's job."""
+        from pipeline_builder.engine.execution import described
+
         return described.read_log_part(self._state, arn, step, mark=mark, most=most)
 
     def describe_job(self, arn: str, step: str) -> JobDescription | None:
         """Return what the step last asked for."""
+        from pipeline_builder.engine.execution import described
+
         return described.describe_job(self._state, arn, step)
 
     def is_at_work(self, arn: str) -> bool:
@@ -319,6 +328,8 @@ class LocalPipelines:
 
     def why_ran(self, arn: str) -> Mapping[str, str]:
         """Return why the cache didn't answer, by step."""
+        from pipeline_builder.engine.jobs.records import reasons_of
+
         return reasons_of(self._state, arn)
 
 

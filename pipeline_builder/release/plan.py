@@ -89,8 +89,8 @@ def build_plan(
     unchanged_since: str = "",
 ) -> Plan:
     """Compare the definition with the deployed one, step by step and field by field."""
-    old: JSON = json.loads(deployed.definition) if deployed else {}
     new: JSON = json.loads(content)
+    old: JSON = (new if deployed.definition == content else json.loads(deployed.definition)) if deployed else {}
     assert isinstance(old, dict)
     assert isinstance(new, dict)
     applied: JSON = json.loads(deployed.applied) if deployed and deployed.applied else None
@@ -132,6 +132,8 @@ def _unsafe(old: dict[str, JSON], new: dict[str, JSON]) -> Iterator[str]:
 
 
 def _changes(old: dict[str, JSON], new: dict[str, JSON]) -> Iterator[Change]:
+    if old is new:
+        return
     yield from _compare(by_name(old.get("Parameters")), by_name(new.get("Parameters")), "parameter")
     yield from _compare(flat_steps(old.get("Steps")), flat_steps(new.get("Steps")), "step")
     rest = {key: value for key, value in new.items() if key not in ("Parameters", "Steps")}

@@ -18,7 +18,6 @@ from pipeline_builder.release.overview import models_of
 from pipeline_builder.release.past.changes import MOST_PATHS, Commit, CommitsSince, commits_since
 from pipeline_builder.release.plan import Plan
 from pipeline_builder.release.record import RepoRecord
-from pipeline_builder.release.whole import leave_whole
 from pipeline_builder.target import Target
 
 _MOST_COMMITS = 20
@@ -41,6 +40,8 @@ def tell(plan: Plan, definition: Definition, around: Around) -> Plan:
     models = {node.name: node.model for node in models_of(definition)}
     service, left = around.target.pipelines, None
     if definition.kind == "training" and not plan.unchanged_since and len({*models.values()}) > 1:
+        from pipeline_builder.release.whole import leave_whole
+
         left = leave_whole(service, plan.pipeline, definition.content, models_of(definition), plan.predictions)
     deployed = service.describe_pipeline(definition.pipeline) if plan.changes else None
     code = tuple(_code(deployed, definition, around)) if deployed else ()

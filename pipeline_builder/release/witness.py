@@ -7,10 +7,9 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pipeline_builder.canonical import canonical
-from pipeline_builder.conf.registration import GateSection
 from pipeline_builder.dag.named import NamedFile, content_sha256, named_files
 from pipeline_builder.dag.outline import outline
 from pipeline_builder.dag.packages import QUALITY
@@ -37,6 +36,9 @@ from pipeline_builder.release.record import PackageRecord, RepoRecord, RunRecord
 from pipeline_builder.release.reports import describe_changed, look_at, read_report, witness_container
 from pipeline_builder.release.scoring.witness import AskedScore, witness_scores
 from pipeline_builder.target import Target
+
+if TYPE_CHECKING:
+    from pipeline_builder.conf.registration import GateSection
 
 _AT_ONCE = 8
 Item = TypeVar("Item")

@@ -87,7 +87,8 @@ class SdkEnvironment:
             command = Command(
                 name="the SageMaker SDK",
                 command=(str(python), "-c", f"import {_IMPORTED[self.number]}"),
-                environment=plain_variables(home),
+                # Version 3 refuses its import where there is no Region.
+                environment={**plain_variables(home), "AWS_DEFAULT_REGION": "us-east-1"},
                 workdir=str(home),
                 log=home / "said.txt",
                 timeout=_PATIENCE,

@@ -24,6 +24,7 @@ from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.machine.code import fingerprint_package
 from pipeline_builder.machine.kept import Kept
+from pipeline_builder.machine.resolving import Resolving
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.sdk.answers import Failure, WrongAnswerError, read_answer
 from pipeline_builder.sdk.environment import SdkEnvironment
@@ -173,7 +174,7 @@ def _factories(asking: Factories, problems: list[Problem]) -> Iterator[Factory]:
         section = conf.section.models[model].sdk
         assert section is not None
         asked = conf.section.models[model].source_directory or asking.source
-        folder = find_source_directory(model, asked, conf, asking.training_dir, [])
+        folder = find_source_directory(model, asked, conf, Resolving(asking.training_dir), [])
         if folder is None:
             continue
         code = Bundler().bundle(folder, entry_point=section.entry_point)

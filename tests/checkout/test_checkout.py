@@ -175,6 +175,34 @@ def test_an_edited_checkout_is_kept_aside(root: Path) -> None:
     assert (root / "aws-train" / ".edited" / "a-1" / "conf" / "conf.yaml").read_text() == "mine\n"
 
 
+def test_a_repository_that_somebody_has_made_below_is_kept_aside(root: Path) -> None:
+    run(root, one())
+    git(root / "aws-train" / "a" / "conf", "init", "--quiet")
+    mine = commit(root / "aws-train" / "a" / "conf", "mine")
+    assert run(root, one()).warnings == ()
+    commit(root / "remotes" / "a", "nothing new")
+    assert run(root, one()).warnings == ()
+    (root / "remotes" / "a" / "new").write_text("")
+    commit(root / "remotes" / "a", "second")
+    assert [warning.id for warning in run(root, one()).warnings] == ["PB159"]
+    assert git(root / "aws-train" / ".edited" / "a-1" / "conf", "rev-parse", "HEAD") == mine
+    assert sorted(path.name for path in (root / "aws-train" / "a").iterdir()) == ["conf", "new"]
+
+
+def test_a_commit_that_git_refuses_makes_nothing_count_as_edited(root: Path) -> None:
+    run(root, one())
+    remote = root / "remotes" / "a"
+    facts = f"tree {git(remote, 'rev-parse', 'HEAD^{tree}')}\nauthor Ada\ncommitter Ada\n\nsecond\n"
+    bad = git(remote, "hash-object", "-t", "commit", "-w", "--literally", "--stdin", text=facts)
+    git(remote, "update-ref", "refs/heads/bad", bad)
+    (problem,) = failures(root, one(revision="bad"))
+    assert (problem.id, "missingEmail" in problem.message) == ("PB157", True)
+    (remote / "conf" / "conf.yaml").write_text("name: mended\n")
+    commit(remote, "third")
+    assert run(root, one()).warnings == ()
+    assert text(root) == "name: mended\n"
+
+
 def test_a_folder_that_no_checkout_made_is_kept_aside(root: Path) -> None:
     folder = root / "aws-train" / "a"
     folder.mkdir(parents=True)

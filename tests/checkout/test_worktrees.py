@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from pipeline_builder.checkout.git import Git
-from pipeline_builder.checkout.worktrees import WorkTree, look_at
+from pipeline_builder.checkout.runner import Remote
+from pipeline_builder.checkout.words import GitError
+from pipeline_builder.checkout.worktrees import WorkTree, commit_of_branch, look_at, look_at_plain
 from pipeline_builder.errors import InputProblems, OutsideFailure
 from pipeline_builder.service.rehearsal.sources import find_source
 from tests.checkout.repositories import ENVIRONMENT, commit, git, make_repository
@@ -276,3 +278,130 @@ def test_a_partial_clone_asks_nobody_for_what_it_lacks(tmp_path: Path, tree: Pat
 def test_variables_of_a_hook_name_no_repository_of_ours(tmp_path: Path, tree: Path, name: str) -> None:
     other = make_repository(tmp_path / "other")
     assert look(tree, **{name: str(other / ".git")}) == WorkTree(top=tree.resolve(), commit=head(tree))
+
+
+# --- the commit of the branch that is checked out
+
+
+def clean(_: Path) -> None: ...
+
+
+def tagged(tree: Path) -> None:
+    git(tree, "tag", "main")
+    commit(tree, "second")
+
+
+def packed(tree: Path) -> None:
+    tagged(tree)
+    git(tree, "pack-refs", "--all")
+
+
+def below_the_name(tree: Path) -> None:
+    git(tree, "tag", "main/one")
+
+
+def detached(tree: Path) -> None:
+    git(tree, "branch", "(detached)")
+    git(tree, "checkout", "--quiet", "--detach")
+    commit(tree, "second")
+
+
+def on_another(tree: Path) -> None:
+    git(tree, "checkout", "--quiet", "-b", "other")
+    commit(tree, "second")
+
+
+def pointed_to(tree: Path) -> None:
+    on_another(tree)
+    git(tree, "symbolic-ref", "refs/heads/main", "refs/heads/other")
+    git(tree, "symbolic-ref", "HEAD", "refs/heads/main")
+
+
+def hidden(tree: Path) -> None:
+    git(tree, "config", "uploadpack.hideRefs", "refs/heads/main")
+
+
+def unborn(tree: Path) -> None:
+    git(tree, "checkout", "--quiet", "--orphan", "main2")
+
+
+def named_as_a_ref(tree: Path) -> None:
+    git(tree, "checkout", "--quiet", "-b", "refs/heads/main")
+    commit(tree, "second")
+
+
+def told_by_refs(tree: Path, revision: str) -> str:
+    try:
+        return Git(environment=ENVIRONMENT).resolve(Remote(url=str(tree), local=True), revision)
+    except GitError as error:
+        return error.kind
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (clean, {"main"}),
+        (tagged, set()),
+        (packed, set()),
+        (below_the_name, set()),
+        (detached, set()),
+        (on_another, {"other"}),
+        (pointed_to, {"other"}),
+        (hidden, set()),
+        (unborn, set()),
+        (named_as_a_ref, set()),
+    ],
+)
+def test_the_branch_that_is_checked_out_stands_where_the_refs_say(
+    tree: Path, make: Callable[[Path], None], told: set[str]
+) -> None:
+    make(tree)
+    found = look_at_plain(Git(environment=ENVIRONMENT), tree) or WorkTree()
+    revisions = ("main", "other", "main2", "(detached)", "HEAD", "refs/heads/main", "none")
+    said = {revision: commit for revision in revisions if (commit := commit_of_branch(found, revision))}
+    assert said.keys() == told
+    assert said == {revision: told_by_refs(tree, revision) for revision in told}
+
+
+def test_refs_that_are_no_files_are_asked_for(tree: Path) -> None:
+    found = look_at_plain(Git(environment=ENVIRONMENT), tree)
+    assert found
+    (tree / ".git" / "reftable").mkdir()
+    assert commit_of_branch(found, "main") == ""
+    (tree / ".git" / "reftable").rmdir()
+    (tree / ".git" / "packed-refs").mkdir()
+    assert commit_of_branch(found, "main") == ""
+
+
+def counted(tmp_path: Path) -> tuple[str, Path]:
+    """Return a PATH with a git that notes how it is called, and where."""
+    log, shim = tmp_path / "log", tmp_path / "bin" / "git"
+    shim.parent.mkdir()
+    shim.write_text(f'#!/bin/sh\necho "$*" >> {log}\nexec {shutil.which("git")} "$@"\n')
+    shim.chmod(0o755)
+    return f"{shim.parent}:{os.environ['PATH']}", log
+
+
+def test_one_process_tells_where_a_folder_of_this_machine_stands_and_whether_it_has_changes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "remotes" / name).mkdir(parents=True)
+        (tmp_path / "remotes" / name / "f").write_text(name)
+        make_repository(tmp_path / "remotes" / name)
+    manifest = "version: 1\nrepos:\n  - {name: a, url: remotes/a}\n  - {name: b, url: remotes/b}\n"
+    path, log = counted(tmp_path)
+    run(tmp_path, manifest)
+    done = run(tmp_path, manifest, PATH=path)
+    assert not any(repo.changed for repo in done.repos)
+    assert sorted(line.partition(" ")[0] for line in log.read_text().splitlines()) == [
+        "--version", "rev-parse", "status", "status",
+    ]  # fmt: skip
+    # Each that differs is seen: a commit, an edit, and a tag by which nobody knows what is meant.
+    (tmp_path / "remotes" / "a" / "f").write_text("new")
+    assert [found.id for found in run(tmp_path, manifest).warnings] == ["PB160"]
+    commit(tmp_path / "remotes" / "a", "second")
+    done = run(tmp_path, manifest)
+    assert ([repo.changed for repo in done.repos], done.warnings) == ([True, False], ())
+    git(tmp_path / "remotes" / "a", "tag", "main", "HEAD~1")
+    with pytest.raises(OutsideFailure) as caught:
+        run(tmp_path, manifest)
+    assert [problem.id for problem in caught.value.problems] == ["PB156"]

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pipeline_builder.cli import main
+from pipeline_builder.cli.group import MODULES
 from tests.workspaces import MANIFEST, make_workspace
 
 HEAVY = {"boto3", "botocore", "flask", "git", "http.client", "isal", "jinja2", "rich", "sqlite3", "ssl", "werkzeug"}
@@ -24,3 +26,20 @@ def test_validate_imports_nothing_heavy(tmp_path: Path) -> None:
     assert "pipeline_builder.engine.execution.ability" in imported
     assert not imported & HEAVY
     assert "pipeline_builder.conf.inference" not in imported  # the manifest has no pipeline that scores
+
+
+def test_a_command_imports_no_other() -> None:
+    """Each module adds the commands that the group looks for in it, and brings none of the others."""
+    look = (
+        "import sys; from pipeline_builder.cli.group import main; main.get_command(None, '{}'); print(*main.commands)"
+    )
+    for name in ("validate", "build", "import", "serve"):
+        added = subprocess.run(
+            [sys.executable, "-c", look.format(name)], capture_output=True, text=True, check=True
+        ).stdout.split()
+        assert added == [command for command, module in MODULES.items() if module == MODULES[name]]
+
+
+def test_each_command_is_where_it_is_looked_for() -> None:
+    listed = {name: str(command.callback.__module__).rpartition(".")[2] for name, command in main.commands.items()}
+    assert listed == MODULES

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, cast
@@ -96,6 +97,28 @@ def test_what_comes_later_is_seen_by_a_console_that_was_there(
     assert "PB100" not in client.text("/")
     assert workspace.call("checkout").code == 0
     assert "Nothing has run yet" in client.text("/")
+
+
+def test_what_comes_while_a_console_opens_what_there_is_is_seen(copied: Workspace) -> None:
+    state = copied.root / ".pipeline_builder" / "state.db"
+    kept = state.rename(copied.root / "kept.db")
+
+    class Meanwhile(dict[str, str]):
+        """Values of the workspace; when they are read, a command has begun the state."""
+
+        def get(self, *asked: Any) -> Any:
+            if kept.exists():
+                kept.rename(state)
+            return super().get(*asked)
+
+    session = session_of(copied)
+    session.workspace = replace(session.workspace, values=Meanwhile(session.workspace.values))
+    looks = Looks(open_session=lambda: session)
+    try:
+        pipelines = [looks.current().target.pipelines.have_run() for _ in range(2)]  # type: ignore[attr-defined]
+    finally:
+        looks.close()
+    assert pipelines == [(), ("tiny",)]
 
 
 # --- what is broken

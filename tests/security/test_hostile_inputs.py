@@ -637,6 +637,47 @@ def test_a_run_on_a_full_disk_has_its_record_and_goes_on(tmp_path: Path, place: 
     assert second == "0 True True"
 
 
+_CHECKOUT = """
+import subprocess, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from tests.checkout.repositories import git
+from tests.workspaces import Workspace
+disk, remote, workspace = Path(sys.argv[1]), Path(sys.argv[3]), Workspace(Path(sys.argv[1]) / "work")
+workspace.root.mkdir()
+(workspace.root / "model_repos.yaml").write_text(f"version: 1\\nrepos:\\n  - url: {remote}\\n")
+print(workspace.run("checkout").code)
+for left in (0, 8, 24, 40):
+    (remote / "scripts" / "train.py").write_text(str(left) * 1000)
+    git(remote, "commit", "-qam", "Change")
+    (disk / "fill").write_bytes(b"")
+    room = int(subprocess.check_output(["df", "-k", "--output=avail", disk], text=True).split()[1])
+    (disk / "fill").write_bytes(bytes(1024 * (room - left)))
+    ended = workspace.run("checkout")
+    (disk / "fill").unlink()
+    again = workspace.run("checkout")
+    print(ended.code, again.code, (ended.err.splitlines() or [""])[0], "|", *again.err.splitlines())
+print(sorted(path.name for path in (workspace.root / "aws-train").iterdir()))
+"""
+
+
+@pytest.mark.long
+def test_a_checkout_on_a_full_disk_goes_on_from_what_is_there(tmp_path: Path) -> None:
+    """Nothing that is kept counts as damaged, nor what an earlier checkout has written as somebody's work."""
+    remote = make_workspace(tmp_path / "work").remote
+    first, *changed, names = on_small_disk(tmp_path, "8m", _CHECKOUT, str(remote)).splitlines()
+    assert (first, names) == ("0", f"['{remote.name}']")
+    assert len(changed) == 4
+    for line in changed:
+        code, again, said = line.split(" ", 2)
+        assert again == "0", line
+        assert "PB159" not in line
+        assert code == "0" or said.startswith(
+            f"model_repos.yaml:3:10: PB674 disk full: the repository '{remote.name}': "
+        )
+    assert any(line.startswith("4 0 ") for line in changed), "none was stopped"
+
+
 # --- serve
 
 

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from itertools import pairwise
+from typing import NamedTuple
 
 from pipeline_builder.definition.check.language import LANGUAGE
 from pipeline_builder.definition.rules.likeness import texts_of
@@ -26,17 +27,29 @@ _SHORTEST = 3
 _MEANT = ("true", "false", "null", "none", "nan", "inf", "infinity", "auto", "aws", "amazon", "sagemaker")
 
 
-def likeness(part: bytes, names: Iterable[str], kinds: frozenset[str], told: Callable[[str], str]) -> bytes:
-    """Return a text that is the same for parts (canonical JSON) which break the same rules at the same places.
+class Likeness(NamedTuple):
+    """A text that is the same for parts which break the same rules at the same places, if of each digest of code that
+    was in them the same is told.
+    """
 
-    `names` and `kinds` are those of its steps. A word that all names begin with stands as the kinds of its letters
-    wherever it is a part of a text, so that patterns, lengths and what is equal stay: checks ask nothing else of a
-    word that no shape and no rule has. The digest of code stands for what is `told` of it.
+    text: bytes
+    digests: tuple[str, ...] = ()
+
+    def with_told(self, told: Callable[[str], str]) -> tuple[bytes, tuple[str, ...]]:
+        """Return what is the same for parts that are alike, with what is `told` of code."""
+        return self.text, tuple(map(told, self.digests))
+
+
+def likeness(part: bytes, names: Iterable[str], kinds: frozenset[str]) -> Likeness:
+    """Return the likeness of a part (canonical JSON); `names` and `kinds` are those of its steps.
+
+    A word that all names begin with stands as the kinds of its letters wherever it is a part of a text, so that
+    patterns, lengths and what is equal stay: checks ask nothing else of a word that no shape and no rule has.
     """
     beginning = os.path.commonprefix([*names])  # noqa: RUF071 - of names, letter by letter
     word = _own_word(beginning, kinds) if kinds <= _KINDS else ""
     if not word:
-        return part
+        return Likeness(part)
     own = word.encode()
     pieces = part.split(own)
     letters, whole = b"\0" + own.translate(_LETTERS), [pieces[0]]
@@ -47,10 +60,9 @@ def likeness(part: bytes, names: Iterable[str], kinds: frozenset[str], told: Cal
     first: dict[str, int] = {}
 
     def code(match: re.Match[bytes]) -> bytes:
-        digest = match[1].decode()
-        return f"\0{first.setdefault(digest, len(first))}{told(digest)}".encode("utf-8", "surrogateescape")
+        return b"\0%d" % first.setdefault(match[1].decode(), len(first))
 
-    return _CODE.sub(code, b"".join(whole))
+    return Likeness(_CODE.sub(code, b"".join(whole)), tuple(first))
 
 
 _KINDS = frozenset(name for name, kind in STEP_TYPES.items() if kind.request.startswith(("sagemaker:", "own:")))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pipeline_builder.canonical import canonical
 from pipeline_builder.dag.outline import NESTED
-from pipeline_builder.definition.check.alike import likeness
+from pipeline_builder.definition.check.alike import Likeness, likeness
 from pipeline_builder.definition.loaded import document_of, steps_in
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.members import items_of, member_at, text_of
@@ -26,13 +26,18 @@ _MANY = 50
 """Of so many parts it is worth the time to look for those that are alike."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Part:
     """A part, as a definition of its own, with the names and the types of its steps."""
 
     content: bytes
     names: tuple[str, ...]
     kinds: frozenset[str]
+
+    @functools.cached_property
+    def likeness(self) -> Likeness:
+        """What it has in common with others; several checks of a command ask for it."""
+        return likeness(self.content, self.names, self.kinds)
 
 
 def have_passed(
@@ -55,10 +60,7 @@ def have_passed(
     new = {*passed.new([part.content for part in parts], about)}
     looked = [part for part in parts if part.content in new]
     if len(looked) > _MANY:
-        alike = {
-            (likeness(part.content, part.names, part.kinds, told), seen(part.content)): part
-            for part in reversed(looked)
-        }
+        alike = {(part.likeness.with_told(told), seen(part.content)): part for part in reversed(looked)}
         looked = [*alike.values()]
     if len(looked) * _FEW > len(parts) or any(_finds(check, part.content) for part in looked):
         return False

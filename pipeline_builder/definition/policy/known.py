@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,6 @@ from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import is_expression
 from pipeline_builder.documents.members import member_at
 
-_STEP = re.compile(r"Steps\.(?P<step>[^.\[]+)\.(?P<path>.+)", re.DOTALL)
 _PART = re.compile(r"\.?([A-Za-z0-9_-]+)|\[(\d+)\]|\[['\"]([^'\"]*)['\"]\]")
 _OUTPUTS = (
     "ProcessingOutputConfig.Outputs", "TransformOutput.S3OutputPath", "ModelArtifacts.S3ModelArtifacts",
@@ -45,6 +45,7 @@ class Meaning(NamedTuple):  # a dataclass takes several times as long to make
 
 
 _UNKNOWABLE = Meaning(text=None)
+_OF_EXECUTION = Meaning(text=EXECUTION)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,8 @@ class Known:
 
     def meaning(self, value: JSON, depth: int = 0) -> Meaning:
         """Return what a scalar of a request, or the expression that stands for it, is before a run."""
+        if isinstance(value, str):
+            return Meaning(value)
         if depth or not isinstance(value, dict):
             return self._meaning(value, depth)
         told = self._told.get(id(value))  # several rules ask for the same; what is kept is nobody else's id
@@ -92,12 +95,13 @@ class Known:
         if path == _PIPELINE:
             return Meaning(text=self.pipeline)
         if path.startswith("Execution."):
-            return Meaning(text=EXECUTION)
+            return _OF_EXECUTION
         if path.startswith("Parameters."):
             value = self.parameters.get(path.removeprefix("Parameters."))
             return Meaning(text=None, waits=True) if value is None else self.meaning(value, depth + 1)
-        match = _STEP.fullmatch(path)
-        return self._property(match["step"], match["path"], depth) if match else _UNKNOWABLE
+        name, _, inner = path.removeprefix("Steps.").partition(".")
+        is_step = path.startswith("Steps.") and name and "[" not in name and inner
+        return self._property(name, inner, depth) if is_step else _UNKNOWABLE
 
     def _property(self, name: str, path: str, depth: int) -> Meaning:
         """A property that the step's own request says; of all others a job decides.
@@ -107,16 +111,17 @@ class Known:
         if name not in self.steps:
             return Meaning(text=None, waits=True)
         arguments = member_at(self.steps.get(name), ("Arguments",))
-        output = name if path.startswith(_OUTPUTS) else ""
-        if _MADE_NAME.fullmatch(path) and member_at(self.steps.get(name), ("Type",)) == "Tuning":
-            return Meaning(text=EXECUTION)
-        if (check := _BASELINE.fullmatch(path)) and member_at(self.steps.get(name), ("Type",)) in _CHECKS:
+        is_output, made_name, check, parts = _taken_apart(path)
+        output = name if is_output else ""
+        if made_name and member_at(self.steps.get(name), ("Type",)) == "Tuning":
+            return _OF_EXECUTION
+        if check and member_at(self.steps.get(name), ("Type",)) in _CHECKS:
             return self._baseline(name, check["which"], check["what"], depth)
         if path == _ARTIFACT:
             folder = self.meaning(member_at(arguments, ("OutputDataConfig", "S3OutputPath")), depth + 1)
             text = f"{folder.text.rstrip('/')}/{EXECUTION}/output/model.tar.gz" if folder.text else None
             return Meaning(text=text, waits=folder.waits, output=output)
-        found = self.meaning(_follow(arguments, path), depth + 1)
+        found = self.meaning(_follow(arguments, parts), depth + 1)
         return Meaning(text=found.text, waits=found.waits, output=output)
 
     def _baseline(self, name: str, which: str, what: str, depth: int) -> Meaning:
@@ -134,18 +139,34 @@ class Known:
     def _join(self, joined: dict[str, JSON], depth: int) -> Meaning:
         values, on = joined.get("Values"), joined.get("On", "")
         parts = [self.meaning(part, depth + 1) for part in values] if isinstance(values, list) else [_UNKNOWABLE]
-        unknown = [part for part in parts if part.text is None]
-        if unknown or not isinstance(on, str):
+        texts = [part.text for part in parts if part.text is not None]
+        if len(texts) < len(parts) or not isinstance(on, str):
+            unknown = [part for part in parts if part.text is None]
             return Meaning(text=None, waits=bool(unknown) and all(part.waits for part in unknown))
-        text = on.join(part.text or "" for part in parts)
+        text, output = on.join(texts), parts[0].output if parts else ""
         # What goes on within a name leads beside the output: `s3://b/team` and `-payroll/x`.
-        begins = bool(parts) and f"{text}/".startswith(f"{(parts[0].text or '').rstrip('/')}/")
-        return Meaning(text=text, output=parts[0].output if begins else "")
+        begins = output and f"{text}/".startswith(f"{texts[0].rstrip('/')}/")
+        return Meaning(text=text, output=output if begins else "")
 
 
-def _follow(value: JSON, path: str) -> JSON:
-    """Return what a property path leads to in a request; None where nothing is."""
-    for member, index, name in _PART.findall(path):
+class _Path(NamedTuple):
+    """A property's path: whether it begins with an output, is a name that SageMaker makes, or a check's baseline."""
+
+    is_output: bool
+    made_name: bool
+    baseline: re.Match[str] | None
+    parts: tuple[tuple[str, str, str], ...]
+
+
+@functools.lru_cache(maxsize=10_000)  # of a thousand models, each with steps of its own, these are the same
+def _taken_apart(path: str) -> _Path:
+    made_name = bool(_MADE_NAME.fullmatch(path))
+    return _Path(path.startswith(_OUTPUTS), made_name, _BASELINE.fullmatch(path), tuple(_PART.findall(path)))
+
+
+def _follow(value: JSON, parts: tuple[tuple[str, str, str], ...]) -> JSON:
+    """Return what the parts of a property's path lead to in a request; None where nothing is."""
+    for member, index, name in parts:
         if member:
             value = value.get(member) if isinstance(value, dict) else None
         elif isinstance(value, dict):

@@ -8,12 +8,11 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from pipeline_builder.conf.tracking import ARTIFACTS
-from pipeline_builder.definition.check.behind import shape_at
 from pipeline_builder.definition.handing import PREFIX
 from pipeline_builder.definition.policy.elsewhere import SILENT, elsewhere
 from pipeline_builder.definition.policy.member import Kind, Member
+from pipeline_builder.definition.policy.ways import Way, way_to
 from pipeline_builder.definition.shapes.kinds import ANY_TYPE, STEP_TYPES
-from pipeline_builder.definition.shapes.values import Shape
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import is_expression
 from pipeline_builder.documents.source import DataPath
@@ -75,12 +74,12 @@ class Holder(NamedTuple):  # a dataclass takes several times as long to make
 def find_members(step_type: str, request: JSON) -> list[Member | Holder]:
     """Return every member of a step's request that a policy has to do with, and every structure in it."""
     known = STEP_TYPES.get(step_type, ANY_TYPE)
-    shapes, name = shape_at(known.request)
     items = request.items() if isinstance(request, dict) else ()
-    beside = {key: value for key, value in items if key in known.own_keys}
+    own_keys = known.own_keys
+    beside = {key: value for key, value in items if key in own_keys}
     own: dict[str, JSON] = {key: item for key, item in items if key not in known.nested and key not in beside}
     found: list[Member | Holder] = []
-    _walk(shapes.shapes, name, own, (), found)
+    _walk(way_to(known.request, _kind), own, (), found)
     if not known.api and step_type not in SILENT:  # whose texts are all looked at as such
         found = [one for one in found if isinstance(one, Holder) or one.kind != "text"]
     found.extend(_loose(beside, ()))
@@ -88,41 +87,48 @@ def find_members(step_type: str, request: JSON) -> list[Member | Holder]:
     return found
 
 
-def _walk(shapes: Mapping[str, Shape], name: str, value: JSON, path: DataPath, found: list[Member | Holder]) -> None:
+def _walk(way: Way, value: JSON, path: DataPath, found: list[Member | Holder]) -> None:
     # Into a list: a generator would hand each member through all levels above it.
-    shape = shapes[name]
-    match shape["type"]:
+    match way.type:
         case "structure" if isinstance(value, dict) and not is_expression(value):
-            _walk_structure(shapes, name, value, path, found)
+            _walk_structure(way, value, path, found)
         case "list" if isinstance(value, list):
             for index, item in enumerate(value):
-                _walk(shapes, shape["member"]["shape"], item, (*path, index), found)
+                _walk(way.member, item, (*path, index), found)
         case "map" if isinstance(value, dict) and not is_expression(value):
             found.extend(_in_map(value, path))
-            found.extend(_loose(value, path) if shapes[shape["value"]["shape"]]["type"] == "anything" else ())
+            found.extend(_loose(value, path) if way.holds_anything else ())
         case "structure" | "list" | "map":
             return
         case "anything":
             found.extend(_loose(value, path))
         case _:
-            kind = _kind(name, str(path[-1]) if path else "") if value not in (None, "") else ""
-            if kind := kind or ("text" if _may_begin(value) else ""):
-                written = kind == "read" and not _WRITTEN.isdisjoint(path)
-                found.append(Member("write" if written else kind, path, value))
+            _note(_kind(way.name, str(path[-1]) if path else ""), value, path, found)
 
 
-def _walk_structure(
-    shapes: Mapping[str, Shape], name: str, value: Mapping[str, JSON], path: DataPath, found: list[Member | Holder]
-) -> None:
-    members = shapes[name]["members"]
-    if name == _VARIED:
+def _walk_structure(way: Way, value: Mapping[str, JSON], path: DataPath, found: list[Member | Holder]) -> None:
+    members = way.members
+    if way.name == _VARIED:
         found.extend(_varied(value, path))
     found.append(Holder(path, members.keys(), value))
     if not _HOLDERS.isdisjoint(value):
         found.extend(_sources(value, path))
     for key, item in value.items():
-        if key in members:
-            _walk(shapes, members[key]["shape"], item, (*path, key), found)
+        inner = members.get(key)
+        if inner is None:
+            continue
+        if not inner.scalar:
+            _walk(inner.way, item, (*path, key), found)
+        elif inner.kind or _may_begin(item):  # no call for all else: most of a request are such scalars
+            _note(inner.kind, item, (*path, key), found)
+
+
+def _note(kind: Kind, value: JSON, path: DataPath, found: list[Member | Holder]) -> None:
+    """Add a scalar that is of a kind, or a text that may be an address."""
+    kind = kind if value not in (None, "") else ""
+    if kind := kind or ("text" if _may_begin(value) else ""):
+        written = kind == "read" and not _WRITTEN.isdisjoint(path)
+        found.append(Member("write" if written else kind, path, value))
 
 
 def _varied(value: Mapping[str, JSON], path: DataPath) -> Iterator[Member]:
@@ -137,19 +143,24 @@ def _varied(value: Mapping[str, JSON], path: DataPath) -> Iterator[Member]:
 def _in_map(value: Mapping[str, JSON], path: DataPath) -> Iterator[Member]:
     """Yield what of an environment, or of hyperparameters, a policy has to do with, by the names of the keys."""
     yield from (Member(kind="read", path=(*path, key), value=value[key]) for key in _CODE & value.keys())
-    secrets = (key for key in value if path[-1:] == ("Environment",) and key.startswith(PREFIX))
-    yield from (Member(kind="secret", path=(*path, key), value=value[key]) for key in secrets)
-    yield from (Member(kind="index", path=(*path, key), value=value[key]) for key in value if INDEX.match(key))
+    if path[-1:] == ("Environment",):
+        yield from (Member("secret", (*path, key), item) for key, item in value.items() if key.startswith(PREFIX))
+    yield from (Member("index", (*path, key), item) for key, item in value.items() if _is_index(key))
     # What is named there the roles that the service makes may read.
     yield from (
         Member(kind="text", path=(*path, key), value=item)
         for key, item in value.items()
-        if key not in _CODE and key != ARTIFACTS and _may_lead(item)
+        if _may_lead(item) and key not in _CODE and key != ARTIFACTS
     )
     if ARTIFACTS in value:
         yield Member(kind="write", path=(*path, ARTIFACTS), value=value[ARTIFACTS])
     servers = (key for key in _SERVERS & value.keys() if not str(value[key]).startswith(("http://", "https://")))
     yield from (Member(kind="other", path=(*path, key), value=value[key]) for key in sorted(servers))
+
+
+@functools.lru_cache(maxsize=10_000)  # a thousand models have most variables in common
+def _is_index(key: str) -> bool:
+    return bool(INDEX.match(key))
 
 
 def _loose(value: JSON, path: DataPath) -> Iterator[Member]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -32,7 +33,12 @@ class StepType:
     @property
     def own_keys(self) -> tuple[str, ...]:
         """The members beside its arguments that no job of another type has: what is called, what comes out."""
-        return tuple(key for key in self.keys if key not in _COMMON)
+        return _own_of(self.keys)
+
+
+@functools.cache  # asked for of each step
+def _own_of(keys: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(key for key in keys if key not in _COMMON)
 
 
 def _of(request: str, *responses: str, **more: str | tuple[str, ...]) -> StepType:

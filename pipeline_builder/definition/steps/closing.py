@@ -5,6 +5,7 @@ The reader closes the address, with a `/` at its end; outputs, file names and mo
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Mapping
 
@@ -27,18 +28,19 @@ def close_inputs(request: JSON, steps: Mapping[str, Mapped], defaults: Mapping[s
     `steps` are those that the request can refer to, by name: an address that ends with `/` gets no second one.
     `defaults` are the default values of parameters.
     """
-    # No call for a scalar: most of what is in a thousand models' requests is one.
+    # No call for a scalar, and no copy of what stays as it is: that is most of a thousand models' requests.
     if isinstance(request, list):
-        return [close_inputs(item, steps, defaults) if isinstance(item, (dict, list)) else item for item in request]
+        items = [close_inputs(item, steps, defaults) if isinstance(item, (dict, list)) else item for item in request]
+        return request if all(map(operator.is_, items, request)) else items
     if not isinstance(request, dict):
         return request
-    closed = {
-        key: close_inputs(item, steps, defaults) if isinstance(item, (dict, list)) else item
-        for key, item in request.items()
-    }
+    closed = {}
+    for key, item in request.items():
+        if isinstance(item, (dict, list)) and (inner := close_inputs(item, steps, defaults)) is not item:
+            closed[key] = inner
     if request.get("S3DataType") == _PREFIX:
         closed["S3Uri"] = _closed(request.get("S3Uri"), steps, defaults)
-    return closed
+    return {**request, **closed} if closed else request
 
 
 def _closed(uri: JSON, steps: Mapping[str, Mapped], defaults: Mapping[str, JSON]) -> JSON:

@@ -6,20 +6,22 @@ import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipeline_builder.engine.document.document import Step
-from pipeline_builder.engine.execution.stubs import Stubs
-from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.handing import no_secrets
 from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
-from pipeline_builder.engine.jobs.records import KINDS, job_arn
-from pipeline_builder.engine.jobs.stopping import GRACE, Stop
-from pipeline_builder.engine.jobs.tools import Tools
-from pipeline_builder.engine.state.registry import LocalRegistry
-from pipeline_builder.engine.state.state import State
-from pipeline_builder.engine.state.store import LocalStore
+from pipeline_builder.engine.jobs.stopping import GRACE
 from pipeline_builder.target import Calling, Reach, ReachGiver, RequestJudge, SecretGiver, reach_nobody, take_all
+
+if TYPE_CHECKING:  # a command that runs nothing makes an engine, too
+    from pipeline_builder.engine.document.document import Step
+    from pipeline_builder.engine.execution.stubs import Stubs
+    from pipeline_builder.engine.jobs.environments import Environments
+    from pipeline_builder.engine.jobs.stopping import Stop
+    from pipeline_builder.engine.jobs.tools import Tools
+    from pipeline_builder.engine.state.registry import LocalRegistry
+    from pipeline_builder.engine.state.state import State
+    from pipeline_builder.engine.state.store import LocalStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,8 @@ class Engine:
 
 def tools_of(engine: Engine, folder: Path, stop: Stop, observe: Callable[[str], None]) -> Tools:
     """Return what a job works with that is of no execution."""
+    from pipeline_builder.engine.jobs.tools import Tools
+
     return Tools(
         execution="",
         folder=folder,
@@ -72,6 +76,8 @@ def reach_of(
     engine: Engine, step: Step, request: Mapping[str, Any], tools: Tools
 ) -> contextlib.AbstractContextManager[Reach]:
     """Return how the job of a step calls AWS; a step without a job calls nobody."""
+    from pipeline_builder.engine.jobs.records import KINDS, job_arn
+
     if step.type not in KINDS:
         return contextlib.nullcontext(Reach())
     job = job_arn(step, request, tools)

@@ -10,24 +10,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from pipeline_builder.descriptions import Execution, ExecutionStatus, StepState, StepStatus
 from pipeline_builder.engine.document.document import Document, Step, load_definition, with_nested
 from pipeline_builder.engine.document.flow import Flow, can_skip
 from pipeline_builder.engine.document.parameters import parameter_values
 from pipeline_builder.engine.document.references import Scope
-from pipeline_builder.engine.execution.engine import Engine
-from pipeline_builder.engine.execution.scheduler import Limits, Run
 from pipeline_builder.engine.execution.stubs import STUBS
-from pipeline_builder.engine.jobs.forkserver import serving
-from pipeline_builder.engine.jobs.orphans import end_left
-from pipeline_builder.engine.jobs.records import close_jobs
 from pipeline_builder.engine.state.catalogue import PIPELINE_ARN
 from pipeline_builder.engine.state.state import State, now
 from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.target import Observer
+
+if TYPE_CHECKING:  # who only looks at executions needs none of what runs them
+    from pipeline_builder.engine.execution.engine import Engine
+    from pipeline_builder.engine.execution.scheduler import Limits
 
 
 def definition_of(state: State, arn: str) -> bytes:
@@ -109,6 +108,11 @@ def _known(state: State, arn: str) -> Execution:
 
 
 def _run(engine: Engine, execution: Execution, observe: Observer, halt: threading.Event | None) -> None:
+    from pipeline_builder.engine.execution.scheduler import Run
+    from pipeline_builder.engine.jobs.forkserver import serving
+    from pipeline_builder.engine.jobs.orphans import end_left
+    from pipeline_builder.engine.jobs.records import close_jobs
+
     arn, state = execution.arn, engine.state
     document = load_definition(definition_of(state, arn))
     variables = execution_variables(arn, execution.pipeline, started=execution.started.isoformat())
@@ -136,6 +140,8 @@ def _run(engine: Engine, execution: Execution, observe: Observer, halt: threadin
 
 
 def _limits(state: State, document: Document, arn: str, halt: threading.Event | None) -> Limits:
+    from pipeline_builder.engine.execution.scheduler import Limits
+
     details = state.details(arn)
     selected = (details.get("SelectiveExecutionConfig") or {}).get("SelectedSteps") or ()
     parallel = (details.get("ParallelismConfiguration") or {}).get("MaxParallelExecutionSteps")

@@ -15,7 +15,7 @@ from pipeline_builder.engine.document.references import Scope
 from pipeline_builder.engine.execution.cache import CALLS, by_content
 from pipeline_builder.engine.execution.engine import Engine
 from pipeline_builder.engine.jobs.arrivals import addresses_elsewhere
-from pipeline_builder.engine.jobs.resolving import named_containers, own_containers
+from pipeline_builder.engine.jobs.resolving import NAMING, named_containers, own_containers
 from pipeline_builder.engine.jobs.trials import as_training
 from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.engine.state.supply import PLACE, PREFIX
@@ -37,7 +37,8 @@ def build_fingerprint(document: Document, values: Mapping[str, Any], engine: Eng
         "python": sys.version_info[:2],
     }
     scope = Scope(parameters=values, execution={})
-    named = named_containers(((s.type, resolve_known(s.arguments, scope)) for s in document.steps), engine.state)
+    naming = (step for step in document.steps if step.type in NAMING)
+    named = named_containers(((step.type, resolve_known(step.arguments, scope)) for step in naming), engine.state)
     if named:  # by their names: what is behind one can be made anew
         facts["models"] = by_content(named, engine.store)
     if stubs := {name: stub for name, stub in engine.stubs.items() if any(s.name == name for s in document.steps)}:
@@ -63,8 +64,10 @@ def _decisive_parameters(document: Document) -> Iterator[str]:
 
 def _inputs(document: Document) -> Iterator[tuple[str, str]]:
     """Yield the literal addresses that steps read from, with their kind; what steps write for each other is not in."""
+    has_functions = any(word in document.content for word in (b"JsonGet", b"\\u"))  # JSON may write any letter so
     for step in document.steps:
-        yield from _json_files(step.arguments)
+        if has_functions:
+            yield from _json_files(step.arguments)
         if step.type in CALLS:
             continue  # its inputs are named as anybody likes
         arguments = as_training(step, step.arguments)[1]

@@ -12,9 +12,7 @@ from pipeline_builder.engine.document.calls import is_handler
 from pipeline_builder.engine.document.document import STEP_TYPES, Document, Step
 from pipeline_builder.engine.document.known import resolve_known
 from pipeline_builder.engine.document.references import Scope
-from pipeline_builder.engine.jobs.looking import look
 from pipeline_builder.engine.jobs.names import made_name
-from pipeline_builder.engine.state.elsewhere import Elsewhere
 from pipeline_builder.errors import InputProblems, Problem
 
 STUBS = "Stubs"
@@ -126,6 +124,9 @@ def find_unrunnable(document: Document, stubs: Stubs) -> Iterator[Problem]:
 
 def _why_not(document: Document, step: Step) -> str:
     """Return what this machine can't do of a tuning, of all that is known before a run; folders aside."""
+    from pipeline_builder.engine.jobs.looking import look
+    from pipeline_builder.engine.state.elsewhere import Elsewhere
+
     defaults = {item.name: item.default for item in document.parameters if item.default is not None}
     request = resolve_known(step.arguments, Scope(parameters=defaults, execution={}))
     seen = (found.problem for found in look(step.type, request, Elsewhere({})))

@@ -13,15 +13,18 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline_builder.engine.jobs.installer import OutageError, Uv, find_uv
 from pipeline_builder.engine.jobs.interpreters import Interpreter, find_interpreter, own_interpreter
 from pipeline_builder.engine.jobs.requirements import Layers, clean_layers, describe, pythons_of, without_python
-from pipeline_builder.engine.jobs.sources import Environment, Sources
 from pipeline_builder.engine.jobs.standins import put_standins, standins_digest
 from pipeline_builder.engine.jobs.startup import compile_modules
 from pipeline_builder.errors import OutsideFailure
 from pipeline_builder.machine.folders import sweep_folder
+
+if TYPE_CHECKING:
+    from pipeline_builder.engine.jobs.sources import Environment, Sources
 
 FORMAT = 2
 """Part of every key: raise it where environments that exist already would not do any more."""
@@ -66,6 +69,8 @@ class Environments:
         self.folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder.with_suffix(".lock")) as lock, _locked(self.folder / DOWNLOADS, fcntl.LOCK_SH):
             if not _is_used(folder):
+                from pipeline_builder.engine.jobs.sources import Sources  # what is ready needs nothing of them
+
                 observe(f"making the Python environment {folder.name[:8]} ({describe(cleaned)})")
                 uv = Uv(self.uv or find_uv(), self.folder.absolute() / "cache", lock)
                 work = folder / "building"

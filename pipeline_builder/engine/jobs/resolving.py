@@ -64,6 +64,10 @@ def absent(requests: Mapping[str, tuple[str, Request]], state: State) -> Iterato
                 yield _no_package(name, package)
 
 
+NAMING = ("Transform", "Model")
+"""The types of steps whose requests may name a model, or a package, that no step makes."""
+
+
 def named_containers(requests: Iterable[tuple[str, Request]], state: State) -> list[Any]:
     """Return what is behind the models and packages that requests, as (type, request), name and no step makes."""
     found: list[Any] = []

@@ -42,6 +42,9 @@ _INHERITED = re.compile(
     r"|PIP_(?:CERT|INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS|NO_INDEX|TRUSTED_HOST)"
     r"|PIP_(?:DEFAULT_TIMEOUT|RETRIES|DISABLE_PIP_VERSION_CHECK)"
 )
+# Threads of OpenMP and OpenBLAS wait for the next piece of work awake, each on a core. Here several jobs share the
+# machine, and whoever has work waits for those: asleep they cost a job that is alone microseconds.
+_WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_THREAD_TIMEOUT": "4"}
 _CERTIFICATES = re.compile(r"SSL_CERT_(?:FILE|DIR)|(?:REQUESTS|CURL|AWS)_CA_BUNDLE|PIP_CERT")
 # An address with a user or password in it is a secret: such a variable stays with the engine.
 _USER_INFO = re.compile(r"(//[^/\s@]*@)|(^[^/\s@]+:[^/\s@]+@)")
@@ -144,7 +147,7 @@ def job_environment(job: Job, engine: Mapping[str, str], *, private: bool, cut: 
     base = {
         "HOME": HOME if private else str(job.folder / "home"), "TMPDIR": TMP if private else str(job.folder / "tmp"),
         "LANG": "C.UTF-8",
-        "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "VIRTUAL_ENV": str(venv),
+        "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "VIRTUAL_ENV": str(venv), **_WAITING,
     }  # fmt: skip
     environment = {**base, **inherited, **calling_variables(job, inherited, cut=cut), **job.environment}
     environment["PATH"] = f"{job.python.parent}:{job.environment.get('PATH') or STANDARD_PATH}"

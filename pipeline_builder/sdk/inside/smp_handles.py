@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
+import smp_once  # type: ignore[import-not-found] # beside this file
 
 # What Describe answers, by the type of a step.
 _SHAPES: Mapping[str, tuple[str, ...]] = {
@@ -74,6 +75,7 @@ class _Outputs(dict[str, Any]):
 
 def open_sdk(classes: Classes, asked: Mapping[str, Any]) -> Sdk:
     """Return what there is for a factory."""
+    smp_once.validate_once()
     session = classes.Session(
         boto_session=boto3.Session(region_name=asked["region"]),
         default_bucket=asked["bucket"],

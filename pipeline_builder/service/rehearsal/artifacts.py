@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import time
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
@@ -91,7 +92,11 @@ def _add(archive: zipfile.ZipFile, path: Path, name: str, *, modes: bool) -> Non
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Write a zip file's files into a folder, with what may be done with them, which `extractall` forgets."""
+    """Write a zip file's files into a folder, with what may be done with them, and when they were changed.
+
+    `extractall` forgets both. By their times Python knows what a build before this one has compiled of them, which
+    comes with them in an artifact of the whole folder.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(archive) as opened:
         for entry in opened.infolist():
@@ -104,3 +109,6 @@ def unpack(archive: Path, folder: Path) -> None:
             path = Path(opened.extract(entry, folder))
             if mode and not entry.is_dir():
                 path.chmod(stat.S_IMODE(mode) | stat.S_IRUSR | stat.S_IWUSR)
+            if not entry.is_dir():
+                changed = time.mktime((*entry.date_time, 0, 0, -1))
+                os.utime(path, (changed, changed))

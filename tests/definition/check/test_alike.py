@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from pipeline_builder.definition.check.alike import likeness
 from pipeline_builder.definition.check.check import check_definition
 from pipeline_builder.definition.check.parts import _parted, have_passed
 from pipeline_builder.errors import InputProblems, Problem
@@ -30,11 +29,9 @@ def many(*names: str) -> dict[str, Any]:
     return {**VALID, "Steps": [step for name in names for step in renamed(VALID, name)["Steps"]]}
 
 
-def like(definition: Any, lines: Any = None) -> set[bytes]:
+def like(definition: Any, lines: Any = None) -> set[Any]:
     found = _parted(content(definition), ())
-    return {
-        likeness(part.content, part.names, part.kinds, lambda digest: (lines or {}).get(digest, "")) for part in found
-    }
+    return {part.likeness.with_told(lambda digest: (lines or {}).get(digest, "")) for part in found}
 
 
 def with_code(definition: Any, *digests: str) -> Any:

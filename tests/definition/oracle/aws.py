@@ -6,11 +6,13 @@ ends the script, and so does any connection.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
+gc.disable()  # a third of what the import of the SDK takes, and these scripts end soon
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/pipeline"
@@ -49,6 +51,16 @@ def only_this_machine(url: str) -> None:
             _end(f"an address was asked for: {arguments[0]!r}")
 
     sys.addaudithook(refuse)
+
+
+def believe_the_configuration() -> None:
+    """Leave out what the SDK does with every value that it looks up: it holds its configuration against a schema.
+
+    Ours says that no telemetry is wanted, and nothing else.
+    """
+    import jsonschema
+
+    jsonschema.validate = lambda *_, **__: None
 
 
 def _refuse(event: str, arguments: tuple[Any, ...]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from pathlib import Path
@@ -10,7 +11,11 @@ from tests.definition.oracle.aws import cut_the_network
 
 cut_the_network()
 
-from sagemaker import image_uris  # noqa: E402 - the network is cut before the SDK is there
+import botocore.loaders  # noqa: E402 - the network is cut before the SDK is there
+from sagemaker import image_uris  # noqa: E402
+
+# The SDK reads the list of endpoints anew for each of hundreds of images.
+botocore.loaders.create_loader = functools.cache(botocore.loaders.create_loader)
 
 if __name__ == "__main__":
     found = {}

@@ -8,10 +8,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.definition.oracle.aws import BUCKET, REGION, ROLE, only_this_machine
+from tests.definition.oracle.aws import BUCKET, REGION, ROLE, believe_the_configuration, only_this_machine
 from tests.definition.oracle.serve_pipeline import use, write_scripts
 
 only_this_machine(sys.argv[1])
+believe_the_configuration()
 
 import boto3  # noqa: E402 - the network is cut before
 from sagemaker.processing import ProcessingInput, ProcessingOutput, ScriptProcessor  # noqa: E402

@@ -156,6 +156,13 @@ def test_environment_is_only_the_jobs(tmp_path: Path, private: bool, monkeypatch
     assert environment["PYTHONUNBUFFERED"] == "1"
 
 
+def test_threads_that_wait_sleep_unless_the_request_says_otherwise(tmp_path: Path) -> None:
+    job = python(tmp_path, "", OMP_WAIT_POLICY="ACTIVE")
+    environment = job_environment(job, {}, private=False)
+    assert (environment["OPENBLAS_THREAD_TIMEOUT"], environment["OMP_WAIT_POLICY"]) == ("4", "ACTIVE")
+    assert job_environment(python(tmp_path, ""), {}, private=True)["OMP_WAIT_POLICY"] == "PASSIVE"
+
+
 @BOTH
 def test_certificates_of_the_engine_can_be_read(tmp_path: Path, private: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "ca.pem").write_text("certificate")

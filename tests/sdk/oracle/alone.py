@@ -11,9 +11,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.definition.oracle.aws import _ANSWERS, BUCKET, ROLE, boto_session, cut_the_network
+from tests.definition.oracle.aws import _ANSWERS, BUCKET, ROLE, believe_the_configuration, boto_session, cut_the_network
 
 cut_the_network()
+believe_the_configuration()
 _CALLER = (
     "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::000000000000:role/pipeline</Arn>"
     "<UserId>a</UserId><Account>000000000000</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.checkout.repositories import commit, make_repository
+from tests.checkout.repositories import commit, git, make_repository
 from tests.doors import Door
 from tests.places import ROOT, with_uv
 from tests.service.rehearsal.rehearsals import statuses
@@ -45,11 +45,8 @@ class Service(Workspace):
         return commit(self.root, f"change {name}")
 
     def rehearse(self, *more: str) -> tuple[int, Any, str]:
-        done = subprocess.run(
-            self.command("rehearse", "--json", *more), cwd=self.root, env=self.environment(), stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, check=False, timeout=_TIMEOUT,
-        )  # fmt: skip
-        return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr
+        done = self.run("rehearse", "--json", *more)
+        return done.code, done.json if done.out else {}, done.err
 
     @property
     def rehearsals(self) -> Path:
@@ -94,6 +91,7 @@ def make_service(root: Path) -> Service:
     (root / "data" / "numbers.csv").write_text(DATA)
     (root / "model_repos.yaml").write_text(MANIFEST)
     make_repository(root)
+    git(root, "gc", "--quiet")  # as it is with a repository that has been cloned: one pack, not a thousand files
     return Service(root)
 
 
