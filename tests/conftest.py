@@ -13,7 +13,10 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import botocore.client
+import botocore.hooks
 import botocore.loaders
 import botocore.session
 import hypothesis
@@ -29,15 +32,36 @@ hypothesis.settings.register_profile(  # how long an example takes is the machin
 )
 hypothesis.settings.load_profile("same")
 
-# They wait for minutes to begin, or take one themselves: the longest first.
-_FIRST = (
+# They wait, for minutes to begin or for processes to end: one process has them all, beside others that work.
+_WAITING = (
     "test_schedules_fire_with_what_starts_the_pipeline",
-    "test_both_outcomes_in_a_fresh_clone",
-    "test_the_whole_job_in_a_fresh_clone",
-    "test_checkov_finds_nothing_but_what_is_explained",
     "test_killed_after_every_answer",
+    "test_rules_fire_for_their_events_only_and_say_it_readably",
+    "test_a_run_whose_command_was_killed_says_that_nobody_works_on_it",
+    "test_days_on_aws",
+    "test_a_stage_on_sagemaker_is_retried_from_its_failure",
     "test_killed_at_every_change",
+    "test_time_limits_and_going_on",
+    "test_a_uv_that_hangs_is_left_out",
+)
+# They work for half a minute and more: the longest first.
+_BUSY = (
+    "test_the_whole_job_in_a_fresh_clone",
+    "test_approve_nothing_reject",
+    "test_both_outcomes_in_a_fresh_clone",
+    "test_a_failing_step_and_a_blocked_gate",
+    "test_the_tutorial_is_true_and_so_is_what_begins_where_it_ends",
+    "test_killed_while_it_trains_it_goes_on",
+    "test_the_steps_are_those_of_the_sdk_whenever_and_wherever_they_are_made",
+    "test_the_sdk_makes_and_runs_a_pipeline",
     "test_the_main_job_in_a_fresh_clone",
+    "test_the_rest_of_the_how_to_word_for_word",
+    "test_a_run_that_is_stopped_answered_early_or_over_its_time",
+    "test_each_call_of_a_stage_is_allowed",
+    "test_the_images_of_new_models_are_those_of_the_sdk",
+    "test_a_watch_that_goes_on_for_long_does_not_grow",
+    "test_checkov_finds_nothing_but_what_is_explained",
+    "test_what_handlers_get_and_what_is_answered",
     "test_its_own_tests_pass_with_its_own_requirements",
 )
 
@@ -95,24 +119,54 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     Each begins with its part of the list, and then takes of the others' ends.
     """
-    names = [getattr(item, "originalname", item.name) for item in items]
-    first = [item for long in _FIRST for item, name in zip(items, names, strict=True) if name == long]
-    others = [item for item, name in zip(items, names, strict=True) if name not in _FIRST]
-    processes = _processes()
+    waiting, busy = _named(items, _WAITING), _named(items, _BUSY)
+    first = {*waiting, *busy}
+    others = [item for item in items if item not in first]
+    working = max(1, _processes() - 1)
     total, items[:] = len(items), []
-    for number in range(processes):
-        own = first[number::processes]
-        size = max(0, (total - len(items)) // (processes - number) - len(own))
+    for number, own in enumerate([waiting, *(busy[part::working] for part in range(working))]):
+        size = max(0, (total - len(items)) // (working + 1 - number) - len(own))
         items += [*own, *others[:size]]
         del others[:size]
     items += others
 
 
+def _named(items: list[pytest.Item], names: tuple[str, ...]) -> list[pytest.Item]:
+    """Return the tests with these names, in the order of the names."""
+    found: dict[str, list[pytest.Item]] = {name: [] for name in names}
+    for item in items:
+        found.get(getattr(item, "originalname", item.name), []).append(item)
+    return [item for same in found.values() for item in same]
+
+
 @pytest.fixture(autouse=True, scope="session")
-def _service_models_are_read_once() -> Iterator[None]:
-    """Let all sessions of botocore have one reader of its service models: megabytes of JSON, parsed anew in each."""
+def _what_all_clients_have_in_common_is_made_once() -> Iterator[None]:
+    """Let all sessions of botocore have what each makes anew, with the same result.
+
+    That is a reader of its service models, which are megabytes of JSON, the names of their events and what is called for them, and
+    the methods of a service's clients.
+    """
+    names: dict[str, str] = {}
+    made: dict[tuple[str, ...], dict[str, Any]] = {}
+    accepts = functools.lru_cache(4096)(botocore.hooks.accepts_kwargs)
+    begin, methods = botocore.hooks.EventAliaser.__init__, botocore.client.ClientCreator._create_methods
+
+    def begun(aliaser: Any, *given: Any, **more: Any) -> None:
+        begin(aliaser, *given, **more)
+        if aliaser._event_aliases == botocore.hooks.EVENT_ALIASES:
+            aliaser._alias_name_cache = names
+
+    def methods_of(creator: Any, model: Any) -> dict[str, Any]:
+        key = (model.service_name, *model.operation_names)
+        if key not in made:
+            made[key] = methods(creator, model)
+        return {**made[key]}
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", functools.cache(botocore.loaders.create_loader))
+        patch.setattr(botocore.hooks, "accepts_kwargs", lambda called: accepts(getattr(called, "__func__", called)))
+        patch.setattr(botocore.hooks.EventAliaser, "__init__", begun)
+        patch.setattr(botocore.client.ClientCreator, "_create_methods", methods_of)
         yield
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from pipeline_builder.workspace import DEFINITION
 from tests.checkout.repositories import commit
 from tests.scoring import INFERENCE, LIKE, Scoring, make_scoring
@@ -108,6 +110,7 @@ def bytes_that_have_moved_since_the_approval_are_not_used(scoring: Scoring) -> N
     assert scoring.record()["execution"] == execution
 
 
+@pytest.mark.long
 def test_the_life_of_an_inference_pipeline(tmp_path: Path) -> None:
     """One workspace after the other of these: what was trained and scored before is what they are about."""
     made = make_scoring(tmp_path / "workspace")

@@ -214,6 +214,7 @@ def test_a_model_beyond_its_bounds_is_not_registered(workspace: Workspace) -> No
     assert states(workspace)["Train"] == "cached"
 
 
+@pytest.mark.long
 def test_a_repacked_model_carries_its_code(workspace: Workspace) -> None:
     workspace.push("conf/conf.yaml", gate(1.5, ('ModelRepack: "False"', 'ModelRepack: "True"')))
     workspace.push("scripts/requirements.txt", "# nothing\n")
@@ -424,6 +425,7 @@ def test_two_at_once_share_one_execution(workspace: Workspace) -> None:
     assert len(workspace.call("history", "--json").json["executions"]) == 1
 
 
+@pytest.mark.long
 def test_the_prompt_on_a_terminal(workspace: Workspace) -> None:
     environment = workspace.environment(TERM="xterm", COLUMNS="100", LINES="40")
     with on_terminal(workspace.command("up"), workspace.root, environment) as (process, main):
@@ -437,6 +439,7 @@ def test_the_prompt_on_a_terminal(workspace: Workspace) -> None:
     assert "Approved: approved by ada: looks right" in seen
 
 
+@pytest.mark.long
 def test_same_commits_elsewhere_give_the_same_bytes(workspace: Workspace, tmp_path: Path) -> None:
     workspace.run("checkout")
     first = workspace.run("build", "--json").json

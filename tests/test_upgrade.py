@@ -80,6 +80,7 @@ def test_a_killed_run_goes_on(workspace: Workspace) -> None:
     assert {one["arn"].rpartition("/")[2]: one["status"] for one in executions}[INTERRUPTED] == "Succeeded"
 
 
+@pytest.mark.long
 def test_the_next_run_has_what_was_there_before_it(workspace: Workspace) -> None:
     done = workspace.call("up", "--approve", "--comment", "the third")
     assert done.code == 0, done.err

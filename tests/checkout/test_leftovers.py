@@ -226,6 +226,7 @@ def test_git_is_ended_so_that_it_can_clear_its_own_files(tmp_path: Path) -> None
     assert (tmp_path / "said").read_text() == "cleared\n"
 
 
+@pytest.mark.long
 def test_a_git_that_does_not_end_is_killed_with_its_helpers(tmp_path: Path) -> None:
     script = "trap '' TERM\nsh -c 'trap \"\" TERM; echo $$ >helper; while :; do sleep 0.05; done' &\n"
     tool = fake_git(tmp_path, f"{script}echo $$ >leader\nwhile :; do sleep 0.05; done")

@@ -117,6 +117,7 @@ def answer_of(ask: Callable[[], str]) -> str:
         return error.kind
 
 
+@pytest.mark.long
 def test_every_way_to_ask_names_the_same(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number, (revision, expected) in enumerate(make_history(world.remote).items()):
         asked: dict[str, Callable[[], str]] = {

@@ -48,6 +48,7 @@ def test_the_report_is_there_before_the_question(trio: Trio) -> None:
     assert trio.statuses() == dict.fromkeys(("churn", "price", "segments"), "Approved")
 
 
+@pytest.mark.long
 def test_each_model_has_its_answer(trio: Trio) -> None:
     code, seen = ask(
         trio,

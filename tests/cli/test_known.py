@@ -133,6 +133,7 @@ def test_a_failure_is_never_kept(made: Workspace) -> None:
     assert said(anew(made)) == said(first)
 
 
+@pytest.mark.long
 def test_a_file_that_has_just_changed_counts_by_its_content(made: Workspace) -> None:
     """Within the step of a file system's clock a second change leaves every time as it was."""
     script = made.root / "aws-train/churn/scripts/train.py"

@@ -195,6 +195,7 @@ def training(workspace: Workspace, rounds: int) -> Iterator[Process]:
         process.communicate(timeout=60)
 
 
+@pytest.mark.long
 def test_a_run_of_another_process_is_seen_from_its_begin_to_its_end(tmp_path: Path, browser: Browser) -> None:
     workspace = make_workspace(tmp_path)
     with served(looks_of(workspace)) as console, open_page(browser, address=console.url) as (page, seen):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import re
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from pydantic import BaseModel
 
 from pipeline_builder.conf.conf import ConfFile
 from pipeline_builder.conf.inference import InferenceFile
@@ -21,16 +23,25 @@ from tests.places import ROOT
 from tests.tiny import CONF, variant
 from tests.workspaces import MANIFEST
 
-CONF_SCHEMA = ConfFile.model_json_schema(by_alias=True)
-INFERENCE_SCHEMA = InferenceFile.model_json_schema(by_alias=True)
-MANIFEST_SCHEMA = ManifestSection.model_json_schema(by_alias=True)
 # VS Code's YAML extension reads a schema without `$schema` as draft 7; others take the newest.
 VALIDATORS = (jsonschema.Draft7Validator, jsonschema.Draft202012Validator)
 EXAMPLES = sorted(path.relative_to(ROOT) for path in ROOT.glob("examples/*/conf/*.yaml"))
 
 
-def faults(schema: dict[str, Any], data: Any) -> list[str]:
-    return [found for validator in VALIDATORS for error in validator(schema).iter_errors(data) for found in deep(error)]
+@functools.cache
+def schema_of(file: type[BaseModel]) -> dict[str, Any]:
+    return file.model_json_schema(by_alias=True)
+
+
+@functools.cache
+def validators_of(file: type[BaseModel]) -> list[Any]:
+    return [validator(schema_of(file)) for validator in VALIDATORS]
+
+
+def faults(file: type[BaseModel], data: Any) -> list[str]:
+    return [
+        found for validator in validators_of(file) for error in validator.iter_errors(data) for found in deep(error)
+    ]
 
 
 def deep(error: Any) -> list[str]:
@@ -38,34 +49,34 @@ def deep(error: Any) -> list[str]:
     return [error.message, *(found for inner in error.context for found in deep(inner))]
 
 
-@pytest.mark.parametrize("schema", [CONF_SCHEMA, MANIFEST_SCHEMA], ids=["conf", "manifest"])
-def test_they_are_schemas(schema: dict[str, Any]) -> None:
+@pytest.mark.parametrize("file", [ConfFile, ManifestSection], ids=["conf", "manifest"])
+def test_they_are_schemas(file: type[BaseModel]) -> None:
     for validator in VALIDATORS:
-        validator.check_schema(schema)
+        validator.check_schema(schema_of(file))
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=str)
 def test_shipped_confs_pass_and_name_their_schema(path: Path) -> None:
     text = (ROOT / path).read_text("utf-8")
-    schema = INFERENCE_SCHEMA if path.name == "inference.yaml" else CONF_SCHEMA
-    assert faults(schema, yaml.safe_load(text)) == []
+    file = InferenceFile if path.name == "inference.yaml" else ConfFile
+    assert faults(file, yaml.safe_load(text)) == []
     named = re.match(r"# yaml-language-server: \$schema=(\S+)\n", text)
     assert named
-    assert json.loads(((ROOT / path).parent / named[1]).read_text("utf-8")) == schema
+    assert json.loads(((ROOT / path).parent / named[1]).read_text("utf-8")) == schema_of(file)
 
 
 def test_the_shipped_manifest_passes_and_names_its_schema() -> None:
     text = (ROOT / "model_repos.yaml").read_text("utf-8")
-    assert faults(MANIFEST_SCHEMA, yaml.safe_load(text)) == []
+    assert faults(ManifestSection, yaml.safe_load(text)) == []
     named = re.search(r"^# yaml-language-server: \$schema=(\S+)$", text, flags=re.MULTILINE)
     assert named
-    assert json.loads((ROOT / named[1]).read_text("utf-8")) == MANIFEST_SCHEMA
-    assert faults(MANIFEST_SCHEMA, yaml.safe_load(MANIFEST)) == []
+    assert json.loads((ROOT / named[1]).read_text("utf-8")) == schema_of(ManifestSection)
+    assert faults(ManifestSection, yaml.safe_load(MANIFEST)) == []
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_golden_cases_pass(name: str) -> None:
-    assert faults(CONF_SCHEMA, yaml.safe_load(CASES[name].conf)) == []
+    assert faults(ConfFile, yaml.safe_load(CASES[name].conf)) == []
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[f"{row[0]}.{row[1]}>{row[3]}" for row in ROWS])
@@ -73,7 +84,7 @@ def test_every_key_passes(row: Row) -> None:
     owner, key, value, *_ = row
     conf = tree()
     put(conf, owner, key, copy.deepcopy(value))
-    assert faults(CONF_SCHEMA, conf) == []
+    assert faults(ConfFile, conf) == []
 
 
 @pytest.mark.parametrize(
@@ -90,10 +101,10 @@ def test_every_key_passes(row: Row) -> None:
     ],
 )
 def test_wrong_confs_are_marked(replacement: tuple[str, str], expected: str) -> None:
-    found = faults(CONF_SCHEMA, yaml.safe_load(variant(replacement)))
+    found = faults(ConfFile, yaml.safe_load(variant(replacement)))
     assert len(found) >= len(VALIDATORS)
     assert any(expected in message for message in found), found
 
 
 def test_the_tiny_conf_passes() -> None:
-    assert faults(CONF_SCHEMA, yaml.safe_load(CONF)) == []
+    assert faults(ConfFile, yaml.safe_load(CONF)) == []

@@ -302,6 +302,7 @@ def test_a_commit_alone_changes_nothing(tmp_path: Path) -> None:
     assert [p.metadata["CommitId"] for p in local.registry.list_packages("g")] == ["x", "1"]
 
 
+@pytest.mark.long
 def test_killed_in_the_middle_and_repeated(tmp_path: Path) -> None:
     count = tmp_path / "count"
     content = definition(

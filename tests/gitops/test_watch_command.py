@@ -309,6 +309,7 @@ def test_two_that_cron_starts_at_the_same_time(workspace: Workspace, door: Door)
     assert history(workspace)[0] == ["Succeeded"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_ended_while_a_server_does_not_answer(workspace: Workspace, number: signal.Signals) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import botocore
+import pytest
 
 from pipeline_builder.regions.partitions import partition_of
 from pipeline_builder.regions.services import CERTAIN, LACKING, REGIONS, SERVICES, find_lack
@@ -38,6 +39,7 @@ def test_the_regions_are_botocores() -> None:
     assert {region for p in partitions() for region in p["regions"]} == REGIONS
 
 
+@pytest.mark.long
 def test_the_table_is_what_the_sources_say() -> None:
     listed = types()
     certain = set()

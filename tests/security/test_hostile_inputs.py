@@ -292,6 +292,7 @@ def problems(count: int, *files: str) -> list[Problem]:
     ]
 
 
+@pytest.mark.long
 def test_150_000_problems(capsys: pytest.CaptureFixture[str]) -> None:
     begun = time.process_time()
     error = InputProblems(*problems(50_000, "a.yaml", "b.yaml", "c.yaml"))
@@ -309,6 +310,7 @@ def test_150_000_problems(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(cases) == 303
 
 
+@pytest.mark.long
 def test_thousands_of_problems_in_one_long_line() -> None:
     text = "{version: 1, repos: [" + ", ".join(f"{{url: [1], k{n}: 2}}" for n in range(8_000)) + "]}"
     begun = time.process_time()

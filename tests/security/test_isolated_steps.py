@@ -72,6 +72,7 @@ def test_limits_that_are_none_are_problems_with_their_place(tmp_path: Path) -> N
         assert words in said
 
 
+@pytest.mark.long
 def test_isolation_is_required_or_said_once(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
 

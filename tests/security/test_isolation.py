@@ -303,6 +303,7 @@ def test_in_a_container_that_forbids_namespaces(tmp_path: Path) -> None:
     assert ended[1][:2] == [137, "the job reached its limit of memory"]
 
 
+@pytest.mark.long
 def test_in_a_container_without_control_groups(tmp_path: Path) -> None:
     outer = ("--unshare-user", "--dev-bind", "/", "/", "--tmpfs", "/sys/fs/cgroup", "--remount-ro", "/sys/fs/cgroup")
     jobs = [(WRITE, {}), (HOG, HUNDRED_AND_FIFTY), (BOMB, {"processes": 60})]

@@ -30,6 +30,7 @@ def collected(folder: Path, log: bytes | None, *expressions: str) -> tuple[dict[
     return {item["MetricName"]: item["Value"] for item in found}, said, time.monotonic() - begun
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of memory and signals of Linux")
 def test_an_expression_that_never_ends_is_given_up_and_the_others_are_found(tmp_path: Path) -> None:
     log = b"a" * 64 + b"!\n" + b"loss=1\nloss=2\n"

@@ -37,6 +37,7 @@ def run(workspace: Workspace, cloud: Cloud, *arguments: str, **more: str) -> End
     return workspace.run(*arguments, **cloud.environment(**more))
 
 
+@pytest.mark.long
 def test_from_nothing_to_a_service_and_back(workspace: Workspace, cloud: Cloud, tmp_path: Path) -> None:
     cloud.formation.connection = "PENDING"
     cloud.formation.refusals = [("UpdateTerminationProtection", "AccessDenied", 403)]
@@ -104,6 +105,7 @@ PIPELINES = (
 POLICY = "policy: {read: ['s3://landing/'], write: ['s3://scores/']}"
 
 
+@pytest.mark.long
 def test_what_leaves_the_manifest_leaves_the_stack_and_a_pipeline_comes_and_goes(
     workspace: Workspace, cloud: Cloud
 ) -> None:

@@ -116,6 +116,7 @@ def _nobody(question: Question) -> Answer | None:
     raise AssertionError(question)
 
 
+@pytest.mark.long
 def test_a_state_machine_answers_with_what_the_rule_gave_it(tiny: Tiny) -> None:
     record = play(tiny, ANSWERS)
     assert record.status == "Succeeded"

@@ -88,6 +88,7 @@ def _said_of(policy: str) -> tuple[str, ...]:
     return tuple(f"{found.issue}: {found.detail} {found.location.get('string', '')}" for found in analyzed.findings)
 
 
+@pytest.mark.long
 @given(all_facts)
 @settings(max_examples=60, deadline=None)
 def test_whatever_the_service_is(facts: Facts) -> None:
