@@ -15,6 +15,7 @@ import click
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import Asked, located, open_session
 from pipeline_builder.cli.output import say, show, terminal
+from pipeline_builder.machine.collector import collect_all
 
 
 @main.command()
@@ -73,6 +74,7 @@ def console(
         if _shown() if opens is None else opens:
             stack.enter_context(_opened(server.address))
         with contextlib.suppress(KeyboardInterrupt):
+            collect_all()
             server.serve()
 
 

@@ -12,6 +12,7 @@ from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import given_stubs, isolation_option, isolation_required, stubs_option
 from pipeline_builder.cli.output import say, show
 from pipeline_builder.errors import Problem, render_problem
+from pipeline_builder.machine.collector import collect_all
 
 
 @main.command()
@@ -75,6 +76,7 @@ def serve(*, port: int, state: Path, manifest: Path | None, jobs: int | None, an
     show(exports, as_json=as_json, text=f"AWS_ENDPOINT_URL={server.url}\n{exported}")
     say("python -c \"import boto3; print(boto3.client('sagemaker').list_pipelines()['PipelineSummaries'])\"")
     try:
+        collect_all()
         server.serve()
     except KeyboardInterrupt:
         say("ended; what was on its way goes on when it is started again")

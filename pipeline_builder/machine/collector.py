@@ -6,6 +6,8 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_GOING_ON = 50_000
+
 
 @contextmanager
 def without_collector() -> Iterator[None]:
@@ -21,6 +23,11 @@ def without_collector() -> Iterator[None]:
 
 
 def collect_all() -> None:
-    """Collect also what composing has kept the collector away from, which for a single command is all there ever is."""
+    """Collect also what composing has kept the collector away from, which for a single command is all there ever is.
+
+    From then on it looks more often than a command that soon ends needs: garbage that lies for long between what stays
+    leaves holes, by which a process that goes on grows.
+    """
+    gc.set_threshold(_GOING_ON, *gc.get_threshold()[1:])
     gc.unfreeze()
     gc.collect()

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from pipeline_builder.service.cloudformation.evaluation.document import load_tem
 from pipeline_builder.service.cloudformation.rendering.rendering import parameter_values, render_templates
 from pipeline_builder.service.unwritten import CHOICES
 from tests.definition.oracle.environment import sdk_python
-from tests.places import ROOT
+from tests.places import ROOT, SOAKS
 from tests.service.services import ACCOUNT, KEY, MADE, REGION, REPOS, SCHEDULES, read_service, read_template, render
 
 INSIDE = {"url": "models/inside", "trigger": "connection"}
@@ -337,6 +338,46 @@ def test_checkov_finds_nothing_but_what_is_explained(tmp_path: Path) -> None:
     assert skipped == explained
 
 
+PLAIN = """
+import sys
+from pathlib import Path
+from cfnlint.config import ConfigMixIn, ManualArgs
+from cfnlint.decode import decode_str
+from cfnlint.runner import Runner
+
+for path in sys.argv[2:]:
+    template, _ = decode_str(Path(path).read_text())
+    runner = Runner(ConfigMixIn(**ManualArgs(regions=[sys.argv[1]])))
+    print(*map(str, runner.validate_template(template)), "", sep="\\n")
+"""
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not SOAKS, reason="the linters as their makers have them, two minutes: scripts/soak tests")
+def test_what_is_made_quick_finds_what_the_linters_find(tmp_path: Path) -> None:
+    sound = files_of("several pipelines")["service.yaml"]
+    faulty = (
+        sound, sound.replace("Type: AWS::SNS::Topic", "Type: AWS::SNS::Topics"), sound.replace("!Ref ", "!Ref No"),
+        sound.replace("Version: 2012-10-17", "Version: 2012-10-18"), re.sub(r"\d{2,}", "7", sound), sound,
+        sound.replace("Role", "Rule"), sound.replace("checkov:", "other:").replace("Enabled: true", "Enabled: maybe"),
+    )  # fmt: skip
+    for number, text in enumerate(faulty):
+        (tmp_path / f"{number}.yaml").write_text(text)
+    files = sorted(tmp_path.iterdir())
+    plain = subprocess.run([sys.executable, "-c", PLAIN, REGION, *files], capture_output=True, text=True, check=True)
+    quick = [line for text in faulty for line in [*lint(text), ""]]
+    assert sorted(plain.stdout.splitlines()) == sorted(quick)
+    assert len(quick) > 50
+    words = ["-m", "checkov.main", "-d", str(tmp_path), "--framework", "cloudformation", "-o", "json"]
+    done = subprocess.run([sdk_python("checkov"), *words], env=unreachable(tmp_path), capture_output=True, check=False)
+    found = json.loads(done.stdout)["results"]
+    mine = check(tmp_path)
+    assert sorted(mine["unread"]) == sorted(found["parsing_errors"])
+    for kind in ("passed", "failed", "skipped"):
+        theirs = [f"{item['check_id']} {item['resource']} {item['file_path']}" for item in found[f"{kind}_checks"]]
+        assert sorted(f"{item['id']} {item['resource']} {item['file']}" for item in mine[kind]) == sorted(theirs)
+
+
 def unseen(template: str, seen: set[str]) -> str:
     """Return the template with those resources only that are in no template before, and empty where there is none.
 
@@ -355,10 +396,9 @@ CHECKING = Path(__file__).with_name("checking.py")
 
 def check(folder: Path) -> dict[str, Any]:
     """Return what checkov finds, without the network."""
-    nowhere = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9")
     done = subprocess.run(
         [sdk_python("checkov"), CHECKING, folder],
-        env={"PATH": os.environ["PATH"], "HOME": str(folder), **nowhere},
+        env=unreachable(folder),
         cwd=folder,
         capture_output=True,
         text=True,
@@ -367,3 +407,9 @@ def check(folder: Path) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
+
+
+def unreachable(home: Path) -> dict[str, str]:
+    """Return variables with which checkov asks nobody."""
+    proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9")
+    return {"PATH": os.environ["PATH"], "HOME": str(home), **proxies}
