@@ -280,6 +280,7 @@ def test_what_is_given_wrongly_keeps_all_from_running(ran: Scoring) -> None:
 
 def test_one_that_takes_too_long_doesnt_keep_the_other(ran: Scoring) -> None:
     ended = ran.run("run", "--rerun", "--timeout", "0.0001", "--json")
+    assert ended.out, (ended.code, ended.err)
     both = ended.json["pipelines"]
     assert ended.code == 5
     assert [one["problems"][0]["id"] for one in both.values()] == ["PB444", "PB444"]
