@@ -63,6 +63,11 @@ def _explained(error: click.ClickException) -> click.ClickException:
     return click.UsageError(f"{error.message}: {where}", error.ctx)
 
 
+def _hides_interruption(error: BaseException) -> bool:
+    """Tell whether Ctrl-C came while pydantic was building a schema, which makes an error of its own of it."""
+    return type(error).__name__ == "SchemaError" and "KeyboardInterrupt" in str(error)
+
+
 def show_failure(error: BaseException, *, wants_json: bool) -> ExitCode:
     """Show what ended a command, and return its exit code; what nobody expected is a bug, and keeps its traceback."""
     code = ExitCode.BUG
@@ -78,7 +83,7 @@ def show_failure(error: BaseException, *, wants_json: bool) -> ExitCode:
         case TimeIsUpError():
             show_problems(RunFailed(time_is_up()), wants_json=wants_json)
             code = ExitCode.FAILED
-        case click.Abort() | KeyboardInterrupt():
+        case _ if isinstance(error, click.Abort | KeyboardInterrupt) or _hides_interruption(error):
             say("interrupted; the same command goes on from here")
             code = ExitCode.INTERRUPTED
         case BrokenPipeError():
