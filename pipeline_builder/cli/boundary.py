@@ -15,7 +15,7 @@ from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import time_is_up
 from pipeline_builder.cli.output import say, show_problems
 from pipeline_builder.errors import ExitCode, OutsideFailure, PipelineBuilderError, Problem, RunFailed
-from pipeline_builder.machine.deadline import TimeIsUpError
+from pipeline_builder.machine.deadline import TimeIsUpError, hides
 from pipeline_builder.machine.refusals import is_of_this_machine, refusal
 
 
@@ -63,11 +63,6 @@ def _explained(error: click.ClickException) -> click.ClickException:
     return click.UsageError(f"{error.message}: {where}", error.ctx)
 
 
-def _hides_interruption(error: BaseException) -> bool:
-    """Tell whether Ctrl-C came while pydantic was building a schema, which makes an error of its own of it."""
-    return type(error).__name__ == "SchemaError" and "KeyboardInterrupt" in str(error)
-
-
 def show_failure(error: BaseException, *, wants_json: bool) -> ExitCode:
     """Show what ended a command, and return its exit code; what nobody expected is a bug, and keeps its traceback."""
     code = ExitCode.BUG
@@ -83,7 +78,7 @@ def show_failure(error: BaseException, *, wants_json: bool) -> ExitCode:
         case TimeIsUpError():
             show_problems(RunFailed(time_is_up()), wants_json=wants_json)
             code = ExitCode.FAILED
-        case _ if isinstance(error, click.Abort | KeyboardInterrupt) or _hides_interruption(error):
+        case _ if isinstance(error, click.Abort | KeyboardInterrupt) or hides(error, KeyboardInterrupt):
             say("interrupted; the same command goes on from here")
             code = ExitCode.INTERRUPTED
         case BrokenPipeError():

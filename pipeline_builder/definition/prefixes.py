@@ -21,21 +21,19 @@ _MOST_SHOWN = 5
 
 
 def find_doubtful(graph: Graph, definition: Definition, *, bucket: str, prefix: str = "") -> list[Problem]:
-    """Return all warnings about the addresses that people write, which are looked for once."""
+    """Return a warning for each address that people write as S3 takes it and hardly anybody means it.
+
+    `bucket` is the one that the pipeline writes to, below `prefix`.
+    """
     written = [*_written(graph, bucket, prefix)]
     return [*_neighbours(written, definition), *_empty_names(written)]
 
 
-def find_neighbours(graph: Graph, definition: Definition, *, bucket: str, prefix: str = "") -> list[Problem]:
+def _neighbours(found: Iterable[tuple[str, Where]], definition: Definition) -> list[Problem]:
     """Return a warning for each address that is read as a prefix and begins others which aren't in its own folder.
 
-    `s3://b/train` and `s3://b/train/x.npy` are a folder and a file in it: that is meant. `bucket` is the one that the
-    pipeline writes to, below `prefix`.
+    `s3://b/train` and `s3://b/train/x.npy` are a folder and a file in it: that is meant.
     """
-    return _neighbours(_written(graph, bucket, prefix), definition)
-
-
-def _neighbours(found: Iterable[tuple[str, Where]], definition: Definition) -> list[Problem]:
     written: dict[str, Where] = {}
     for uri, where in found:
         written.setdefault(uri, where)
@@ -46,7 +44,7 @@ def _neighbours(found: Iterable[tuple[str, Where]], definition: Definition) -> l
 
 
 def addresses_of(graph: Graph, *, bucket: str) -> Mapping[str, set[str]]:
-    """Return the addresses of each step that `find_neighbours` looks at."""
+    """Return the addresses of each step that `find_doubtful` looks at."""
     found: dict[str, set[str]] = {}
     for step in graph.steps:
         found.setdefault(step.name, set()).update(uri for uri, _ in _written_by(step, bucket))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipeline_builder.definition.definition import build_definition
-from pipeline_builder.definition.prefixes import find_neighbours
+from pipeline_builder.definition.prefixes import find_doubtful
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
 from tests.definition.cases import CASES, train
 from tests.definition.composing import compose_definition, load_graph
@@ -201,7 +201,7 @@ def neighbours(tmp_path: Path, *confs: str, **values: str) -> list[str]:
     graph = load_graph(tmp_path, *names, **values)
     settings = build_settings({**LOCAL_DEFAULTS, **values})
     definition = build_definition(graph, settings, {name: name for name in names})
-    found = find_neighbours(graph, definition, bucket=settings.bucket)
+    found = find_doubtful(graph, definition, bucket=settings.bucket)
     assert all(problem.warning for problem in found)
     return [str(problem) for problem in found]
 
