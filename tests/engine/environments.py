@@ -49,14 +49,14 @@ def share_environments(state: Path, factory: pytest.TempPathFactory) -> None:
     (state / "envs").symlink_to(shared_environments(factory))
 
 
-def equip(manifest: Path, code: Path, factory: pytest.TempPathFactory) -> None:
-    """Make the shared environments of the manifest's images, compiled as far as the code imports them.
+def equip(manifest: Path, factory: pytest.TempPathFactory, *code: Path) -> None:
+    """Make the shared environments of the manifest's images, compiled as far as the folders' code imports them.
 
     The product compiles all that is installed, which takes half a minute for TensorFlow alone; the environment of
     `examples/purchase-intent` is made so.
     """
     for image in yaml.safe_load(manifest.read_text())["local"]["images"]:
-        shared_environment((tuple(image["requirements"]),), imports(code), factory)
+        shared_environment((tuple(image["requirements"]),), imports(*code), factory)
 
 
 def shared_environment(layers: Layers, program: str, factory: pytest.TempPathFactory) -> Path:
