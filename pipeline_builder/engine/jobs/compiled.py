@@ -28,13 +28,13 @@ _HEADER = 16  # of what Python compiles: magic number, flags, then time and size
 _BY_TIME = bytes(4)  # the flags of what is held against its source's time and size
 
 
-def take_compiled(folder: Path, interpreter: Interpreter) -> bool:
+def take_compiled(folder: Path, interpreter: Interpreter) -> tuple[bool, int]:
     """Give a new environment what those beside it have compiled of the same files, in place of what its wheels brought.
 
-    Return whether nothing of that is left.
+    Return whether nothing of that is left, and how many modules there are still to compile.
     """
     others = [found for other in _others(folder, interpreter) for found in _packages(other)]
-    own = True
+    own, left = True, 0
     for packages in _packages(folder):
         for place, folders, names in os.walk(packages):
             here = Path(place)
@@ -42,10 +42,13 @@ def take_compiled(folder: Path, interpreter: Interpreter) -> bool:
                 folders.remove(_CACHE)
                 shutil.rmtree(here / _CACHE, ignore_errors=True)
                 own = own and not (here / _CACHE).exists()
+            if re.search(LEFT_OUT, f"{place}/"):
+                continue
             missing = {name.removesuffix(_SOURCE) for name in names if name.endswith(_SOURCE)}
-            for other in others if not re.search(LEFT_OUT, f"{place}/") else ():
+            for other in others:
                 missing -= _taken(other / here.relative_to(packages), here, missing)
-    return own
+            left += len(missing)
+    return own, left
 
 
 def _packages(folder: Path) -> list[Path]:
@@ -80,7 +83,7 @@ def _take(there: Path, here: Path, name: str, file: str) -> bool:
     if code[4:_HEADER] != _BY_TIME + _stamp(theirs) or theirs.read_bytes() != ours.read_bytes():
         return False
     target.parent.mkdir(exist_ok=True)
-    try:
+    try:  # the path of the source, which is in it as well, is set by each import
         target.write_bytes(code[:8] + _stamp(ours) + code[_HEADER:])
     except OSError:  # half of it must not be found there
         target.unlink(missing_ok=True)

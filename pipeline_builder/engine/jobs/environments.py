@@ -96,8 +96,8 @@ def _build(sources: Sources, folder: Path, layers: Layers, *, whole: bool) -> No
     sweep_folder(sources.work)
     put_standins(folder)
     whole = bool(layers) and whole
-    own = whole and take_compiled(folder, sources.interpreter)
-    compile_modules(folder, sources.interpreter.path, whole=whole)
+    own, left = take_compiled(folder, sources.interpreter) if whole else (False, 0)
+    compile_modules(folder, sources.interpreter.path, whole=whole, left=left)
     link_openmp(folder)
     _write_ready(folder, layers, sources.interpreter, own=own)
 
