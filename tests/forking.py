@@ -248,6 +248,7 @@ def _make_what_is_made_once() -> None:
     from pipeline_builder.definition.shapes.services import load_service
     from pipeline_builder.documents.schema import Section
     from pipeline_builder.machine.code import fingerprint_code
+    from pipeline_builder.scaffold import skeleton
     from pipeline_builder.views.pages import pages
 
     sections: list[type[Section]] = [Section]
@@ -255,6 +256,7 @@ def _make_what_is_made_once() -> None:
         sections += section.__subclasses__()
         section.model_rebuild()
     load_service("sagemaker")
+    skeleton._schema()
     for name in pages().list_templates(filter_func=lambda name: name.startswith(("run/", "report."))):
         pages().get_template(name)
     fingerprint_code()
