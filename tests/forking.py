@@ -277,13 +277,16 @@ def _rehearse() -> None:
 
 
 def _read_models(services: Sequence[str]) -> None:
-    import botocore.loaders
     import botocore.session
+    import pytest
 
-    botocore.session.create_loader = functools.cache(botocore.loaders.create_loader)
+    from tests.clients import share
+
+    share(pytest.MonkeyPatch())  # never undone
     session = botocore.session.Session()
     for name in services:
-        session.create_client(name, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+        client = session.create_client(name, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+        _ = (client.meta.service_model.error_shapes, client.meta.service_model.endpoint_discovery_operation)
 
 
 def _read_templates() -> None:
