@@ -13,6 +13,7 @@ import contextlib
 import functools
 import gc
 import importlib
+import io
 import json
 import os
 import pkgutil
@@ -104,11 +105,30 @@ def fork(
     return Process(pid, ends, *(os.fdopen(end, encoding="utf-8") for end, _ in pipes))
 
 
+def fork_call(called: str, *given: str, **named: str) -> Process:
+    """Start a function of the tests, 'module:function', in a session of its own; nobody hears what it says."""
+    with Path(os.devnull).open("r+") as null:
+        streams, what = [null.fileno()] * 2, [called, *given]
+        ends = fork_onto(streams, what, Path.cwd(), os.environ, session=True, called=named)
+    return Process(*ends, io.StringIO(), io.StringIO())
+
+
 def fork_onto(
-    streams: Sequence[int], arguments: Sequence[str], cwd: Path, environment: Mapping[str, str], *, session: bool
+    streams: Sequence[int],
+    arguments: Sequence[str],
+    cwd: Path,
+    environment: Mapping[str, str],
+    *,
+    session: bool,
+    called: Mapping[str, str] | None = None,
 ) -> tuple[int, socket.socket]:
-    """Start a command of the package that writes to these streams; return its id, and what tells how it ends."""
-    order = {"arguments": arguments, "cwd": str(cwd), "environment": dict(environment), "session": session}
+    """Start a command of the package that writes to these streams; return its id, and what tells how it ends.
+
+    With `called` it is a function of the tests, the first of the arguments, which gets these by their names.
+    """
+    order = {
+        "arguments": arguments, "cwd": str(cwd), "environment": dict(environment), "session": session, "called": called
+    }  # fmt: skip
     path = environment.get("PYTHONPATH", str(ROOT))  # without one it is this package as well
     parent = _parent(path, "AWS_ENDPOINT_URL" in environment, "KILL_AFTER" in environment)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -186,9 +206,12 @@ def _start(control: socket.socket, running: dict[int, socket.socket]) -> None:
     if not message:
         os._exit(0)
     ends = socket.socket(fileno=descriptors.pop())
+    order = json.loads(message)
+    if order["called"] is not None:
+        importlib.import_module(order["arguments"][0].partition(":")[0])  # once for all that call what is in it
     pid = os.fork()
     if not pid:
-        _become(json.loads(message), descriptors)
+        _become(order, descriptors)
     running[pid] = ends
     for descriptor in descriptors:
         os.close(descriptor)
@@ -221,10 +244,7 @@ def _become(order: Mapping[str, Any], streams: Sequence[int]) -> NoReturn:
         sys.stdin = os.fdopen(0, encoding="utf-8", errors="surrogateescape", closefd=False)
         sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
         sys.stderr = os.fdopen(2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)
-        from pipeline_builder.cli import run
-
-        sys.argv = ["pipeline-builder", *order["arguments"]]
-        code = run(list(order["arguments"]))
+        code = _run(order["arguments"], order["called"])
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     finally:
@@ -233,6 +253,17 @@ def _become(order: Mapping[str, Any], streams: Sequence[int]) -> NoReturn:
         with contextlib.suppress(OSError):
             sys.stdout.flush()
         os._exit(code)
+
+
+def _run(arguments: Sequence[str], named: Mapping[str, str] | None) -> int:
+    if named is not None:
+        module, _, function = arguments[0].partition(":")
+        getattr(importlib.import_module(module), function)(*arguments[1:], **named)
+        return 0
+    from pipeline_builder.cli import run
+
+    sys.argv = ["pipeline-builder", *arguments]
+    return run(list(arguments))
 
 
 def _import_everything() -> None:
@@ -245,15 +276,17 @@ def _import_everything() -> None:
 
 def _make_what_is_made_once() -> None:
     """Make what each command makes when it first needs it, a third of what a short `up` takes."""
+    from pydantic import BaseModel
+
     from pipeline_builder.definition.shapes.services import load_service
-    from pipeline_builder.documents.schema import Section
     from pipeline_builder.machine.code import fingerprint_code
     from pipeline_builder.views.pages import pages
 
-    sections: list[type[Section]] = [Section]
-    for section in sections:  # it grows
-        sections += section.__subclasses__()
-        section.model_rebuild()
+    models: list[type[BaseModel]] = [BaseModel]
+    for model in models:  # it grows
+        models += model.__subclasses__()
+        if model.__module__.startswith("pipeline_builder."):
+            model.model_rebuild()
     load_service("sagemaker")
     for name in pages().list_templates(filter_func=lambda name: name.startswith(("run/", "report."))):
         pages().get_template(name)
