@@ -105,6 +105,12 @@ def fork(
     return Process(pid, ends, *(os.fdopen(end, encoding="utf-8") for end, _ in pipes))
 
 
+def fork_on(terminal: int, arguments: Sequence[str], *, cwd: Path, environment: Mapping[str, str]) -> Process:
+    """Start a command of the package on a terminal."""
+    ends = fork_onto([terminal] * 3, arguments, cwd, environment, session=False)
+    return Process(*ends, io.StringIO(), io.StringIO())
+
+
 def fork_call(called: str, *given: str, **named: str) -> Process:
     """Start a function of the tests, 'module:function', in a session of its own; nobody hears what it says."""
     with Path(os.devnull).open("r+") as null:
@@ -124,6 +130,7 @@ def fork_onto(
 ) -> tuple[int, socket.socket]:
     """Start a command of the package that writes to these streams; return its id, and what tells how it ends.
 
+    Of three streams the first is what it reads; otherwise nobody has anything to say to it.
     With `called` it is a function of the tests, the first of the arguments, which gets these by their names.
     """
     order = {
@@ -202,7 +209,7 @@ def main() -> NoReturn:
 
 
 def _start(control: socket.socket, running: dict[int, socket.socket]) -> None:
-    message, descriptors, _, _ = socket.recv_fds(control, 1 << 20, 3)
+    message, descriptors, _, _ = socket.recv_fds(control, 1 << 20, 4)
     if not message:
         os._exit(0)
     ends = socket.socket(fileno=descriptors.pop())
@@ -235,14 +242,14 @@ def _become(order: Mapping[str, Any], streams: Sequence[int]) -> NoReturn:
             os.setsid()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        for number, stream in enumerate(streams, 1):
+        for number, stream in enumerate(streams, 3 - len(streams)):
             os.dup2(stream, number)
         os.closerange(3, 1024)
         os.chdir(order["cwd"])
         os.environ.clear()
         os.environ.update(order["environment"])
         sys.stdin = os.fdopen(0, encoding="utf-8", errors="surrogateescape", closefd=False)
-        sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+        sys.stdout = os.fdopen(1, "w", 1 if os.isatty(1) else -1, encoding="utf-8", closefd=False)
         sys.stderr = os.fdopen(2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)
         code = _run(order["arguments"], order["called"])
     except SystemExit as ended:
