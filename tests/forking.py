@@ -25,6 +25,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -254,6 +255,9 @@ def _become(order: Mapping[str, Any], streams: Sequence[int]) -> NoReturn:
         code = _run(order["arguments"], order["called"])
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except BaseException:  # noqa: BLE001 - as at the end of a Python of its own
+        code = 1
+        traceback.print_exc()
     finally:
         threading._shutdown()  # type: ignore[attr-defined] # as the interpreter does: it waits for threads
         atexit._run_exitfuncs()
