@@ -192,6 +192,7 @@ def main() -> NoReturn:
     gc.collect()
     gc.freeze()  # no fork looks through what all have, nor copies its pages for that
     gc.enable()
+    gc.unfreeze = lambda: None  # type: ignore[method-assign] # what a command that goes on looks through is its own
     wakes, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake)
