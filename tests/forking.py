@@ -34,7 +34,7 @@ from typing import IO, Any, NoReturn
 from tests.places import ROOT
 
 AWS = ("sagemaker", "s3", "sts", "cloudformation", "codepipeline")
-"""Services whose models are read before the first fork: megabytes of JSON."""
+"""Services whose models are read before the first fork that asks AWS: megabytes of JSON."""
 
 
 class Process:
@@ -135,10 +135,10 @@ def fork_onto(
     With `called` it is a function of the tests, the first of the arguments, which gets these by their names.
     """
     order = {
-        "arguments": arguments, "cwd": str(cwd), "environment": dict(environment), "session": session, "called": called
+        "arguments": arguments, "cwd": str(cwd), "environment": dict(environment), "session": session,
+        "called": called, "aws": "AWS_ENDPOINT_URL" in environment,
     }  # fmt: skip
-    path = environment.get("PYTHONPATH", str(ROOT))  # without one it is this package as well
-    parent = _parent(path, "AWS_ENDPOINT_URL" in environment, "KILL_AFTER" in environment)
+    parent = _parent(environment.get("PYTHONPATH", str(ROOT)))  # without one it is this package as well
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
         parent.send(order, [*streams, theirs.fileno()])
@@ -148,11 +148,11 @@ def fork_onto(
 
 
 class _Parent:
-    def __init__(self, path: str, aws: bool, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str]) -> None:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, "-m", "tests.forking", str(theirs.fileno()), *(AWS if aws else ())]
+        command = [sys.executable, "-m", "tests.forking", str(theirs.fileno())]
         self._process = subprocess.Popen(
-            command, cwd=ROOT, env={**environment, "PYTHONPATH": path}, pass_fds=[theirs.fileno()],
+            command, cwd=ROOT, env=environment, pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         theirs.close()
@@ -170,9 +170,10 @@ class _Parent:
 
 
 @functools.cache
-def _parent(path: str, aws: bool, kills: bool) -> _Parent:
+def _parent(path: str) -> _Parent:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
-    return _Parent(path, aws, {**kept, **({"KILL_AFTER": "0"} if kills else {})})
+    # What kills is there for all that have it on their path; each says for itself when it is killed, if ever.
+    return _Parent({**kept, "PYTHONPATH": path, **({"KILL_AFTER": "0"} if path != str(ROOT) else {})})
 
 
 # --- in the process that forks
@@ -184,11 +185,8 @@ def main() -> NoReturn:
     gc.disable()  # nothing of what is made here goes away
     _import_everything()
     _make_what_is_made_once()
-    if sys.argv[2:] or os.environ["PYTHONPATH"] == str(ROOT):  # elsewhere something may count what is changed
+    if os.environ["PYTHONPATH"] == str(ROOT):  # elsewhere something may count what is changed
         _rehearse()
-    if sys.argv[2:]:
-        _read_models(sys.argv[2:])
-        _read_templates()
     gc.collect()
     gc.freeze()  # no fork looks through what all have, nor copies its pages for that
     gc.enable()
@@ -218,6 +216,8 @@ def _start(control: socket.socket, running: dict[int, socket.socket]) -> None:
     order = json.loads(message)
     if order["called"] is not None:
         importlib.import_module(order["arguments"][0].partition(":")[0])  # once for all that call what is in it
+    if order["aws"]:
+        _make_what_is_made_for_aws()
     pid = os.fork()
     if not pid:
         _become(order, descriptors)
@@ -319,13 +319,23 @@ def _rehearse() -> None:
     tempfile.tempdir = None
 
 
-def _read_models(services: Sequence[str]) -> None:
+@functools.cache
+def _make_what_is_made_for_aws() -> None:
+    if os.environ["PYTHONPATH"] != str(ROOT):
+        _rehearse()
+    _read_models()
+    _read_templates()
+    gc.collect()
+    gc.freeze()
+
+
+def _read_models() -> None:
     import botocore.loaders
     import botocore.session
 
     botocore.session.create_loader = functools.cache(botocore.loaders.create_loader)
     session = botocore.session.Session()
-    for name in services:
+    for name in AWS:
         session.create_client(name, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
 
 
