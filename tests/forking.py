@@ -190,7 +190,7 @@ def main() -> NoReturn:
     gc.collect()
     gc.freeze()  # no fork looks through what all have, nor copies its pages for that
     gc.enable()
-    gc.unfreeze = lambda: None  # type: ignore[method-assign] # what a command that goes on looks through is its own
+    gc.unfreeze = lambda: None  # what a command that goes on looks through is its own
     wakes, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake)
@@ -330,13 +330,16 @@ def _make_what_is_made_for_aws() -> None:
 
 
 def _read_models() -> None:
-    import botocore.loaders
     import botocore.session
 
-    botocore.session.create_loader = functools.cache(botocore.loaders.create_loader)
+    from tests.clients import share_among_clients
+
+    share_among_clients(setattr)
     session = botocore.session.Session()
     for name in AWS:
         session.create_client(name, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+    # Who first asks for pages has it look into the folders of all services that there are.
+    session.get_component("data_loader").list_available_services("paginators-1")
 
 
 def _read_templates() -> None:

@@ -34,7 +34,7 @@ def run(root: Path, manifest: str, *, locked: Lock | None = None, **environment:
 
 def check_out(root: str, manifest: str, **environment: str) -> None:
     """Check out in a process of its own, see `fork_call`."""
-    run(Path(root), manifest, **environment)
+    run(Path(root), manifest, locked=None, **environment)
 
 
 def one(name: str = "a", **fields: str) -> str:

@@ -97,7 +97,17 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory, wheels: Path) -> Path:
     """Return a cache in which uv has the wheel unpacked, fifty megabytes: nothing here is about that."""
     folder = tmp_path_factory.mktemp("unpacked")
     (wheel,) = wheels.glob("*.whl")
-    install = [find_uv(), "pip", "install", "--quiet", "--offline", "--no-deps", "--target", folder / "once", wheel]
+    install: list[str | Path] = [
+        find_uv(),
+        "pip",
+        "install",
+        "--quiet",
+        "--offline",
+        "--no-deps",
+        "--target",
+        folder / "once",
+        wheel,
+    ]
     subprocess.run([*install, "--cache-dir", folder / "cache"], check=True)
     shutil.rmtree(folder / "once")
     return folder / "cache"
