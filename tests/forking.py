@@ -330,16 +330,19 @@ def _make_what_is_made_for_aws() -> None:
 
 
 def _read_models() -> None:
-    import botocore.session
+    import encodings.idna  # noqa: F401 - for each address
+
+    import boto3.s3.transfer
+    import boto3.session
 
     from tests.clients import share_among_clients
 
     share_among_clients(setattr)
-    session = botocore.session.Session()
+    session = boto3.session.Session(region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
     for name in AWS:
-        session.create_client(name, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+        session.client(name)
     # Who first asks for pages has it look into the folders of all services that there are.
-    session.get_component("data_loader").list_available_services("paginators-1")
+    session._session.get_component("data_loader").list_available_services("paginators-1")
 
 
 def _read_templates() -> None:
