@@ -142,6 +142,14 @@ def _what_all_clients_have_in_common_is_made_once() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _what_is_there_stays_out_of_all_searches_for_garbage() -> Iterator[None]:
+    """Let commands that go on, and look through all that there is after a run, not look through what pytest has."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gc, "unfreeze", lambda: None)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _what_is_temporary_goes_with_the_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Let what tests and killed commands leave among the temporary files lie in the run's own folder."""
     folder = folder_of_run(tmp_path_factory) / "tmp"
