@@ -20,6 +20,7 @@ import botocore.hooks
 import botocore.loaders
 import botocore.session
 import hypothesis
+import hypothesis.internal.conjecture.providers
 import pytest
 
 from tests.doors import door  # noqa: F401 - a fixture for all
@@ -31,6 +32,9 @@ hypothesis.settings.register_profile(  # how long an example takes is the machin
     "same", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("same")
+# Nor are they sought among the constants of all modules that happen to be loaded, which each change to one would change;
+# every process looks for those for half a second, in a fresh clone for several.
+hypothesis.internal.conjecture.providers._get_local_constants = hypothesis.internal.conjecture.providers.Constants
 
 # They wait, for minutes to begin or for processes to end: one process has them all, beside others that work.
 _WAITING = (
