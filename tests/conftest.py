@@ -21,6 +21,7 @@ import botocore.loaders
 import botocore.session
 import hypothesis
 import hypothesis.internal.conjecture.providers
+import hypothesis.internal.constants_ast
 import pytest
 
 from tests.doors import door  # noqa: F401 - a fixture for all
@@ -34,7 +35,7 @@ hypothesis.settings.register_profile(  # how long an example takes is the machin
 hypothesis.settings.load_profile("same")
 # Nor are they sought among the constants of all modules that happen to be loaded, which each change to one would change;
 # every process looks for those for half a second, in a fresh clone for several.
-hypothesis.internal.conjecture.providers._get_local_constants = hypothesis.internal.conjecture.providers.Constants
+hypothesis.internal.conjecture.providers._get_local_constants = hypothesis.internal.constants_ast.Constants
 
 # They wait, for minutes to begin or for processes to end: one process has them all, beside others that work.
 _WAITING = (
