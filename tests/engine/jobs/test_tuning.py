@@ -16,6 +16,7 @@ import pytest
 
 from pipeline_builder.descriptions import ExecutionStatus, StepStatus
 from pipeline_builder.engine.jobs.early import Early
+from pipeline_builder.engine.jobs.optimiser import REQUIREMENTS
 from pipeline_builder.engine.jobs.records import (
     ENGINE_ENDED,
     JobRecord,
@@ -31,6 +32,7 @@ from pipeline_builder.engine.state.state import State
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.release.run import follow, start
 from tests.engine.definitions import CACHED, definition, run, script, target, tuning
+from tests.engine.environments import share_made, shared_environment
 
 X = {"x": (0.0, 10.0)}
 SQUARE = "say((float(hp['x']) - 3) ** 2)"
@@ -376,16 +378,17 @@ def test_a_training_that_does_poorly_is_stopped_and_keeps_its_objective(tmp_path
 
 
 @pytest.mark.long
-def test_bayesian_trials_come_nearer_and_the_same_seed_chooses_the_same(tmp_path: Path) -> None:
+def test_bayesian_trials_come_nearer_and_the_same_seed_chooses_the_same(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    optuna = shared_environment((REQUIREMENTS,), "import optuna; optuna.samplers.TPESampler()", tmp_path_factory)
     ranges = {"x": (0.0, 10.0), "n": (1, 9), "c": ["a", "b"]}
     program = "say((float(hp['x']) - 3) ** 2 + abs(int(hp['n']) - 4) + (hp['c'] == 'a'))"
     found = []
     for name in ("one", "two"):
         folder = tmp_path / name
         step = tuning("tune", program, ranges, strategy="Bayesian", jobs=16, parallel=2, RandomSeed=3)
-        if name == "two":
-            (folder / "state").mkdir(parents=True)
-            (folder / "state" / "envs").symlink_to(tmp_path / "one" / "state" / "envs")
+        share_made(folder / "state", optuna)
         _, ended, states = run(target(folder), definition(step))
         assert ended.status is ExecutionStatus.SUCCEEDED, states["tune"].failure_reason
         jobs = sorted(trials(folder), key=lambda job: job.step)
