@@ -89,6 +89,6 @@ def compile_modules(folder: Path, interpreter: str = sys.executable, *, whole: b
     packages = [str(path) for path in folder.glob(f"lib/python*/site-packages{below}")]
     packages += [str(path) for path in folder.glob(STANDINS)]
     python = launcher_python() if interpreter == sys.executable else interpreter
-    command = [os.path.realpath(python), "-I", "-S", "-m", "compileall", "-q", "-q", "-j", "0"]
+    command = [os.path.realpath(python), "-I", "-S", "-m", "compileall", "-q", "-q", "-j", "0" if whole else "1"]
     command += ["-x", r"/site-packages/.+/tests/", *packages]
     subprocess.run(command, env={}, stdin=subprocess.DEVNULL, capture_output=True, check=False)
