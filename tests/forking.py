@@ -24,6 +24,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -94,7 +95,7 @@ def _rest_of(stream: IO[str]) -> str:
 def fork(
     arguments: Sequence[str], *, cwd: Path, environment: Mapping[str, str], start_new_session: bool = False
 ) -> Process:
-    """Start a command of the package."""
+    """Start a command of the package, or code of a test after `-c`."""
     pipes = [os.pipe() for _ in range(2)]
     try:
         pid, ends = fork_onto([end for _, end in pipes], arguments, cwd, environment, session=start_new_session)
@@ -221,10 +222,7 @@ def _become(order: Mapping[str, Any], streams: Sequence[int]) -> NoReturn:
         sys.stdin = os.fdopen(0, encoding="utf-8", errors="surrogateescape", closefd=False)
         sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
         sys.stderr = os.fdopen(2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)
-        from pipeline_builder.cli import run
-
-        sys.argv = ["pipeline-builder", *order["arguments"]]
-        code = run(list(order["arguments"]))
+        code = _code_of(list(order["arguments"]))
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     finally:
@@ -233,6 +231,22 @@ def _become(order: Mapping[str, Any], streams: Sequence[int]) -> NoReturn:
         with contextlib.suppress(OSError):
             sys.stdout.flush()
         os._exit(code)
+
+
+def _code_of(arguments: list[str]) -> int:
+    """Run the command, or with `-c` what follows, as Python does."""
+    if arguments[:1] == ["-c"]:
+        sys.argv = ["-c", *arguments[2:]]
+        try:
+            exec(arguments[1], {"__name__": "__main__"})
+        except (Exception, KeyboardInterrupt):  # noqa: BLE001 - as Python says it of whatever it is
+            traceback.print_exc()
+            return 1
+        return 0
+    from pipeline_builder.cli import run
+
+    sys.argv = ["pipeline-builder", *arguments]
+    return run(arguments)
 
 
 def _import_everything() -> None:

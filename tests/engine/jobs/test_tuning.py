@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -33,6 +30,8 @@ from pipeline_builder.errors import InputProblems
 from pipeline_builder.release.run import follow, start
 from tests.engine.definitions import CACHED, definition, run, script, target, tuning
 from tests.engine.environments import share_made, shared_environment
+from tests.forking import fork
+from tests.places import ROOT
 
 X = {"x": (0.0, 10.0)}
 SQUARE = "say((float(hp['x']) - 3) ** 2)"
@@ -319,12 +318,12 @@ def test_killed_with_the_engine_it_goes_on_and_what_had_ended_is_not_run_again(t
         "import sys\nfrom pathlib import Path\nfrom tests.engine.definitions import run, target\n"
         "folder = Path(sys.argv[1])\nrun(target(folder), (folder / 'definition.json').read_bytes())\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", main, str(tmp_path)])
+    process = fork(["-c", main, str(tmp_path)], cwd=ROOT, environment=os.environ)
     deadline = time.monotonic() + 60
     while len(list(mark.iterdir())) < 4 and time.monotonic() < deadline:
         time.sleep(0.05)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    process.kill()
+    process.communicate(timeout=20)
     _, ended, states = run(target(tmp_path), content)
     assert ended.status is ExecutionStatus.SUCCEEDED, states["tune"].failure_reason
     assert {path.name: path.read_text() for path in mark.iterdir()} == {"1": "x", "2": "x", "3": "xx", "4": "xx"}
