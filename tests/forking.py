@@ -96,7 +96,7 @@ def _rest_of(stream: IO[str]) -> str:
 def fork(
     arguments: Sequence[str], *, cwd: Path, environment: Mapping[str, str], start_new_session: bool = False
 ) -> Process:
-    """Start a command of the package."""
+    """Start a command of the package, or code of a test after `-c`."""
     pipes = [os.pipe() for _ in range(2)]
     try:
         pid, ends = fork_onto([end for _, end in pipes], arguments, cwd, environment, session=start_new_session)
@@ -271,6 +271,10 @@ def _run(arguments: Sequence[str], named: Mapping[str, str] | None) -> int:
     if named is not None:
         module, _, function = arguments[0].partition(":")
         getattr(importlib.import_module(module), function)(*arguments[1:], **named)
+        return 0
+    if arguments[:1] == ["-c"]:
+        sys.argv = ["-c", *arguments[2:]]
+        exec(arguments[1], {"__name__": "__main__"})
         return 0
     from pipeline_builder.cli import run
 
