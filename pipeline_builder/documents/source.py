@@ -147,9 +147,13 @@ def parse_yaml(
         InputProblems: with `problem_id` and the place, all repeated keys at once.
     """
     found = _read(source, problem_id, tags or {}, placed=placed)
+    # Not the reader itself: it has the parser, whose buffers are sixty times as large as most files.
+    places = (found.keys, found.values) if placed else None
 
     def look() -> tuple[Positions, Positions]:
-        again = found if placed else _read(source, problem_id, tags or {}, placed=True)
+        if places:
+            return places
+        again = _read(source, problem_id, tags or {}, placed=True)
         return again.keys, again.values
 
     return Document(source, found.data, look)
