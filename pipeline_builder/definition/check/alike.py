@@ -85,5 +85,5 @@ def _known(kinds: frozenset[str]) -> frozenset[str]:
         for own in (load_sagemaker(), LANGUAGE)
         for name, shape in own.shapes.items()
     ]
-    text = "\n".join(texts_of([*_MEANT, *STEP_TYPES, rows, shapes])).lower()
+    text = "\n".join({*texts_of([*_MEANT, *STEP_TYPES, rows, shapes])}).lower()
     return frozenset(_WORD.findall(text))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline_builder.definition.check.check import check_definition
-from pipeline_builder.definition.check.parts import _parted, have_passed
+from pipeline_builder.definition.check.parts import have_passed, parts_of
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.passed import Passed
 from tests.definition.check.test_check import CASES, VALID, Change
@@ -30,7 +30,7 @@ def many(*names: str) -> dict[str, Any]:
 
 
 def like(definition: Any, lines: Any = None) -> set[Any]:
-    found = _parted(content(definition), ())
+    found = parts_of(content(definition))
     return {part.likeness.with_told(lambda digest: (lines or {}).get(digest, "")) for part in found}
 
 
