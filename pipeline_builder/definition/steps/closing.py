@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from pipeline_builder.definition.steps.context import Mapped
 from pipeline_builder.descriptions import JSON
-from pipeline_builder.documents.expressions import join
+from pipeline_builder.documents.expressions import is_expression, join
 from pipeline_builder.documents.members import member_at
 
 # The outputs of steps that are folders; a Training step's artifact is a file.
@@ -32,7 +32,7 @@ def close_inputs(request: JSON, steps: Mapping[str, Mapped], defaults: Mapping[s
     if isinstance(request, list):
         items = [close_inputs(item, steps, defaults) if isinstance(item, (dict, list)) else item for item in request]
         return request if all(map(operator.is_, items, request)) else items
-    if not isinstance(request, dict):
+    if not isinstance(request, dict) or is_expression(request):  # which has no data source in it
         return request
     closed = {}
     for key, item in request.items():
