@@ -44,9 +44,9 @@ def with_code(definition: Any, *digests: str) -> Any:
 
 
 def test_units_that_differ_by_their_names_and_code_are_alike() -> None:
-    plain = [renamed(VALID, name) for name in ("fraud", "churn", "price")]
+    plain = [renamed(VALID, name) for name in ("fraud", "churn", "image")]
     assert like(plain[0]) == like(plain[1])
-    assert like(plain[2]) != like(plain[0])  # PRICE is a word of SageMaker's
+    assert like(plain[2]) != like(plain[0])  # Image is a member of SageMaker's
     one, other = (with_code(renamed(VALID, "churn"), digest) for digest in DIGESTS)
     assert like(one) == like(other)
     assert like(one, {DIGESTS[0]: "numpy"}) != like(other, {DIGESTS[1]: "pandas"})
