@@ -20,6 +20,8 @@ _OUTPUT = re.compile(
     r"(?:ProcessingOutputConfig\.Outputs\[(?P<output>'[^']+'|\d+)\]\.S3Output\.S3Uri|TransformOutput\.S3OutputPath)"
 )
 _PREFIX = "S3Prefix"  # a manifest, and a model's S3Object, are objects
+# What is composed of a request besides what it reads: nobody has to look for a data source there.
+_OTHERS = frozenset(("AppSpecification", "OutputDataConfig", "ProcessingOutputConfig", "TransformOutput"))
 
 
 def close_inputs(request: JSON, steps: Mapping[str, Mapped], defaults: Mapping[str, JSON]) -> JSON:
@@ -36,7 +38,11 @@ def close_inputs(request: JSON, steps: Mapping[str, Mapped], defaults: Mapping[s
         return request
     closed = {}
     for key, item in request.items():
-        if isinstance(item, (dict, list)) and (inner := close_inputs(item, steps, defaults)) is not item:
+        if (
+            key not in _OTHERS
+            and isinstance(item, (dict, list))
+            and (inner := close_inputs(item, steps, defaults)) is not item
+        ):
             closed[key] = inner
     if request.get("S3DataType") == _PREFIX:
         closed["S3Uri"] = _closed(request.get("S3Uri"), steps, defaults)
