@@ -8,8 +8,10 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
+
+from pipeline_builder.values import dataclass
 
 JSON = None | bool | int | float | str | list["JSON"] | dict[str, "JSON"]
 

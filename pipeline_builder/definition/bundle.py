@@ -13,7 +13,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
 
@@ -22,6 +22,7 @@ from pipeline_builder.definition.lists import FILE, inclusions
 from pipeline_builder.definition.tar import write_tar
 from pipeline_builder.machine.folders import sweep_folder
 from pipeline_builder.machine.streams import BLOCK, Hashing, replacing
+from pipeline_builder.values import dataclass
 
 # A script that is named as a file, started with -m, or imported by its name at run time.
 _SCRIPT = re.compile(

@@ -6,13 +6,14 @@ import functools
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.errors import InputProblems, Place, Problem
+from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     import yaml

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import Expression, get, join, texts_of
@@ -13,6 +13,7 @@ from pipeline_builder.documents.prefix import prefix_problems, read_prefix
 from pipeline_builder.documents.schema import describe, did_you_mean
 from pipeline_builder.documents.source import DataPath, Document, Source
 from pipeline_builder.errors import InputProblems, Place, Problem
+from pipeline_builder.values import dataclass
 
 KNOWN = (
     "SMP_ACCOUNTID",

@@ -9,12 +9,13 @@ import stat
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.folders import MOST_FOLDERS
+from pipeline_builder.values import dataclass
 
 MOST_FILES = 1_000_000
 """Files of one folder that are taken: their names are in memory."""

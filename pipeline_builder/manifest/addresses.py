@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.regions.hosts import codecommit_region, codecommit_url
 from pipeline_builder.regions.hosts import host as host_of
+from pipeline_builder.values import dataclass
 
 _SCHEMES = ("https", "ssh", "file")
 # user@host:path, as git and its hosts write ssh addresses.

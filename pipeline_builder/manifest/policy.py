@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -15,6 +15,7 @@ from pipeline_builder.documents.schema import Section, describe, did_you_mean
 from pipeline_builder.documents.source import DataPath, Document
 from pipeline_builder.errors import Place, Problem
 from pipeline_builder.manifest.service import Number
+from pipeline_builder.values import dataclass
 
 _ELSEWHERE = re.compile(r"^(filesystem|athena|redshift|featurestore|sqs|emr|emr-serverless)://[^\s]+\Z|^arn:[^\s]+\Z")
 _ADDRESS = re.compile(r"^s3://([\w*?][\w.*?-]{0,127}|arn:[\w:.*?-]+)(/.*)?\Z", re.DOTALL)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from pipeline_builder.regions.partitions import PARTITIONS, partition_of
+from pipeline_builder.values import dataclass
 
 _SUFFIX = "|".join(re.escape(suffix) for suffix in sorted({found.suffix for found in PARTITIONS}))
 _DUAL = "|".join(re.escape(suffix) for suffix in sorted({found.dual_stack for found in PARTITIONS}))

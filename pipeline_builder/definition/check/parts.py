@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from pipeline_builder.canonical import canonical
 from pipeline_builder.dag.outline import NESTED
@@ -15,6 +14,7 @@ from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.members import items_of, member_at, text_of
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.machine.passed import Passed
+from pipeline_builder.values import dataclass
 
 # What a text may refer to; a name with other letters is found in no part, and then the whole is checked.
 _NAMED = re.compile(r"(Parameters|Steps)\.([A-Za-z0-9_-]+)")

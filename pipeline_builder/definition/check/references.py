@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from pipeline_builder.definition.check.behind import shape_at
 from pipeline_builder.definition.check.faults import (
@@ -24,6 +23,7 @@ from pipeline_builder.definition.shapes.properties import Lookup, NoProperty, Pr
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.members import member_at, names_of, text_of
 from pipeline_builder.documents.schema import describe, did_you_mean
+from pipeline_builder.values import dataclass
 
 # The SDK's ExecutionVariables; the last two are of the step's own job.
 EXECUTION_VARIABLES = (

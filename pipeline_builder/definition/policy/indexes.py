@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from pipeline_builder.conf.graph import Step
 from pipeline_builder.conf.sections import EvaluateSection, PreprocessSection, TrainSection
@@ -17,6 +16,7 @@ from pipeline_builder.errors import Place
 from pipeline_builder.manifest.patterns import covers_any
 from pipeline_builder.manifest.policy import Rules
 from pipeline_builder.manifest.refusal import Refused, refuse
+from pipeline_builder.values import dataclass
 
 DEFAULT = "default"
 _OWN_INDEX = re.compile(r"^(-i|--index-url|--pypi-url|--no-index)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import takewhile
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from pipeline_builder.dag.outline import NESTED
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import is_expression
 from pipeline_builder.documents.members import member_at
+from pipeline_builder.values import dataclass
 
 _PART = re.compile(r"\.?([A-Za-z0-9_-]+)|\[(\d+)\]|\[['\"]([^'\"]*)['\"]\]")
 _OUTPUTS = (

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from pipeline_builder.definition.shapes.values import Shape
 from pipeline_builder.documents.schema import did_you_mean
+from pipeline_builder.values import dataclass
 
 # The member by which a property path looks into a list of structures: Outputs['train'].
 _NAME_MEMBERS = ("OutputName", "InputName", "ChannelName", "MetricName")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.values import dataclass
 
 # A path: names with dots between them, each with list indices or quoted names behind it.
 _PART = re.compile(r"\.?([A-Za-z0-9_-]+)|\[(\d+)\]|\['([^']*)'\]")

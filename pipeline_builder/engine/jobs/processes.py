@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from pipeline_builder.engine.jobs.requirements import Layers, without_python
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.standard import has_mpirun
+from pipeline_builder.values import dataclass
 
 MPI, TORCHRUN = "sagemaker_mpi_enabled", "sagemaker_torch_distributed_enabled"
 # What the toolkit looks at before torchrun, and what of it is nowhere but in AWS's images.
