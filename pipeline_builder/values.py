@@ -12,6 +12,8 @@ import reprlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+__all__ = ["dataclass"]
+
 if TYPE_CHECKING:
     from dataclasses import dataclass
 else:
@@ -57,14 +59,14 @@ def _methods(cls: Any, *, frozen: bool, order: bool) -> Iterator[tuple[str, Any]
 
 def _init_of(cls: type, *, frozen: bool) -> Any:
     """Return what `dataclasses` makes of the same fields."""
-    fields = dataclasses.fields(cls)  # type: ignore[arg-type] # which it is
+    fields = dataclasses.fields(cls)
     body: dict[str, Any] = {field.name: field for field in fields}
     body["__annotations__"] = {field.name: field.type for field in fields}
     body |= {name: getattr(cls, name) for name in ("__module__", "__qualname__", "__doc__")}
     if hasattr(cls, "__post_init__"):
         body["__post_init__"] = None  # that there is one; which, each object says
     twin = type(cls.__name__, (), body)
-    return dataclasses.dataclass(frozen=frozen, repr=False, eq=False, match_args=False)(twin).__init__
+    return dataclasses.dataclass(frozen=frozen, repr=False, eq=False, match_args=False)(twin).__dict__["__init__"]
 
 
 def _reader(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
@@ -74,10 +76,8 @@ def _reader(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
     return lambda found: tuple(getattr(found, name) for name in names)
 
 
-def _comparing(
-    compare: Callable[[Any, Any], bool], compared: Callable[[Any], tuple[Any, ...]]
-) -> Callable[[Any, Any], bool]:
-    def method(self: Any, other: Any) -> bool:
+def _comparing(compare: Callable[[Any, Any], bool], compared: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
+    def method(self: Any, other: Any) -> Any:
         if other.__class__ is not self.__class__:
             return NotImplemented
         return compare(compared(self), compared(other))

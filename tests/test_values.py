@@ -115,7 +115,7 @@ def test_a_value_is_copied_and_kept_in_a_file() -> None:
 
 def test_who_has_methods_of_its_own_keeps_them() -> None:
     @values.dataclass(frozen=True)
-    class Own:
+    class Own:  # noqa: PLW1641 # the decorator makes it
         """A value that is compared by its length."""
 
         text: str
