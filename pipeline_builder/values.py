@@ -38,6 +38,9 @@ else:
 _ORDER = ("__lt__", "__le__", "__gt__", "__ge__")
 
 
+_MISSING = dataclasses.MISSING
+
+
 def _methods(cls: Any, *, frozen: bool, order: bool) -> Iterator[tuple[str, Any]]:
     def first(self: Any, *args: Any, **kwargs: Any) -> None:
         cls.__init__ = made = _init_of(cls, frozen=frozen)
@@ -57,16 +60,31 @@ def _methods(cls: Any, *, frozen: bool, order: bool) -> Iterator[tuple[str, Any]
         yield "__setstate__", _restore
 
 
-def _init_of(cls: type, *, frozen: bool) -> Any:
-    """Return what `dataclasses` makes of the same fields."""
-    fields = dataclasses.fields(cls)
-    body: dict[str, Any] = {field.name: field for field in fields}
-    body["__annotations__"] = {field.name: field.type for field in fields}
-    body |= {name: getattr(cls, name) for name in ("__module__", "__qualname__", "__doc__")}
-    if hasattr(cls, "__post_init__"):
-        body["__post_init__"] = None  # that there is one; which, each object says
-    twin = type(cls.__name__, (), body)
-    return dataclasses.dataclass(frozen=frozen, repr=False, eq=False, match_args=False)(twin).__dict__["__init__"]
+def _init_of(cls: type, *, frozen: bool) -> Callable[..., None]:
+    """Return the method that takes the fields' values, and sets each; compiled, as loops would be slow."""
+    fields: tuple[dataclasses.Field[Any], ...] = dataclasses.fields(cls)
+    known: dict[str, Any] = {"_set": object.__setattr__, "_missing": _MISSING}
+    asked = {False: ["self"], True: []}
+    lines = []
+    for field in fields:
+        name = field.name
+        known |= {f"_default_{name}": field.default, f"_make_{name}": field.default_factory}
+        makes, has_default = field.default_factory is not _MISSING, field.default is not _MISSING
+        if field.init:
+            default = "=_missing" if makes else f"=_default_{name}" if has_default else ""
+            asked[bool(field.kw_only)].append(f"{name}{default}")
+            value = f"_make_{name}() if {name} is _missing else {name}" if makes else name
+        elif makes or has_default:
+            value = f"_make_{name}()" if makes else f"_default_{name}"
+        else:
+            continue
+        lines.append(f" _set(self, '{name}', {value})" if frozen else f" self.{name} = {value}")
+    lines.append(" self.__post_init__()" if hasattr(cls, "__post_init__") else " return")
+    words = ", ".join([*asked[False], *(["*", *asked[True]] if asked[True] else [])])
+    exec("\n".join([f"def __init__({words}):", *lines]), known)  # noqa: S102 # names of fields, nothing from outside
+    made: Callable[..., None] = known["__init__"]
+    made.__qualname__ = f"{cls.__qualname__}.__init__"
+    return made
 
 
 def _reader(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
