@@ -8,9 +8,10 @@ from pydantic import AfterValidator
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe
+from pipeline_builder.patterns import pattern
 
 CONNECTION_ARN = r"arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9-]+:\d{12}:connection/[0-9a-f-]{36}"
-_RESOLVE = re.compile(r"\{\{\s*resolve", re.IGNORECASE)
+_RESOLVE = pattern(r"\{\{\s*resolve", re.IGNORECASE)
 
 
 def matching(pattern: str | re.Pattern[str], expected: str) -> AfterValidator:

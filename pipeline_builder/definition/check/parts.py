@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable, Iterator
 
 from pipeline_builder.canonical import canonical
@@ -14,10 +13,11 @@ from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.members import items_of, member_at, text_of
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.machine.passed import Passed
+from pipeline_builder.patterns import pattern
 from pipeline_builder.values import dataclass
 
 # What a text may refer to; a name with other letters is found in no part, and then the whole is checked.
-_NAMED = re.compile(r"(Parameters|Steps)\.([A-Za-z0-9_-]+)")
+_NAMED = pattern(r"(Parameters|Steps)\.([A-Za-z0-9_-]+)")
 
 
 _FEW = 8

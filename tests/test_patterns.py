@@ -1,0 +1,41 @@
+"""Patterns that are compiled late are still those of `re`, and none of the package's is wrong."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from importlib import import_module
+
+from pipeline_builder import patterns
+from pipeline_builder.patterns import pattern
+from tests.places import ROOT
+
+
+def test_a_pattern_answers_as_re_does() -> None:
+    word = pattern(r"(?P<first>[a-z])\w*", re.IGNORECASE)
+    found = word.fullmatch("Word")
+    assert found
+    assert found["first"] == "W"
+    assert (word.pattern, word.groups, word.sub("-", "a b")) == (r"(?P<first>[a-z])\w*", 1, "- -")
+    assert pattern(rb"\d+").findall(b"1 23") == [b"1", b"23"]
+
+
+def test_those_of_the_package_can_be_compiled() -> None:
+    package = ROOT / "pipeline_builder"
+    files = [path for path in package.rglob("*.py") if " = pattern(" in path.read_text("utf-8")]
+    names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files]
+    found = [one for name in names for one in vars(import_module(name)).values() if isinstance(one, patterns._Pattern)]
+    assert len(found) > 50
+    for one in found:
+        assert one.fullmatch is one.fullmatch
+
+
+def test_one_is_compiled_when_it_is_first_asked() -> None:
+    look = (
+        "import re, pipeline_builder.inert as inert; first, made = re.compile, []\n"
+        "re.compile = lambda text, flags=0: made.append(text) or first(text, flags)\n"
+        "assert '_given' in vars(inert._CONTROL) and 'sub' not in vars(inert._CONTROL)\n"
+        "inert.inert_line('a\\x07'); inert.inert_line('b\\x07'); assert len(made) == len(set(made)) > 0, made"
+    )
+    subprocess.run([sys.executable, "-c", look], check=True)
