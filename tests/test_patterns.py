@@ -33,9 +33,7 @@ def test_those_of_the_package_can_be_compiled() -> None:
 
 def test_one_is_compiled_when_it_is_first_asked() -> None:
     look = (
-        "import re, pipeline_builder.inert as inert; first, made = re.compile, []\n"
-        "re.compile = lambda text, flags=0: made.append(text) or first(text, flags)\n"
-        "assert '_given' in vars(inert._CONTROL) and 'sub' not in vars(inert._CONTROL)\n"
-        "inert.inert_line('a\\x07'); inert.inert_line('b\\x07'); assert len(made) == len(set(made)) > 0, made"
+        "from pipeline_builder.inert import _CONTROL, log_text\n"
+        "assert list(vars(_CONTROL)) == ['_given']; log_text('a\\x07'); assert 'sub' in vars(_CONTROL), vars(_CONTROL)"
     )
     subprocess.run([sys.executable, "-c", look], check=True)
