@@ -17,5 +17,5 @@ class _Pattern:
 
 
 def pattern(text: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
-    """Return what has the attributes of `re.compile(text, flags)`; a wrong one is found where the first is read."""
+    """Return what has the attributes of `re.compile(text, flags)`, for who asks it; functions of `re` don't take it."""
     return cast("re.Pattern[AnyStr]", _Pattern(text, flags))

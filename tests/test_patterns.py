@@ -37,3 +37,12 @@ def test_one_is_compiled_when_it_is_first_asked() -> None:
         "assert list(vars(_CONTROL)) == ['_given']; log_text('a\\x07'); assert 'sub' in vars(_CONTROL), vars(_CONTROL)"
     )
     subprocess.run([sys.executable, "-c", look], check=True)
+
+
+def test_none_is_handed_to_functions_of_re() -> None:
+    """These take what they have compiled themselves: whoever has a pattern asks that."""
+    for path in (ROOT / "pipeline_builder").rglob("*.py"):
+        text = path.read_text("utf-8")
+        for name in re.findall(r"^(\w+)(?:: [^=\n]+)? = pattern\(", text, re.MULTILINE):
+            handed = re.search(rf"\bre\.\w+\(\s*{name}\b|\.re is {name}\b", text)
+            assert not handed, (path, handed)

@@ -12,17 +12,15 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline_builder.patterns import pattern
-
 Path = list[list[Any]]
 """["name", text], ["names", [text, …]], ["item", n], ["items", [n | [start, end], …]], ["all"]; numbers may be None."""
 
 _OPERATORS = "'$', '.', '*', '[', ']', ',', ':', '-', \"'\""
-_NAME = pattern(r"\.(?:(?P<all>\*)|(?P<name>[\w-]+))")
-_BRACKET = pattern(r"\.?\[\s*(?P<inner>\*|'[^']*'(?:\s*,\s*'[^']*')*|[-\d:,\s]+)\s*\]")
-_QUOTED = pattern(r"'([^']*)'")
-_NUMBER = pattern(r"-?\d{1,9}")
-_RANGE = pattern(r"(-?\d{1,9})?\s*:\s*(-?\d{1,9})?")
+_NAME = re.compile(r"\.(?:(?P<all>\*)|(?P<name>[\w-]+))")
+_BRACKET = re.compile(r"\.?\[\s*(?P<inner>\*|'[^']*'(?:\s*,\s*'[^']*')*|[-\d:,\s]+)\s*\]")
+_QUOTED = re.compile(r"'([^']*)'")
+_NUMBER = re.compile(r"-?\d{1,9}")
+_RANGE = re.compile(r"(-?\d{1,9})?\s*:\s*(-?\d{1,9})?")
 
 
 class FilterError(ValueError):

@@ -14,11 +14,12 @@ CONNECTION_ARN = r"arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9
 _RESOLVE = pattern(r"\{\{\s*resolve", re.IGNORECASE)
 
 
-def matching(pattern: str | re.Pattern[str], expected: str) -> AfterValidator:
+def matching(form: str | re.Pattern[str], expected: str) -> AfterValidator:
     """Return what refuses a text that isn't of the pattern; `expected` is said of it."""
+    begins = pattern(form) if isinstance(form, str) else form
 
     def check(value: str) -> str:
-        if not re.match(pattern, value) or "\n" in value:
+        if not begins.match(value) or "\n" in value:
             raise ValueError(f"{describe(value)} cannot be used, expected {expected}")
         return value
 
