@@ -12,7 +12,6 @@ from pipeline_builder.engine.document.known import resolve_known
 from pipeline_builder.engine.document.members import DataPath
 from pipeline_builder.engine.document.references import Scope
 from pipeline_builder.engine.jobs.handing import secrets_of
-from pipeline_builder.engine.jobs.interpreters import find_interpreter, refuse_too_old
 from pipeline_builder.engine.jobs.looking import Seen, look
 from pipeline_builder.engine.jobs.packages import image_and_code, image_packages, images_of
 from pipeline_builder.engine.jobs.processes import faults_of
@@ -129,6 +128,8 @@ def _look(step: Step, request: dict[str, Any], means: Means) -> Iterator[Seen]:
     try:
         clean_layers(layers)
         for version in pythons_of(layers):
+            from pipeline_builder.engine.jobs.interpreters import find_interpreter, refuse_too_old  # starts programs
+
             find_interpreter(version)
             if step.type == "Transform":
                 refuse_too_old(version)
