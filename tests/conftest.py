@@ -14,9 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
+import hypothesis.internal.conjecture.providers
+import hypothesis.internal.constants_ast
 import pytest
 
-from tests.clients import share_among_clients
+from tests.clients import share
 from tests.doors import door  # noqa: F401 - a fixture for all
 from tests.places import ENVIRONMENTS, ROOT, environments_of_run, folder_of_run
 
@@ -26,6 +28,9 @@ hypothesis.settings.register_profile(  # how long an example takes is the machin
     "same", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("same")
+# Nor are they sought among the constants of all modules that happen to be loaded, which each change to one would change;
+# every process looks for those for half a second, in a fresh clone for several.
+hypothesis.internal.conjecture.providers._get_local_constants = hypothesis.internal.constants_ast.Constants
 
 # They wait, for minutes to begin or for processes to end: one process has them all, beside others that work.
 _WAITING = (
@@ -137,7 +142,7 @@ def _named(items: list[pytest.Item], names: tuple[str, ...]) -> list[pytest.Item
 @pytest.fixture(autouse=True, scope="session")
 def _what_all_clients_have_in_common_is_made_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        share_among_clients(patch.setattr)
+        share(patch)
         yield
 
 

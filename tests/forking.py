@@ -96,7 +96,7 @@ def _rest_of(stream: IO[str]) -> str:
 def fork(
     arguments: Sequence[str], *, cwd: Path, environment: Mapping[str, str], start_new_session: bool = False
 ) -> Process:
-    """Start a command of the package."""
+    """Start a command of the package, or code of a test after `-c`."""
     pipes = [os.pipe() for _ in range(2)]
     try:
         pid, ends = fork_onto([end for _, end in pipes], arguments, cwd, environment, session=start_new_session)
@@ -272,6 +272,10 @@ def _run(arguments: Sequence[str], named: Mapping[str, str] | None) -> int:
         module, _, function = arguments[0].partition(":")
         getattr(importlib.import_module(module), function)(*arguments[1:], **named)
         return 0
+    if arguments[:1] == ["-c"]:
+        sys.argv = ["-c", *arguments[2:]]
+        exec(arguments[1], {"__name__": "__main__"})
+        return 0
     from pipeline_builder.cli import run
 
     sys.argv = ["pipeline-builder", *arguments]
@@ -292,6 +296,7 @@ def _make_what_is_made_once() -> None:
 
     from pipeline_builder.definition.shapes.services import load_service
     from pipeline_builder.machine.code import fingerprint_code
+    from pipeline_builder.scaffold import skeleton
     from pipeline_builder.views.pages import pages
 
     models: list[type[BaseModel]] = [BaseModel]
@@ -300,6 +305,7 @@ def _make_what_is_made_once() -> None:
         if model.__module__.startswith("pipeline_builder."):
             model.model_rebuild()
     load_service("sagemaker")
+    skeleton._schema()
     for name in pages().list_templates(filter_func=lambda name: name.startswith(("run/", "report."))):
         pages().get_template(name)
     fingerprint_code()
@@ -334,13 +340,15 @@ def _read_models() -> None:
 
     import boto3.s3.transfer
     import boto3.session
+    import pytest
 
-    from tests.clients import share_among_clients
+    from tests.clients import share
 
-    share_among_clients(setattr)
+    share(pytest.MonkeyPatch())  # never undone
     session = boto3.session.Session(region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
     for name in AWS:
-        session.client(name)
+        model = session.client(name).meta.service_model
+        _ = (model.error_shapes, model.endpoint_discovery_operation)
     # Who first asks for pages has it look into the folders of all services that there are.
     session._session.get_component("data_loader").list_available_services("paginators-1")
 
