@@ -27,6 +27,8 @@ def run(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
         signal.signal(signal.SIGHUP, signal.default_int_handler)
+    # Else pydantic looks through all distributions for what plugs itself into it, and runs that.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         ended = main.main(args=arguments, prog_name="pipeline-builder", standalone_mode=False)
         sys.stdout.flush()  # here, where a full disk or a reader that has gone can still be told apart from a bug

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-import sys
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -20,12 +18,6 @@ from pipeline_builder.errors import Problem
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
     from pydantic_core import CoreSchema, ErrorDetails
-
-# Whatever is installed beside can plug itself into pydantic, and would be looked for among all distributions: files are
-# read without that, by what this package says, and a short command ends a tenth sooner.
-_no_plugins = ModuleType("pydantic.plugin._loader")
-_no_plugins.__dict__["get_plugins"] = lambda: ()
-sys.modules.setdefault(_no_plugins.__name__, _no_plugins)
 
 Model = TypeVar("Model", bound=BaseModel)
 _whole: ContextVar[bool] = ContextVar("_whole", default=False)
