@@ -277,9 +277,7 @@ def test_who_may_look_at_the_console_may_look_at_each_page_of_it(recorded: Recor
 
 @pytest.mark.long
 def test_what_was_recorded_is_what_stages_do(recorded: Recorded) -> None:
-    found = {
-        stage: {f"{call.service} {call.operation}" for call in calls} for stage, calls in recorded.calls.items()
-    }
+    found = {stage: {f"{call.service} {call.operation}" for call in calls} for stage, calls in recorded.calls.items()}
     assert {
         "secretsmanager GetSecretValue", "ecr DescribeImages", "kms DescribeKey", "service-quotas ListServiceQuotas",
         "sagemaker CreatePipeline", "sagemaker UpdatePipeline", "sagemaker CreateModelPackageGroup", "s3 PutObject",
