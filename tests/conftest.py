@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
+import hypothesis.internal.conjecture.providers
+import hypothesis.internal.constants_ast
 import pytest
 
 from tests.clients import share
@@ -26,6 +28,9 @@ hypothesis.settings.register_profile(  # how long an example takes is the machin
     "same", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("same")
+# Nor are they sought among the constants of all modules that happen to be loaded, which each change to one would change;
+# every process looks for those for half a second, in a fresh clone for several.
+hypothesis.internal.conjecture.providers._get_local_constants = hypothesis.internal.constants_ast.Constants
 
 # They wait, for minutes to begin or for processes to end: one process has them all, beside others that work.
 _WAITING = (
@@ -137,6 +142,14 @@ def _named(items: list[pytest.Item], names: tuple[str, ...]) -> list[pytest.Item
 def _what_all_clients_have_in_common_is_made_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         share(patch)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _what_is_there_stays_out_of_all_searches_for_garbage() -> Iterator[None]:
+    """Let commands that go on, and look through all that there is after a run, not look through what pytest has."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gc, "unfreeze", lambda: None)
         yield
 
 
