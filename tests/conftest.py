@@ -57,7 +57,6 @@ _BUSY = (
     "test_the_main_job_in_a_fresh_clone",
     "test_the_rest_of_the_how_to_word_for_word",
     "test_a_run_that_is_stopped_answered_early_or_over_its_time",
-    "test_each_call_of_a_stage_is_allowed",
     "test_the_images_of_new_models_are_those_of_the_sdk",
     "test_a_watch_that_goes_on_for_long_does_not_grow",
     "test_checkov_finds_nothing_but_what_is_explained",
