@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from pipeline_builder.machine.kept import Kept
 from pipeline_builder.machine.passed import Passed
 from pipeline_builder.manifest.local import LocalSection
 from pipeline_builder.manifest.manifest import Manifest, build_local
+from pipeline_builder.patterns import pattern
 
 if TYPE_CHECKING:
     from pipeline_builder.definition.bundle import Bundle
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pipeline_builder.engine.settings import LocalSettings
 
 _NOT_HERE, _RUNS = "PB677", "runs"
-_IMAGES = re.compile(rb'"(?:Image|ImageUri|TrainingImage)":"([^"]*)"')
+_IMAGES = pattern(rb'"(?:Image|ImageUri|TrainingImage)":"([^"]*)"')
 
 
 def local_settings(root: Path, manifest: Manifest | None, jobs: int) -> LocalSettings:
@@ -79,7 +79,7 @@ def look_here(composed: Composed, settings: LocalSettings, passed: Passed) -> Co
     Raises:
         InputProblems: all that this machine can't do of the definition, with its place.
     """
-    from pipeline_builder.definition.check.parts import have_passed, parts_of
+    from pipeline_builder.definition.check.parts import have_passed, mark_parts
     from pipeline_builder.engine.execution.ability import look_at
     from pipeline_builder.engine.jobs.packages import image_packages
     from pipeline_builder.engine.jobs.processes import MPI
@@ -119,7 +119,7 @@ def look_here(composed: Composed, settings: LocalSettings, passed: Passed) -> Co
         return composed
     if not (found := look(content)):
         if not elsewhere:
-            passed.mark(parts_of(content, sizes), about)
+            mark_parts(content, passed, about, sizes)
         return composed
     place = composed.policed.places()
     problems = [replace(one.problem, place=place(one.step, one.path)) for one in found]

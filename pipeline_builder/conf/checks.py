@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from pipeline_builder.conf.requests import ManagedJobSection
 from pipeline_builder.documents.expressions import REFERABLE, Expression, references
 from pipeline_builder.documents.fields import Names, Switch, Word
-from pipeline_builder.documents.schema import Section, describe
-
-if TYPE_CHECKING:
-    from pipeline_builder.conf.units import Step
+from pipeline_builder.documents.schema import NOTHING, Section, describe
 
 _Flag = Annotated[Switch | Expression, REFERABLE]
 _QUALITY = ("problem_type", "inference_attribute", "probability_attribute", "ground_truth_attribute")
@@ -93,13 +90,16 @@ class ClarifyCheckSection(CheckSection):
     pdp: dict[str, Any] | None = Field(None, description="of explainability: features, grid_resolution, …")
     model: str = Field("", description="CreateModel step of the model that is asked; default: the model's own")
     predictor: dict[str, Any] = Field(
-        {}, description="how the model is asked: instance_type, initial_instance_count, content_type, accept_type, …"
+        NOTHING,
+        description="how the model is asked: instance_type, initial_instance_count, content_type, accept_type, …",
     )
-    predicted_label: dict[str, Any] = Field({}, description="where the answer is: label, probability, label_headers, …")
+    predicted_label: dict[str, Any] = Field(
+        NOTHING, description="where the answer is: label, probability, label_headers, …"
+    )
     probability_threshold: Annotated[float, Field(ge=0, le=1)] | None = Field(
         None, description="from which probability on the answer is 1"
     )
-    analysis: dict[str, Any] = Field({}, description="merged over the analysis configuration")
+    analysis: dict[str, Any] = Field(NOTHING, description="merged over the analysis configuration")
 
     @model_validator(mode="after")
     def _fits(self) -> ClarifyCheckSection:
@@ -129,21 +129,3 @@ def _hidden(value: Any) -> Iterator[str]:
         yield from (str(value[key]) for key in _ELSEWHERE & value.keys())
     for item in value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ():
         yield from _hidden(item)
-
-
-def is_check(step: Step) -> bool:
-    """Tell whether a step's section is one of a check, whose baseline a registration has."""
-    return isinstance(step.request, CheckSection)
-
-
-def takes_dataset(step: Step) -> bool:
-    """Tell whether a step's section takes its data from a chained step."""
-    return hasattr(step.request, "dataset")
-
-
-def models_of(step: Step, siblings: Iterable[Step]) -> tuple[str, ...]:
-    """Return the CreateModel step whose model a check asks."""
-    section = step.request
-    if not isinstance(section, ClarifyCheckSection) or section.check == "data_bias":
-        return ()
-    return (section.model,) if section.model else tuple(s.name for s in siblings if s.step_class == "CreateModel")[-1:]

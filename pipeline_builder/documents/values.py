@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import Expression, get, join, texts_of
@@ -13,6 +14,8 @@ from pipeline_builder.documents.prefix import prefix_problems, read_prefix
 from pipeline_builder.documents.schema import describe, did_you_mean
 from pipeline_builder.documents.source import DataPath, Document, Source
 from pipeline_builder.errors import InputProblems, Place, Problem
+from pipeline_builder.patterns import pattern
+from pipeline_builder.values import dataclass
 
 KNOWN = (
     "SMP_ACCOUNTID",
@@ -34,15 +37,15 @@ LOCAL_DEFAULTS = {
     "SMP_S3BUCKETNAME": "local",
     "SMP_ROLE": "arn:aws:iam::000000000000:role/local",
 }
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = pattern(
     r"(?<![A-Za-z0-9_$])(?P<smp>SMP_[A-Z0-9_]+)(?![A-Za-z0-9_])"
     r"|(?P<escaped>\$)?\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}"
 )
-_NESTED = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*):-[^}]*\$\{")
-_ENV_LINE = re.compile(
+_NESTED = pattern(r"\$\{([A-Za-z_][A-Za-z0-9_]*):-[^}]*\$\{")
+_ENV_LINE = pattern(
     r"""^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s#"']*))\s*(?:\#.*)?$"""
 )
-_JOB_ROLES = re.compile(
+_JOB_ROLES = pattern(
     r"arn:aws[a-z-]*:iam::\d{12}:role/([\w+=,.@-]+/)*[\w+=,.@-]*(\{repository\})?[\w+=,.@-]*", re.ASCII
 )
 Refusing = Callable[[str, Callable[[], Place]], Problem | None]
@@ -189,15 +192,12 @@ def substitute(
         return Problem(id="PB210", message=message, place=document.place(path))
 
     def fill(data: JSON, path: DataPath) -> JSON:
-        if isinstance(data, dict):  # no call for most texts of a thousand files
-            return {
-                key: fill(value, (*path, key))
-                if (isinstance(value, str) and ("SMP_" in value or "${" in value)) or isinstance(value, (dict, list))
-                else value
-                for key, value in data.items()
-            }
+        if isinstance(data, dict):  # no call for most texts of a thousand files, and no copy of what stays as it is
+            filled = {key: fill(value, (*path, key)) for key, value in data.items() if _may_name(value)}
+            return {**data, **filled} if any(filled[key] is not data[key] for key in filled) else data
         if isinstance(data, list):
-            return [fill(item, (*path, index)) for index, item in enumerate(data)]
+            items = [fill(item, (*path, index)) for index, item in enumerate(data)]
+            return data if all(map(operator.is_, items, data)) else items
         if isinstance(data, str) and later and _has_stray(data):
             problems.append(_stray(document.place(path), later))
             return data

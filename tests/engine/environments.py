@@ -49,6 +49,13 @@ def share_environments(state: Path, factory: pytest.TempPathFactory) -> None:
     (state / "envs").symlink_to(shared_environments(factory))
 
 
+def share_made(state: Path, python: Path) -> None:
+    """Give the state the environment without packages, and the one of this interpreter."""
+    share_environment(state)
+    made = python.parent.parent
+    (state / "envs" / made.name).symlink_to(made)
+
+
 def equip(manifest: Path, factory: pytest.TempPathFactory, *code: Path) -> None:
     """Make the shared environments of the manifest's images, compiled as far as the folders' code imports them.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from pipeline_builder.conf.containers import sources_of
 from pipeline_builder.conf.graph import Graph, Step
@@ -16,6 +16,7 @@ from pipeline_builder.documents.expressions import Expression, get, join
 from pipeline_builder.documents.members import items_of, member_at
 from pipeline_builder.documents.values import Settings
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.values import dataclass
 
 Mapped = dict[str, JSON]
 DEFAULT_CHANNEL = "train"
@@ -250,7 +251,7 @@ def tag_list(context: Context, tags: Mapping[str, str | Expression]) -> list[JSO
 
 def without_empty(request: Mapped) -> Mapped:
     """Drop members that have nothing in them, so that a request has only what was asked for."""
-    return {key: value for key, value in request.items() if value not in (None, "", [], {})}
+    return {key: value for key, value in request.items() if value or value not in (None, "", [], {})}
 
 
 def vpc_config(settings: Settings) -> Mapped:

@@ -96,5 +96,5 @@ def compile_modules(
     packages += [str(path) for path in folder.glob(STANDINS)]
     python = launcher_python() if interpreter == sys.executable else interpreter
     command = [os.path.realpath(python), "-I", "-S", "-m", "compileall", "-q", "-q"]
-    command += ["-j", "0" if left is None or left > _FEW else "1", "-x", LEFT_OUT, *packages]
+    command += ["-j", "0" if whole and (left is None or left > _FEW) else "1", "-x", LEFT_OUT, *packages]
     subprocess.run(command, env={}, stdin=subprocess.DEVNULL, capture_output=True, check=False)
