@@ -1,10 +1,6 @@
-"""Lambda and Callback steps by version 2 of the SDK: `python -m tests.definition.oracle.build_calls OUTPUT`."""
+"""Lambda and Callback steps by version 2 of the SDK; `build_v2.py` writes what they become."""
 
 from __future__ import annotations
-
-import json
-import sys
-from pathlib import Path
 
 from tests.definition.oracle.aws import ACCOUNT, REGION, cut_the_network
 
@@ -48,7 +44,3 @@ def build() -> str:
         depends_on=[ask],
     )
     return str(Pipeline(name="tiny", parameters=[day], steps=[ask, wait, tell]).definition())
-
-
-if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(json.dumps(json.loads(build())))

@@ -1,10 +1,6 @@
-"""A model of a package, a transform and a check by version 2 of the SDK: `python -m …build_inference OUTPUT`."""
+"""A model of a package, a transform and a check by version 2 of the SDK; `build_v2.py` writes what they become."""
 
 from __future__ import annotations
-
-import json
-import sys
-from pathlib import Path
 
 from tests.definition.oracle.aws import ACCOUNT, BUCKET, REGION, ROLE
 
@@ -74,7 +70,3 @@ def build() -> str:
     )
     parameters = [date, year, month]
     return str(Pipeline(name="churn-scoring", parameters=parameters, steps=[model, scored, watched]).definition())
-
-
-if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(json.dumps(json.loads(build())))

@@ -14,6 +14,7 @@ from typing import Any
 from tests.definition.oracle.aws import BUCKET, ROLE
 
 from tests.definition.oracle.unit_v2 import MANIFEST, SESSION, Unit, closed  # isort: skip # it cuts the network
+from tests.definition.oracle import build_calls, build_inference  # isort: skip
 from tests.definition.oracle.steps_v2 import Several, analytics, checks, condition  # isort: skip
 
 from sagemaker.estimator import Estimator
@@ -362,6 +363,8 @@ CASES: dict[str, Callable[[str], Any]] = {
     "analytics": lambda source: build(*analytics(source)),
     "containers": _several,
     "condition": lambda source: build(*condition(source)),
+    "calls": lambda _: json.loads(build_calls.build()),
+    "inference": lambda _: json.loads(build_inference.build()),
 }
 
 if __name__ == "__main__":

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipeline_builder.definition.check.check import check_definition
 from tests.definition.composing import compose_definition
-from tests.definition.oracle.environment import run_in_sdk
+from tests.definition.oracle.test_oracle import by_sdk
 from tests.tiny import CONF
+
+__all__ = ["by_sdk"]
 
 SECTIONS = """\
       lambda:
@@ -34,9 +37,8 @@ STEPS = """\
 
 
 @pytest.mark.long
-def test_our_steps_are_the_sdks_but_for_the_generation_of_the_cache(tmp_path: Path) -> None:
-    run_in_sdk("v2", "tests.definition.oracle.build_calls", str(tmp_path / "sdk.json"), home=tmp_path)
-    sdk = json.loads((tmp_path / "sdk.json").read_text())
+def test_our_steps_are_the_sdks_but_for_the_generation_of_the_cache(by_sdk: Any, tmp_path: Path) -> None:
+    sdk = by_sdk["calls"]
     assert check_definition(sdk) == ()
     conf = CONF.replace("  sagemakerPipeline:\n", f"{SECTIONS}  sagemakerPipeline:\n", 1) + STEPS
     ours = json.loads(compose_definition(tmp_path / "ours", conf, SMP_REGION="us-east-1").content)

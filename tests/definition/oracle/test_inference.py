@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipeline_builder.definition.check.check import check_definition
 from tests.definition.oracle.comparison import ANYTHING, NOTHING, Listed
-from tests.definition.oracle.environment import run_in_sdk
-from tests.definition.oracle.test_oracle import VALUES, compare
+from tests.definition.oracle.test_oracle import VALUES, by_sdk, compare
 from tests.definition.scoring import compose_scoring
+
+__all__ = ["by_sdk"]
 
 LISTED = (
     *(
@@ -37,8 +39,7 @@ LISTED = (
 
 
 @pytest.mark.long
-def test_our_steps_are_the_sdks_but_for_what_is_listed(tmp_path: Path) -> None:
-    run_in_sdk("v2", "tests.definition.oracle.build_inference", str(tmp_path / "sdk.json"), home=tmp_path)
-    sdk = json.loads((tmp_path / "sdk.json").read_text())
+def test_our_steps_are_the_sdks_but_for_what_is_listed(by_sdk: Any, tmp_path: Path) -> None:
+    sdk = by_sdk["inference"]
     assert check_definition(sdk) == ()
     compare(sdk, json.loads(compose_scoring(tmp_path / "ours", **VALUES).content), LISTED)

@@ -120,8 +120,8 @@ COMPARED = (
 
 @pytest.fixture(scope="session")
 def by_sdk(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Return the definitions of version 2 of the SDK by case."""
-    return built_by_sdk("v2", folder_of_run(tmp_path_factory), COMPARED)
+    """Return the definitions of version 2 of the SDK by case, those of `test_calls.py` and `test_inference.py` among them."""
+    return built_by_sdk("v2", folder_of_run(tmp_path_factory), (*COMPARED, "calls", "inference"))
 
 
 def built_by_sdk(version: str, base: Path, cases: Sequence[str]) -> Any:
@@ -131,7 +131,7 @@ def built_by_sdk(version: str, base: Path, cases: Sequence[str]) -> Any:
     with (folder / "lock").open("w") as mutex:
         fcntl.flock(mutex, fcntl.LOCK_EX)
         if not (folder / "definitions.json").exists():
-            for name in cases:
+            for name in {"purchase-intent", *ALL}.intersection(cases):
                 write_sources(folder / name, name)
             run_in_sdk(version, f"tests.definition.oracle.build_{version}", str(folder), *cases, home=folder)
     return json.loads((folder / "definitions.json").read_text())
