@@ -7,7 +7,7 @@ import select
 import socket
 import traceback
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -25,6 +25,7 @@ from pipeline_builder.console.urls import Url, live_url
 from pipeline_builder.errors import InputProblems, PipelineBuilderError, PlanRefused, Problem, RunFailed
 from pipeline_builder.inert import inert_json
 from pipeline_builder.machine.refusals import is_of_this_machine, refusal
+from pipeline_builder.values import dataclass
 
 MOST_BODY = 1 << 20
 """Bytes of a form: of 50 comments at their longest each letter may be twelve, as forms write an emoji."""
@@ -46,6 +47,8 @@ def make_app(looks: Looks, access: Access, *, live: Live, report: Callable[[str]
     _add(app, "/logout", "logout", console.log_out, ["POST"])
     _add(app, "/events", "events", console.events, ["GET"])
     _add(app, "/static/<name>", "static", console.static, ["GET"])
+    # Where browsers look for an icon beside what has no word for it: a log, a value.
+    app.add_url_rule("/favicon.ico", "static", defaults={"name": "icon.svg"}, provide_automatic_options=False)
     for page in console.pages:
         methods = ["GET", "POST"] if page.act else ["GET"]
         _add(app, page.path, page.name, console.shown(page), methods)

@@ -1,8 +1,11 @@
 """The processes of this machine, and the commands that they were started with."""
 
+# Each execution looks at all processes once: with pathlib that would be a quarter of what starting one takes.
+# ruff: noqa: PTH115, PTH123, PTH208
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,12 +20,10 @@ def list_processes() -> Iterator[tuple[int, bytes]]:
 
     A process that has ended, or is the system's own, has no command.
     """
-    folder = Path("/proc")
-    if (folder / "self" / "cmdline").exists():
-        for entry in folder.iterdir():
-            if entry.name.isdigit():
-                with contextlib.suppress(OSError):
-                    yield int(entry.name), _command_of(entry)
+    if Path("/proc/self/cmdline").exists():
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):
+                yield int(name), _command_of(name)
         return
     with contextlib.suppress(OSError):
         listed = subprocess.run(
@@ -33,9 +34,15 @@ def list_processes() -> Iterator[tuple[int, bytes]]:
             yield int(process), command
 
 
-def _command_of(process: Path) -> bytes:
+def _command_of(process: str) -> bytes:
     """Return a process's command line; while it becomes another program it has none for a moment."""
-    deadline = time.monotonic() + _BECOMING
-    while not (command := (process / "cmdline").read_bytes()) and time.monotonic() < deadline:
-        (process / "exe").readlink()  # fails for what is ended, or is the system's own: that has no command line
+    deadline = 0.0
+    while not (command := _read(f"/proc/{process}/cmdline")) and not 0.0 < deadline < time.monotonic():
+        os.readlink(f"/proc/{process}/exe")  # fails for what is ended, or is the system's own: that has no command line
+        deadline = deadline or time.monotonic() + _BECOMING
     return command
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:
+        return file.read()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+from tests.yamls import read_yaml
 
 CASES = Path(__file__).with_name("cases")
 KEYS = {"says", "source", "objects", "archives", "scripts", "parameters", "values", "stubs", "steps", "expect"}
@@ -73,7 +73,7 @@ def load_case(name: str) -> Case:
     """Read a case; its bucket `b` becomes one that no other case has."""
     bucket = name.replace("/", "-").replace("_", "-")
     text = (CASES / f"{name}.yaml").read_text(encoding="utf-8").replace("s3://b/", f"s3://{bucket}/")
-    said: dict[str, Any] = yaml.safe_load(text)
+    said: dict[str, Any] = read_yaml(text)
     assert not said.keys() - KEYS, f"{name}: {sorted(said.keys() - KEYS)}"
     scripts: dict[str, str] = said.get("scripts", {})
     codes = {step: f"s3://{bucket}/.code/{step}/sourcedir.tar.gz" for step in scripts}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import select
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +20,30 @@ from hypothesis import strategies as st
 from pipeline_builder.target import Target
 from tests.conformance.random_dags import Node, dags, expected, shown, values, written
 from tests.engine.definitions import run, target
+from tests.places import ROOT
 
 _SLOW = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
-_ENGINE = """
-import sys
+_ENGINES = """
+import json, os, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from tests.engine.definitions import run, target
-folder = Path(sys.argv[2])
-run(target(folder), (folder / "definition.json").read_bytes(), **dict(one.split("=") for one in sys.argv[3:]))
+process = 0
+for line in sys.stdin:
+    if process:
+        os.waitpid(process, 0)
+    folder, values = json.loads(line)
+    process = os.fork()
+    if not process:
+        try:
+            run(target(Path(folder)), Path(folder, "definition.json").read_bytes(), **values)
+        finally:
+            os._exit(0)
+    print(process, flush=True)
+    os.waitid(os.P_PID, process, os.WEXITED | os.WNOWAIT)  # until the next line its number is no other's
+    print("ended", flush=True)
 """
+"""An engine for each line, one after the other: forked, so that all of them are imported once."""
 
 
 def came_out(local: Target, nodes: Sequence[Node], content: bytes) -> None:
@@ -47,27 +63,36 @@ def test_every_step_runs_when_it_may(tmp_path: Path, nodes: tuple[Node, ...]) ->
     came_out(target(tmp_path), nodes, written(nodes))
 
 
+@pytest.fixture(scope="module")
+def engines() -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", _ENGINES, str(ROOT)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as process:
+        yield process
+        process.communicate("")
+
+
 @pytest.mark.long
 @settings(
     max_examples=8, deadline=None, suppress_health_check=_SLOW, phases=[Phase.generate]
 )  # no minutes of shrinking
 @given(nodes=dags(), moment=st.floats(0.0, 1.0))
 def test_killed_and_gone_on_with(
-    tmp_path_factory: pytest.TempPathFactory, nodes: tuple[Node, ...], moment: float
+    tmp_path_factory: pytest.TempPathFactory, engines: subprocess.Popen[str], nodes: tuple[Node, ...], moment: float
 ) -> None:
     folder = tmp_path_factory.mktemp("killed")
     content = written(nodes, seconds=0.1)
     (folder / "definition.json").write_bytes(content)
     local = target(folder)
-    given_values = [f"{name}={value}" for name, value in values(nodes).items()]
-    process = subprocess.Popen([sys.executable, "-c", _ENGINE, str(Path.cwd()), str(folder), *given_values])
+    assert engines.stdin
+    assert engines.stdout
+    engines.stdin.write(json.dumps([str(folder), values(nodes)]) + "\n")
+    process = int(engines.stdout.readline())
     deadline = time.monotonic() + 30
-    while process.poll() is None and time.monotonic() < deadline and not local.pipelines.list_executions():
+    while time.monotonic() < deadline and not local.pipelines.list_executions():
         time.sleep(0.01)
-    time.sleep(moment * 0.2 * len(nodes))
-    if process.poll() is None:
-        os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    if not select.select([engines.stdout], [], [], moment * 0.2 * len(nodes))[0]:
+        os.kill(process, signal.SIGKILL)
+    assert engines.stdout.readline() == "ended\n"
     before = {one.name: one for one in local.pipelines.list_steps(local.pipelines.list_executions()[0].arn)}
     came_out(local, nodes, content)
     after = {one.name: one for one in local.pipelines.list_steps(local.pipelines.list_executions()[0].arn)}

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from pipeline_builder.conf.conf import ConfFile
 from pipeline_builder.definition.check.check import check_definition
@@ -19,6 +18,7 @@ from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
 from tests.definition.composing import load_graph
 from tests.definition.machine_cases import REPOSITORY, SERVER
 from tests.tiny import CONF, write_model
+from tests.yamls import read_yaml, write_yaml
 
 MODEL = "conf.models.churn"
 PIPELINE = "conf.sagemakerPipeline"
@@ -286,7 +286,7 @@ SILENT: dict[str, dict[str, Any]] = {
 
 def tree() -> Any:
     """Return the tiny conf with every optional container that rows go into."""
-    found = yaml.safe_load(CONF)
+    found = read_yaml(CONF)
     model = found["conf"]["models"]["churn"]
     for section in JOBS:
         model[section]["cache"] = {}
@@ -323,7 +323,7 @@ def put(found: Any, owner: str, key: str, value: Any) -> None:
 
 
 def compose(tmp_path: Path, conf: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
-    folder = write_model(tmp_path / "churn", yaml.safe_dump(conf, sort_keys=False))
+    folder = write_model(tmp_path / "churn", write_yaml(conf))
     (folder / "scripts" / "deep").mkdir()
     (folder / "scripts" / "deep" / "x.py").write_text("")
     graph = load_graph(tmp_path, "churn")
@@ -362,7 +362,7 @@ def test_a_key_is_in_the_definition(tmp_path: Path, row: Row) -> None:
 def test_the_groups_description_goes_to_the_group(tmp_path: Path) -> None:
     conf = tree()
     put(conf, f"{MODEL}.registry", "ModelPackageGroupDescription", "who leaves")
-    write_model(tmp_path / "churn", yaml.safe_dump(conf, sort_keys=False))
+    write_model(tmp_path / "churn", write_yaml(conf))
     definition = build_definition(load_graph(tmp_path, "churn"), build_settings(LOCAL_DEFAULTS), {})
     assert definition.groups == {"tiny-churn": "who leaves"}
 

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +24,7 @@ from pipeline_builder.manifest.lock import Lock
 from pipeline_builder.manifest.manifest import build_manifest
 from tests.definition.composing import load_graph
 from tests.tiny import CONF, write_model
+from tests.yamls import read_yaml, write_yaml
 
 IMAGE = "example.com/tiny:1"
 MANIFEST = build_manifest(parse_yaml(Source("m.yaml", "version: 1\ntraining_dir: .\nrepos: [{url: churn}]\n"), "PB100"))
@@ -119,7 +119,7 @@ def confs(draw: st.DrawFn) -> dict[str, Any]:
 @settings(max_examples=60, deadline=None)
 @given(confs())
 def test_valid_files_compose_to_definitions_that_hold(conf: dict[str, Any]) -> None:
-    with training_dir(yaml.safe_dump(conf, sort_keys=False)) as folder:
+    with training_dir(write_yaml(conf)) as folder:
         document = compose(folder)
     assert check_definition(document) == ()
     place = {step["Name"]: index for index, step in enumerate(document["Steps"])}
@@ -147,19 +147,19 @@ def _paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path, *(found for key, item in items for found in _paths(item, (*path, key)))]
 
 
-_TREE = yaml.safe_load(CONF)
+_TREE = read_yaml(CONF)
 _ALL_PATHS = [path for path in _paths(_TREE) if path]
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(_ALL_PATHS), trees)
 def test_any_value_anywhere_composes_or_is_a_problem(path: tuple[Any, ...], value: Any) -> None:
-    tree = yaml.safe_load(CONF)
+    tree = read_yaml(CONF)
     owner = tree
     for key in path[:-1]:
         owner = owner[key]
     owner[path[-1]] = value
-    _composes_or_tells(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True))
+    _composes_or_tells(write_yaml(tree))
 
 
 @settings(max_examples=150, deadline=None)
@@ -171,7 +171,7 @@ def test_any_damage_of_the_text_composes_or_is_a_problem(start: int, length: int
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(_ALL_PATHS), trees), min_size=2, max_size=4))
 def test_several_wrong_values_compose_or_are_problems(changes: list[tuple[tuple[Any, ...], Any]]) -> None:
-    tree = yaml.safe_load(CONF)
+    tree = read_yaml(CONF)
     for path, value in changes:
         owner = tree
         for key in path[:-1]:
@@ -180,7 +180,7 @@ def test_several_wrong_values_compose_or_are_problems(changes: list[tuple[tuple[
             owner = owner[key] if listed else known
         if isinstance(owner, dict) or (isinstance(owner, list) and isinstance(path[-1], int) and path[-1] < len(owner)):
             owner[path[-1]] = value
-    _composes_or_tells(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True))
+    _composes_or_tells(write_yaml(tree))
 
 
 def _composes_or_tells(conf: str) -> None:

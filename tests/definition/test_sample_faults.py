@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.errors import InputProblems
 from tests.definition.cases import CASES
 from tests.definition.composing import archive_of, compose_definition, compose_graph
 from tests.tiny import CONF, variant, write_model
+from tests.yamls import write_yaml
 
 _SERVICE_STEPS = ("Processing", "Training", "Model", "Transform", "RegisterModel")
 
@@ -363,7 +363,7 @@ def _shuffled(conf: str = CONF) -> str:
             return {key: reverse(item) for key, item in reversed(value.items())}
         return [reverse(item) for item in value] if isinstance(value, list) else value
 
-    return yaml.safe_dump(reverse(parse_yaml(Source("conf.yaml", conf), "PB201").data), sort_keys=False)
+    return write_yaml(reverse(parse_yaml(Source("conf.yaml", conf), "PB201").data))
 
 
 @pytest.mark.parametrize("name", CASES)

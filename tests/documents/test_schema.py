@@ -6,12 +6,13 @@ import copy
 import functools
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
-import yaml
 from pydantic import BaseModel
 
 from pipeline_builder.conf.conf import ConfFile
@@ -22,6 +23,7 @@ from tests.definition.test_every_key import ROWS, Row, put, tree
 from tests.places import ROOT
 from tests.tiny import CONF, variant
 from tests.workspaces import MANIFEST
+from tests.yamls import read_yaml
 
 # VS Code's YAML extension reads a schema without `$schema` as draft 7; others take the newest.
 VALIDATORS = (jsonschema.Draft7Validator, jsonschema.Draft202012Validator)
@@ -55,11 +57,28 @@ def test_they_are_schemas(file: type[BaseModel]) -> None:
         validator.check_schema(schema_of(file))
 
 
+def test_a_schema_is_whole_whatever_was_read_before() -> None:
+    """What reads a section builds nothing of what isn't written in it; what describes it has all of that."""
+    described = schema_of(ManifestSection)
+    read = ManifestSection.model_validate({"version": 1, "repos": [{"url": "../a"}], "service": {"name": "one"}})
+    assert ManifestSection.model_json_schema(by_alias=True) == described
+    assert ManifestSection.model_validate(read.model_dump(exclude_unset=True)) == read
+
+
+def test_only_what_is_written_is_built() -> None:
+    look = (
+        "from pipeline_builder.manifest.sections import ManifestSection as Whole, RepoSection, ServiceSection\n"
+        "Whole.model_validate({'version': 1, 'repos': [{'url': '../a'}]})\n"
+        "assert RepoSection.__pydantic_complete__ and not ServiceSection.__pydantic_complete__"
+    )
+    subprocess.run([sys.executable, "-c", look], check=True)
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=str)
 def test_shipped_confs_pass_and_name_their_schema(path: Path) -> None:
     text = (ROOT / path).read_text("utf-8")
     file = InferenceFile if path.name == "inference.yaml" else ConfFile
-    assert faults(file, yaml.safe_load(text)) == []
+    assert faults(file, read_yaml(text)) == []
     named = re.match(r"# yaml-language-server: \$schema=(\S+)\n", text)
     assert named
     assert json.loads(((ROOT / path).parent / named[1]).read_text("utf-8")) == schema_of(file)
@@ -67,16 +86,16 @@ def test_shipped_confs_pass_and_name_their_schema(path: Path) -> None:
 
 def test_the_shipped_manifest_passes_and_names_its_schema() -> None:
     text = (ROOT / "model_repos.yaml").read_text("utf-8")
-    assert faults(ManifestSection, yaml.safe_load(text)) == []
+    assert faults(ManifestSection, read_yaml(text)) == []
     named = re.search(r"^# yaml-language-server: \$schema=(\S+)$", text, flags=re.MULTILINE)
     assert named
     assert json.loads((ROOT / named[1]).read_text("utf-8")) == schema_of(ManifestSection)
-    assert faults(ManifestSection, yaml.safe_load(MANIFEST)) == []
+    assert faults(ManifestSection, read_yaml(MANIFEST)) == []
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_golden_cases_pass(name: str) -> None:
-    assert faults(ConfFile, yaml.safe_load(CASES[name].conf)) == []
+    assert faults(ConfFile, read_yaml(CASES[name].conf)) == []
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[f"{row[0]}.{row[1]}>{row[3]}" for row in ROWS])
@@ -101,10 +120,10 @@ def test_every_key_passes(row: Row) -> None:
     ],
 )
 def test_wrong_confs_are_marked(replacement: tuple[str, str], expected: str) -> None:
-    found = faults(ConfFile, yaml.safe_load(variant(replacement)))
+    found = faults(ConfFile, read_yaml(variant(replacement)))
     assert len(found) >= len(VALIDATORS)
     assert any(expected in message for message in found), found
 
 
 def test_the_tiny_conf_passes() -> None:
-    assert faults(ConfFile, yaml.safe_load(CONF)) == []
+    assert faults(ConfFile, read_yaml(CONF)) == []

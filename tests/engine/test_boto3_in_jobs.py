@@ -10,6 +10,7 @@ from pipeline_builder.descriptions import StepStatus
 from pipeline_builder.engine.local import open_local_target
 from pipeline_builder.engine.settings import LocalSettings
 from tests.engine.definitions import definition, run, script
+from tests.engine.environments import share_made, shared_environment
 
 SCRIPT = """
 import boto3, botocore.config, botocore.exceptions, os
@@ -23,7 +24,11 @@ except botocore.exceptions.NoCredentialsError:
 
 
 @pytest.mark.long
-def test_boto3_has_the_region_and_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_boto3_has_the_region_and_no_credentials(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = "import boto3; boto3.client('s3', 'eu-west-1')"
+    share_made(tmp_path / "state", shared_environment((("boto3",),), program, tmp_path_factory))
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIACANARY")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
     settings = LocalSettings(images=(("image:*", ("boto3",)),), shared=(tmp_path,))

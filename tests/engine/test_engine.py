@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -20,6 +18,8 @@ from pipeline_builder.engine.document.references import Scope, resolve
 from pipeline_builder.engine.jobs.archives import unpack
 from pipeline_builder.errors import InputProblems
 from tests.engine.definitions import CACHED, definition, output_of, run, script, target
+from tests.forking import fork
+from tests.places import ROOT
 
 OUT = "/opt/ml/processing/output"
 
@@ -312,17 +312,16 @@ def test_killed_in_the_middle_and_repeated(tmp_path: Path) -> None:
     )
     (tmp_path / "d.json").write_bytes(content)
     code = f"""
-import sys; sys.path.insert(0, {str(Path.cwd())!r})
 from pathlib import Path
 from tests.engine.definitions import run, target
 run(target(Path({str(tmp_path)!r})), Path({str(tmp_path / "d.json")!r}).read_bytes())
 """
-    process = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+    process = fork(["-c", code], cwd=ROOT, environment=os.environ, start_new_session=True)
     deadline = time.monotonic() + 30
     while (not count.exists() or "b" not in count.read_text()) and time.monotonic() < deadline:
         time.sleep(0.05)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    process.kill()
+    process.communicate(timeout=20)
     local = target(tmp_path)
     (interrupted,) = local.pipelines.list_executions()
     assert interrupted.status is ExecutionStatus.EXECUTING
@@ -344,12 +343,11 @@ def test_ctrl_c_stops_every_job_and_the_next_run_goes_on(tmp_path: Path) -> None
     )
     (tmp_path / "d.json").write_bytes(content)
     code = f"""
-import sys; sys.path.insert(0, {str(Path.cwd())!r})
 from pathlib import Path
 from tests.engine.definitions import run, target
 run(target(Path({str(tmp_path)!r})), Path({str(tmp_path / "d.json")!r}).read_bytes())
 """
-    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, start_new_session=True)
+    process = fork(["-c", code], cwd=ROOT, environment=os.environ, start_new_session=True)
     local = target(tmp_path)
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
@@ -359,7 +357,7 @@ run(target(Path({str(tmp_path)!r})), Path({str(tmp_path / "d.json")!r}).read_byt
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=20)
-    assert b"KeyboardInterrupt" in errors
+    assert "KeyboardInterrupt" in errors
     (stopped,) = local.pipelines.list_executions()
     assert stopped.status is ExecutionStatus.STOPPED
     assert [s.status for s in local.pipelines.list_steps(stopped.arn)] == [StepStatus.SUCCEEDED, StepStatus.STOPPED]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
 import random
@@ -14,19 +15,22 @@ ROWS = 400
 
 def table(seed: int, *, shift: float = 0.0, rows: int = ROWS, **more: Any) -> str:
     """Return a CSV: a number, a count, a category, a switch; `more` are columns of a constant or a function."""
-    chance = random.Random(seed)
-    names = ["age", "visits", "city", "member", *more]
-    lines = [",".join(names)]
-    for number in range(rows):
-        row: list[Any] = [
-            f"{chance.gauss(40 + shift, 10):.3f}",
-            chance.randint(0, 9),
-            chance.choice(["Bonn", "Köln", "Ulm"]),
-        ]
-        row.append(chance.choice(["TRUE", "FALSE"]))
-        row += [value(number) if callable(value) else value for value in more.values()]
-        lines.append(",".join(map(str, row)))
+    lines = [",".join(["age", "visits", "city", "member", *more])]
+    for number, row in enumerate(_drawn(seed, shift, rows)):
+        further = (value(number) if callable(value) else value for value in more.values())
+        lines.append(",".join([row, *map(str, further)]))
     return "\n".join(lines) + "\n"
+
+
+@functools.cache
+def _drawn(seed: int, shift: float, rows: int) -> tuple[str, ...]:
+    """Return the columns that all tables have, drawn once: every process of the tests makes all of these."""
+    chance = random.Random(seed)
+    return tuple(
+        f"{chance.gauss(40 + shift, 10):.3f},{chance.randint(0, 9)},{chance.choice(['Bonn', 'Köln', 'Ulm'])},"
+        f"{chance.choice(['TRUE', 'FALSE'])}"
+        for _ in range(rows)
+    )
 
 
 def lines(seed: int, mean: float = 0.3, rows: int = ROWS) -> str:

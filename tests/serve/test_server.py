@@ -23,6 +23,7 @@ from pipeline_builder.serve.access.access import Access
 from pipeline_builder.serve.server import make_server_on
 from tests.doors import Door
 from tests.engine.definitions import definition, script
+from tests.forking import Process, fork
 from tests.places import ROOT
 from tests.serve.serving import ROLE, Served, refused, serving, until
 
@@ -183,10 +184,9 @@ def test_a_port_that_is_taken_is_said(served: Served) -> None:
         make_server_on(served.port, served.engine, access=Access(), say=lambda _: None)
 
 
-def start_process(folder: Path) -> tuple[subprocess.Popen[str], Any]:
-    command = [sys.executable, "-m", "pipeline_builder", "serve", "--port", "0", "--state", str(folder)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder.parent)
-    assert process.stdout is not None
+def start_process(folder: Path) -> tuple[Process, Any]:
+    command = ["serve", "--port", "0", "--state", str(folder)]
+    process = fork(command, cwd=folder.parent, environment=os.environ)
     line = process.stdout.readline().strip()
     if not line.startswith("AWS_ENDPOINT_URL=http://127.0.0.1:"):
         process.kill()
@@ -197,7 +197,7 @@ def start_process(folder: Path) -> tuple[subprocess.Popen[str], Any]:
     return process, boto3.session.Session(**keys, region_name="us-east-1").client("sagemaker", endpoint_url=url)
 
 
-def end_process(process: subprocess.Popen[str], number: signal.Signals) -> str:
+def end_process(process: Process, number: signal.Signals) -> str:
     process.send_signal(number)
     return process.communicate(timeout=60)[1]
 

@@ -16,22 +16,27 @@ import gc
 import marshal
 import os
 import select
-import socket
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket as sockets
     from typing import Any
 
     from pipeline_builder.engine.inside import launch, namespaces
     from pipeline_builder.engine.inside.kernel import signals, suppress
     from pipeline_builder.engine.inside.places import READY
 else:
+    import _socket as sockets  # without the classes of `socket`, which take as long as all the other imports
+
     import launch
     import namespaces
     from kernel import signals, suppress
     from places import READY
 
 _LONGEST = 1 << 20
+_NUMBER = 4
+"""Bytes of a descriptor that comes with a message."""
 
 
 def main() -> int:
@@ -40,22 +45,32 @@ def main() -> int:
     gc.disable()  # it would touch, and so copy, what a child shares with this process
     own = os.open("/proc/self/ns/pid", os.O_RDONLY)
     wake = launch.wake_on_child()
-    with socket.socket(fileno=0) as orders:
-        while True:
-            _collect(wake, orders)
-            message, descriptors, _, _ = socket.recv_fds(orders, _LONGEST, 2)
-            if not message:
-                break
-            _fork(own, marshal.loads(message), *descriptors)  # noqa: S302 - written by our own parent process
-            for descriptor in descriptors:
-                os.close(descriptor)
+    orders = sockets.socket(fileno=0)
+    while True:
+        _collect(wake, orders)
+        message, descriptors = _receive(orders)
+        if not message:
+            break
+        _fork(own, marshal.loads(message), *descriptors)  # noqa: S302 - written by our own parent process
+        for descriptor in descriptors:
+            os.close(descriptor)
+    orders.close()
     with suppress(ChildProcessError):
         while True:
             os.wait()
     return 0
 
 
-def _collect(wake: int, orders: socket.socket) -> None:
+def _receive(orders: sockets.socket) -> tuple[bytes, list[int]]:
+    """Return a message with its descriptors; an empty one at the end."""
+    message, given, _, _ = orders.recvmsg(_LONGEST, sockets.CMSG_SPACE(2 * _NUMBER))
+    content = b"".join(data for _, kind, data in given if kind == sockets.SCM_RIGHTS)
+    return message, [
+        int.from_bytes(content[at : at + _NUMBER], sys.byteorder) for at in range(0, len(content), _NUMBER)
+    ]
+
+
+def _collect(wake: int, orders: sockets.socket) -> None:
     """Wait for an order, and meanwhile for children: what they have taken of the processor counts as the engine's."""
     while True:
         ready, _, _ = select.select([orders.fileno(), wake], [], [])

@@ -5,38 +5,29 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.engine.inside.job import here, tell
-from pipeline_builder.engine.inside.serving import (
-    huggingface,
-    images,
-    matrices,
-    mxnet,
-    packages,
-    programs,
-    pytorch,
-    servers,
-    services,
-    tensorflow,
-    toolkit,
-    worker,
-)
+from pipeline_builder.engine.inside.serving import images, matrices, packages, programs
 
 if TYPE_CHECKING:
     import types
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from pipeline_builder.engine.inside.answers import Container
 
     Spec = Mapping[str, Any]
+    Names = Callable[[], AbstractContextManager[None]]
 
 
-def open_container(spec: Spec) -> Container:
+def open_container(spec: Spec, names: Names = nullcontext) -> Container:
     """Load the model once and return what answers requests.
 
     `spec` has "model_dir", "code_dir" and "program", "" where none is given; and "image", the address of the image.
+    What only some containers need is imported before anything of the user's, while `names` lets ours be imported.
     """
     image = images.image_of(spec.get("image", ""))
     model_dir = here(spec["model_dir"])
@@ -47,18 +38,22 @@ def open_container(spec: Spec) -> Container:
     packages.offer()
     matrices.read_as(spec.get("image", ""))
     if image == images.TENSORFLOW:
-        return _tensorflow(model_dir, spec["program"])
+        return _tensorflow(model_dir, spec["program"], names)
     if image == images.XGBOOST and not spec["program"]:
         return matrices.open_algorithm(str(model_dir))
     if image in images.WORKERS:
+        with names():
+            from pipeline_builder.engine.inside.serving import worker
         defaults = worker.XgboostDefaults() if image == images.XGBOOST else worker.SklearnDefaults()
         return worker.open_worker(_module(program, folders, spec), str(model_dir), defaults)
     if image in images.TOOLKITS:
-        return _toolkit(image, program, folders, spec)
-    return _own(program, folders, spec)
+        return _toolkit(image, program, folders, spec, names)
+    return _own(program, folders, spec, names)
 
 
-def _tensorflow(model_dir: Path, asked: str) -> Container:
+def _tensorflow(model_dir: Path, asked: str, names: Names) -> Container:
+    with names():
+        from pipeline_builder.engine.inside.serving import tensorflow
     path = model_dir / tensorflow.PROGRAM
     if not path.is_file():
         if asked:
@@ -77,7 +72,9 @@ def _tensorflow(model_dir: Path, asked: str) -> Container:
     return tensorflow.open_handlers(module, model_dir)
 
 
-def _toolkit(image: str, program: Path | None, folders: list[Path], spec: Spec) -> Container:
+def _toolkit(image: str, program: Path | None, folders: list[Path], spec: Spec, names: Names) -> Container:
+    with names():
+        from pipeline_builder.engine.inside.serving import huggingface, mxnet, pytorch, toolkit
     if program is None and spec["program"]:
         tell(
             f"the image for {image} looks for its program at the top of 'code' in the archive only, where there is no "
@@ -91,13 +88,17 @@ def _toolkit(image: str, program: Path | None, folders: list[Path], spec: Spec) 
     return toolkit.open_toolkit(module, model_dir, defaults, own=False)
 
 
-def _own(program: Path | None, folders: list[Path], spec: Spec) -> Container:
+def _own(program: Path | None, folders: list[Path], spec: Spec, names: Names) -> Container:
     """Open what an image that isn't AWS's runs: handlers, a service of the multi-model server, or a server."""
     if program is None:
         raise FileNotFoundError(f"there is no '{spec['program'] or programs.DEFAULT}' in {programs.listed(folders)}")
     kind = programs.kind_of(program)
     if kind in (programs.SERVER, programs.APPLICATION):
+        with names():
+            from pipeline_builder.engine.inside.serving import servers
         return servers.open_server(program, kind, port=spec.get("port"), seconds=spec["timeout"])
+    with names():
+        from pipeline_builder.engine.inside.serving import services, tensorflow, toolkit
     module = _imported(program, folders, spec)
     model_dir = here(spec["model_dir"])
     if kind == programs.SERVICE:

@@ -31,46 +31,59 @@ from __future__ import annotations
 import json
 import sys
 import types
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _PACKAGES = ("pipeline_builder", "pipeline_builder.engine", "pipeline_builder.engine.inside")
 
 
 def main(arguments: list[str]) -> int:
     """Run the spec in the file `arguments[0]`; return the exit code."""
-    handlers, batch = _own_modules()
+    with _own_names():
+        from pipeline_builder.engine.inside import answers, batch, handlers, job
     spec = {**batch.DEFAULTS, **json.loads(Path(arguments[0]).read_text(encoding="utf-8"))}
     try:
-        container = handlers.open_container(spec)
+        container = handlers.open_container(spec, _own_names)
     except Exception as error:  # noqa: BLE001 - user code may raise anything; the log gets all of it
         import traceback
 
-        if isinstance(error, batch.ServerError):
-            batch.tell(str(error))
+        if isinstance(error, answers.ServerError):
+            job.tell(str(error))
         else:
             traceback.print_exc()
-        batch.tell(f"the model could not be loaded from '{spec['model_dir']}' by '{spec['program']}'")
+        job.tell(f"the model could not be loaded from '{spec['model_dir']}' by '{spec['program']}'")
         return 1
-    return int(batch.run_files(container, spec))
+    return batch.run_files(container, spec)
 
 
-def _own_modules() -> tuple[Any, Any]:
-    """Import the modules beside this one by their names in the house, of which nothing else is in a job.
+_ours: dict[str, types.ModuleType] = {}
+"""What has been imported so, for the next time."""
+
+
+@contextmanager
+def _own_names() -> Iterator[None]:
+    """Let the modules beside this one be imported by their names in the house, of which nothing else is in a job.
 
     Afterwards the names are free again: none of ours hides one of the user's.
     """
-    kept = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == _PACKAGES[0]}
-    for name in _PACKAGES:
-        sys.modules[name] = types.ModuleType(name)
-        sys.modules[name].__path__ = [str(Path(__file__).resolve().parent)]
+    kept = _taken()
+    for name in _PACKAGES if not _ours else ():
+        _ours[name] = types.ModuleType(name)
+        _ours[name].__path__ = [str(Path(__file__).resolve().parent)]
+    sys.modules.update(_ours)
     try:
-        from pipeline_builder.engine.inside import batch, handlers
+        yield
     finally:
-        for name in [name for name in sys.modules if name.split(".")[0] == _PACKAGES[0]]:
-            del sys.modules[name]
+        _ours.update(_taken())
         sys.modules.update(kept)
-    return handlers, batch
+
+
+def _taken() -> dict[str, types.ModuleType]:
+    return {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == _PACKAGES[0]}
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from pipeline_builder.definition.check.check import check_definition
 from pipeline_builder.definition.definition import build_definition
@@ -27,6 +26,7 @@ from tests.definition.oracle.environment import run_in_sdk
 from tests.definition.oracle.listed import LISTED, LISTED_V3
 from tests.places import ROOT, folder_of_run
 from tests.tiny import SCRIPTS, variant
+from tests.yamls import read_yaml, write_yaml
 
 VALUES = {**LOCAL_DEFAULTS, "SMP_REGION": "us-east-1", "SMP_ROLE": "arn:aws:iam::000000000000:role/pipeline"}
 EXAMPLE = ROOT / "examples" / "purchase-intent"
@@ -162,11 +162,11 @@ def by_us(folder: Path, name: str) -> Any:
 
 def leave_out_baseline(path: Path) -> None:
     """The SDK has no such step: its script is this program's own."""
-    found = yaml.safe_load(path.read_text())
+    found = read_yaml(path.read_text())
     del found["conf"]["models"]["purchase-intent"]["baseline"]
     model = found["conf"]["sagemakerPipeline"]["models"]["purchase-intent"]
     model["steps"] = [step for step in model["steps"] if step["step_class"] != "Baseline"]
-    path.write_text(yaml.safe_dump(found, sort_keys=False))
+    path.write_text(write_yaml(found))
 
 
 @pytest.mark.long

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -30,6 +27,8 @@ from tests.engine.definitions import (
     script,
     target,
 )
+from tests.forking import fork
+from tests.places import ROOT
 
 YES, NO = compare("Equals", 1, 1), compare("Equals", 1, 2)
 
@@ -311,17 +310,16 @@ def start_and_kill(tmp_path: Path, content: bytes, begun: Path) -> None:
     """Run the definition in a process of its own, and kill that when the file is there."""
     (tmp_path / "d.json").write_bytes(content)
     code = f"""
-import sys; sys.path.insert(0, {str(Path.cwd())!r})
 from pathlib import Path
 from tests.engine.definitions import run, target
 run(target(Path({str(tmp_path)!r})), Path({str(tmp_path / "d.json")!r}).read_bytes())
 """
-    process = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+    process = fork(["-c", code], cwd=ROOT, environment=os.environ, start_new_session=True)
     deadline = time.monotonic() + 30
     while not begun.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    process.kill()
+    process.communicate(timeout=20)
 
 
 def test_killed_after_the_decision_and_continued(tmp_path: Path) -> None:

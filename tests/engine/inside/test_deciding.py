@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+import re
 import sys
 import types
 from pathlib import Path
@@ -11,7 +14,8 @@ import pytest
 
 from pipeline_builder.engine.inside.answers import AnswerError, Asked, Container
 from pipeline_builder.engine.inside.batch import DEFAULTS, run_files
-from pipeline_builder.engine.inside.serving.toolkit import Defaults, open_toolkit
+from pipeline_builder.engine.inside.serving.contexts import Context
+from pipeline_builder.engine.inside.serving.toolkit import Defaults, bind, open_toolkit
 from pipeline_builder.engine.inside.serving.worker import SklearnDefaults, open_worker
 
 HANDLERS = """
@@ -101,3 +105,51 @@ def test_what_is_answered_with_by_default_is_looked_at_before_the_model_is_loade
     )
     container = toolkit(late) if kind == "toolkit" else open_worker(module_of(late), "/model", SklearnDefaults())
     assert container.answer(Asked(b"1", "text/csv", None)).content_type == "text/csv"
+
+
+class Callables:
+    """Whatever a program may have in the place of a function."""
+
+    def method(self, data: Any) -> Any: ...
+    def named(self, data: Any, *, more: Any = None) -> Any: ...
+    def nothing() -> Any: ...  # type: ignore[misc] # it can't be called on an object, which Python says
+    def rest(*data: Any) -> Any: ...
+    def all(self, data: Any, *rest: Any, more: Any, **named: Any) -> Any: ...
+
+    @staticmethod
+    def static(data: Any, /) -> Any: ...
+
+    @classmethod
+    def kind(cls, data: Any) -> Any: ...
+
+    def __call__(self, data: Any) -> Any: ...
+
+
+@functools.wraps(Callables.method)
+def wrapped(*data: Any) -> Any: ...
+
+
+def told(data: Any) -> Any: ...
+
+
+told.__signature__ = inspect.Signature()  # type: ignore[attr-defined] # what some decorators leave
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        *(getattr(Callables(), name) for name in ("method", "named", "nothing", "rest", "all", "static", "kind")),
+        *(getattr(Callables, name) for name in ("method", "named", "nothing", "rest", "all", "kind")),
+        Callables(), Callables, wrapped, told, functools.partial(wrapped, 1), len, types.MethodType(wrapped, 1), lambda: 1, 1,
+    ],
+)  # fmt: skip
+def test_how_many_parameters_it_has_is_what_its_signature_says(function: Any) -> None:
+    try:
+        expected = len(inspect.signature(function).parameters)
+    except (TypeError, ValueError) as error:
+        with pytest.raises(type(error), match=f"^{re.escape(str(error))}$"):
+            bind(function, 1, Context("/model"))()
+        return
+    assert bind(function, expected, Context("/model")) is function
+    with pytest.raises(TypeError, match=f"takes {expected} arguments but {expected + 1} were given"):
+        bind(function, expected + 1, Context("/model"))()

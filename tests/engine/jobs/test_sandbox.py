@@ -13,15 +13,17 @@ import textwrap
 import threading
 import time
 from collections.abc import Iterator
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
 
 from pipeline_builder.engine.jobs.forkserver import serving
-from pipeline_builder.engine.jobs.isolation import private_mounts_available
+from pipeline_builder.engine.jobs.isolation import find_isolation, private_mounts_available
 from pipeline_builder.engine.jobs.job import Job, JobEnd, JobResult
 from pipeline_builder.engine.jobs.sandbox import job_environment, relocate, run_job
 from pipeline_builder.engine.jobs.stopping import AT_ONCE
+from pipeline_builder.engine.jobs.view import INSIDE
 from tests.places import ROOT
 
 NAP = f"9{os.getpid()}"
@@ -424,3 +426,10 @@ def test_an_unprivileged_user(private: bool, tmp_path_factory: pytest.TempPathFa
     )  # fmt: skip
     assert result.stdout.split() == ["0", "x", "65534", "65534", "/opt/ml"], result.stderr
     assert not wait_until_gone(f"{NAP}.7", 0)
+
+
+def test_what_runs_inside_of_jobs_is_compiled(tmp_path: Path) -> None:
+    find_isolation(tmp_path)
+    sources = list(INSIDE.rglob("*.py"))
+    assert {"launch.py", "transform.py", "toolkit.py"} <= {path.name for path in sources}
+    assert [path for path in sources if not Path(cache_from_source(str(path))).is_file()] == []

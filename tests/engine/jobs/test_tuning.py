@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -16,6 +13,7 @@ import pytest
 
 from pipeline_builder.descriptions import ExecutionStatus, StepStatus
 from pipeline_builder.engine.jobs.early import Early
+from pipeline_builder.engine.jobs.optimiser import REQUIREMENTS
 from pipeline_builder.engine.jobs.records import (
     ENGINE_ENDED,
     JobRecord,
@@ -31,6 +29,9 @@ from pipeline_builder.engine.state.state import State
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.release.run import follow, start
 from tests.engine.definitions import CACHED, definition, run, script, target, tuning
+from tests.engine.environments import share_made, shared_environment
+from tests.forking import fork
+from tests.places import ROOT
 
 X = {"x": (0.0, 10.0)}
 SQUARE = "say((float(hp['x']) - 3) ** 2)"
@@ -317,12 +318,12 @@ def test_killed_with_the_engine_it_goes_on_and_what_had_ended_is_not_run_again(t
         "import sys\nfrom pathlib import Path\nfrom tests.engine.definitions import run, target\n"
         "folder = Path(sys.argv[1])\nrun(target(folder), (folder / 'definition.json').read_bytes())\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", main, str(tmp_path)])
+    process = fork(["-c", main, str(tmp_path)], cwd=ROOT, environment=os.environ)
     deadline = time.monotonic() + 60
     while len(list(mark.iterdir())) < 4 and time.monotonic() < deadline:
         time.sleep(0.05)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    process.kill()
+    process.communicate(timeout=20)
     _, ended, states = run(target(tmp_path), content)
     assert ended.status is ExecutionStatus.SUCCEEDED, states["tune"].failure_reason
     assert {path.name: path.read_text() for path in mark.iterdir()} == {"1": "x", "2": "x", "3": "xx", "4": "xx"}
@@ -376,16 +377,17 @@ def test_a_training_that_does_poorly_is_stopped_and_keeps_its_objective(tmp_path
 
 
 @pytest.mark.long
-def test_bayesian_trials_come_nearer_and_the_same_seed_chooses_the_same(tmp_path: Path) -> None:
+def test_bayesian_trials_come_nearer_and_the_same_seed_chooses_the_same(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    optuna = shared_environment((REQUIREMENTS,), "import optuna; optuna.samplers.TPESampler()", tmp_path_factory)
     ranges = {"x": (0.0, 10.0), "n": (1, 9), "c": ["a", "b"]}
     program = "say((float(hp['x']) - 3) ** 2 + abs(int(hp['n']) - 4) + (hp['c'] == 'a'))"
     found = []
     for name in ("one", "two"):
         folder = tmp_path / name
         step = tuning("tune", program, ranges, strategy="Bayesian", jobs=16, parallel=2, RandomSeed=3)
-        if name == "two":
-            (folder / "state").mkdir(parents=True)
-            (folder / "state" / "envs").symlink_to(tmp_path / "one" / "state" / "envs")
+        share_made(folder / "state", optuna)
         _, ended, states = run(target(folder), definition(step))
         assert ended.status is ExecutionStatus.SUCCEEDED, states["tune"].failure_reason
         jobs = sorted(trials(folder), key=lambda job: job.step)

@@ -35,7 +35,8 @@ def main(inside: str, probes: str, folder: str) -> int:
     sys.path.insert(0, inside)
     import transform
 
-    handlers = transform._own_modules()[0]
+    with transform._own_names():
+        from pipeline_builder.engine.inside import answers, handlers
     sys.path.remove(inside)
     collections.Mapping = collections.abc.Mapping  # type: ignore[attr-defined] # sagemaker_containers is of its time
     import numpy as np  # noqa: F401
@@ -47,7 +48,7 @@ def main(inside: str, probes: str, folder: str) -> int:
     for number, probe in enumerate(json.loads(Path(probes).read_text("utf-8"))):
         sides = {
             "theirs": THEIRS[probe.get("toolkit", "inference")],
-            "ours": lambda probe, place: ours(handlers, probe, place),
+            "ours": lambda probe, place: ours(transform, (answers, handlers), probe, place),
         }
         results.append({name: _forked(Path(folder, f"{number}-{name}"), side, probe) for name, side in sides.items()})
     sys.stdout.write(json.dumps(results))
@@ -83,16 +84,17 @@ def _requests(probe: Probe) -> list[tuple[bytes, str | None, str | None]]:
     return [(body.encode("latin-1"), kind, accept) for body, kind, accept in probe["requests"]]
 
 
-def ours(handlers: Any, probe: Probe, folder: Path) -> Result:
+def ours(transform: Any, modules: tuple[Any, Any], probe: Probe, folder: Path) -> Result:
     """Open the program as a container and ask it."""
+    answers, handlers = modules
     container = handlers.open_container(
         {"model_dir": str(folder / "model"), "code_dir": str(folder / "none"), "program": "inference.py",
-         "image": probe.get("image", "")}
+         "image": probe.get("image", "")}, transform._own_names,
     )  # fmt: skip
     found = []
     for body, kind, accept in _requests(probe):
         try:
-            answered = container.answer(handlers.servers.Asked(body, kind, accept))
+            answered = container.answer(answers.Asked(body, kind, accept))
         except Exception as error:  # noqa: BLE001, PERF203 - whatever comes of a program
             traceback.print_exc()
             found.append([getattr(error, "status", 500), None, None])

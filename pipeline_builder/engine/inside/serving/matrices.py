@@ -9,7 +9,6 @@ import csv
 import importlib
 import json
 import os
-import pickle
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -170,6 +169,8 @@ def _boosters(folder: Path) -> list[Any]:
 
 
 def _booster(path: Path) -> Any:
+    import pickle  # heavy, and only this image's own algorithm needs it
+
     try:
         with path.open("rb") as file:
             booster = pickle.load(file)  # noqa: S301 - the user's own model, in the user's own job

@@ -5,7 +5,6 @@ Source: awslabs/multi-model-server, mms/{model_loader,service}.py and mms/protoc
 
 from __future__ import annotations
 
-import inspect
 import json
 from typing import TYPE_CHECKING, Any, cast
 
@@ -46,7 +45,8 @@ def _handle_of(module: types.ModuleType, function: str, context: Context) -> Han
         handle: Handle = getattr(module, function)
         handle(None, context)
         return handle
-    classes = [item for _, item in inspect.getmembers(module, inspect.isclass) if item.__module__ == module.__name__]
+    items = (getattr(module, name, None) for name in dir(module))
+    classes = [item for item in items if isinstance(item, type) and item.__module__ == module.__name__]
     if len(classes) != 1:
         names = ", ".join(item.__name__ for item in classes) or "no class"
         raise ValueError(

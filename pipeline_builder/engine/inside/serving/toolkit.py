@@ -6,8 +6,8 @@ what they return (`services.body_of`).
 
 from __future__ import annotations
 
-import inspect
 import os
+import types
 from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.engine.inside.answers import Answered, AnswerError, Container
@@ -17,7 +17,6 @@ from pipeline_builder.engine.inside.serving.responses import read_response
 from pipeline_builder.engine.inside.serving.services import body_of
 
 if TYPE_CHECKING:
-    import types
     from collections.abc import Callable
 
     from pipeline_builder.engine.inside.answers import Asked
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     Function = Callable[..., Any]
 
 PARTS = ("input_fn", "predict_fn", "output_fn")
+_REST, _NAMED_REST = 0x04, 0x08  # CO_VARARGS and CO_VARKEYWORDS, of `inspect`
 
 
 class Defaults:
@@ -107,7 +107,7 @@ def bind(function: Function, given: int, context: Context) -> Function:
     How it is called is decided here, once, and not for each of the records; what is wrong with it is said by the call.
     """
     try:
-        count = len(inspect.signature(function).parameters)
+        count = _count(function)
     except (TypeError, ValueError) as error:  # a function that doesn't say what it takes
         return _failing(error)
     if count == given:
@@ -116,6 +116,20 @@ def bind(function: Function, given: int, context: Context) -> Function:
         return lambda *arguments: function(*arguments, context)
     name = getattr(function, "__name__", "the handler")
     return _failing(TypeError(f"{name} takes {count} arguments but {given} were given"))
+
+
+def _count(function: Function) -> int:
+    """Return how many parameters a function has, as `inspect.signature` finds them; most without importing that."""
+    plain = function.__func__ if isinstance(function, types.MethodType) else function
+    is_bound = plain is not function
+    # In its variables are `__wrapped__` and `__signature__`.
+    if not isinstance(plain, types.FunctionType) or vars(plain) or (is_bound and not plain.__code__.co_argcount):
+        import inspect  # heavy
+
+        return len(inspect.signature(function).parameters)
+    code = plain.__code__
+    rest = bool(code.co_flags & _REST) + bool(code.co_flags & _NAMED_REST)
+    return code.co_argcount - is_bound + code.co_kwonlyargcount + rest
 
 
 def _failing(error: Exception) -> Function:

@@ -29,7 +29,9 @@ def _load():  # type: ignore[no-untyped-def]
         assert spec.loader
         transform = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(transform)
-        sys.modules["_pipeline_builder_packages"] = transform._own_modules()[0].packages  # noqa: SLF001 - of this house
+        with transform._own_names():  # noqa: SLF001 - of this house
+            from pipeline_builder.engine.inside.serving import packages
+        sys.modules["_pipeline_builder_packages"] = packages
     return sys.modules["_pipeline_builder_packages"]
 
 
