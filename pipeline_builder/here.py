@@ -79,7 +79,7 @@ def look_here(composed: Composed, settings: LocalSettings, passed: Passed) -> Co
     Raises:
         InputProblems: all that this machine can't do of the definition, with its place.
     """
-    from pipeline_builder.definition.check.parts import have_passed, parts_of
+    from pipeline_builder.definition.check.parts import have_passed, mark_parts
     from pipeline_builder.engine.execution.ability import look_at
     from pipeline_builder.engine.jobs.packages import image_packages
     from pipeline_builder.engine.jobs.processes import MPI
@@ -119,7 +119,7 @@ def look_here(composed: Composed, settings: LocalSettings, passed: Passed) -> Co
         return composed
     if not (found := look(content)):
         if not elsewhere:
-            passed.mark(parts_of(content, sizes), about)
+            mark_parts(content, passed, about, sizes)
         return composed
     place = composed.policed.places()
     problems = [replace(one.problem, place=place(one.step, one.path)) for one in found]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import gc
 import importlib
 import os
@@ -13,17 +12,13 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import botocore.client
-import botocore.hooks
-import botocore.loaders
-import botocore.session
 import hypothesis
 import hypothesis.internal.conjecture.providers
 import hypothesis.internal.constants_ast
 import pytest
 
+from tests.clients import share
 from tests.doors import door  # noqa: F401 - a fixture for all
 from tests.places import ENVIRONMENTS, ROOT, environments_of_run, folder_of_run
 
@@ -146,32 +141,16 @@ def _named(items: list[pytest.Item], names: tuple[str, ...]) -> list[pytest.Item
 
 @pytest.fixture(autouse=True, scope="session")
 def _what_all_clients_have_in_common_is_made_once() -> Iterator[None]:
-    """Let all sessions of botocore have what each makes anew, with the same result.
-
-    That is a reader of its service models, which are megabytes of JSON, the names of their events and what is called for them, and
-    the methods of a service's clients.
-    """
-    names: dict[str, str] = {}
-    made: dict[tuple[str, ...], dict[str, Any]] = {}
-    accepts = functools.lru_cache(4096)(botocore.hooks.accepts_kwargs)
-    begin, methods = botocore.hooks.EventAliaser.__init__, botocore.client.ClientCreator._create_methods
-
-    def begun(aliaser: Any, *given: Any, **more: Any) -> None:
-        begin(aliaser, *given, **more)
-        if aliaser._event_aliases == botocore.hooks.EVENT_ALIASES:
-            aliaser._alias_name_cache = names
-
-    def methods_of(creator: Any, model: Any) -> dict[str, Any]:
-        key = (model.service_name, *model.operation_names)
-        if key not in made:
-            made[key] = methods(creator, model)
-        return {**made[key]}
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.session, "create_loader", functools.cache(botocore.loaders.create_loader))
-        patch.setattr(botocore.hooks, "accepts_kwargs", lambda called: accepts(getattr(called, "__func__", called)))
-        patch.setattr(botocore.hooks.EventAliaser, "__init__", begun)
-        patch.setattr(botocore.client.ClientCreator, "_create_methods", methods_of)
+        share(patch)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _what_is_there_stays_out_of_all_searches_for_garbage() -> Iterator[None]:
+    """Let commands that go on, and look through all that there is after a run, not look through what pytest has."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gc, "unfreeze", lambda: None)
         yield
 
 

@@ -13,6 +13,7 @@ import contextlib
 import functools
 import gc
 import importlib
+import io
 import json
 import os
 import pkgutil
@@ -33,7 +34,7 @@ from typing import IO, Any, NoReturn
 from tests.places import ROOT
 
 AWS = ("sagemaker", "s3", "sts", "cloudformation", "codepipeline")
-"""Services whose models are read before the first fork: megabytes of JSON."""
+"""Services whose models are read before the first fork that asks AWS: megabytes of JSON."""
 
 
 class Process:
@@ -105,13 +106,39 @@ def fork(
     return Process(pid, ends, *(os.fdopen(end, encoding="utf-8") for end, _ in pipes))
 
 
+def fork_on(terminal: int, arguments: Sequence[str], *, cwd: Path, environment: Mapping[str, str]) -> Process:
+    """Start a command of the package on a terminal."""
+    ends = fork_onto([terminal] * 3, arguments, cwd, environment, session=False)
+    return Process(*ends, io.StringIO(), io.StringIO())
+
+
+def fork_call(called: str, *given: str, **named: str) -> Process:
+    """Start a function of the tests, 'module:function', in a session of its own; nobody hears what it says."""
+    with Path(os.devnull).open("r+") as null:
+        streams, what = [null.fileno()] * 2, [called, *given]
+        ends = fork_onto(streams, what, Path.cwd(), os.environ, session=True, called=named)
+    return Process(*ends, io.StringIO(), io.StringIO())
+
+
 def fork_onto(
-    streams: Sequence[int], arguments: Sequence[str], cwd: Path, environment: Mapping[str, str], *, session: bool
+    streams: Sequence[int],
+    arguments: Sequence[str],
+    cwd: Path,
+    environment: Mapping[str, str],
+    *,
+    session: bool,
+    called: Mapping[str, str] | None = None,
 ) -> tuple[int, socket.socket]:
-    """Start a command of the package that writes to these streams; return its id, and what tells how it ends."""
-    order = {"arguments": arguments, "cwd": str(cwd), "environment": dict(environment), "session": session}
-    path = environment.get("PYTHONPATH", str(ROOT))  # without one it is this package as well
-    parent = _parent(path, "AWS_ENDPOINT_URL" in environment, "KILL_AFTER" in environment)
+    """Start a command of the package that writes to these streams; return its id, and what tells how it ends.
+
+    Of three streams the first is what it reads; otherwise nobody has anything to say to it.
+    With `called` it is a function of the tests, the first of the arguments, which gets these by their names.
+    """
+    order = {
+        "arguments": arguments, "cwd": str(cwd), "environment": dict(environment), "session": session,
+        "called": called, "aws": "AWS_ENDPOINT_URL" in environment,
+    }  # fmt: skip
+    parent = _parent(environment.get("PYTHONPATH", str(ROOT)))  # without one it is this package as well
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
         parent.send(order, [*streams, theirs.fileno()])
@@ -121,11 +148,11 @@ def fork_onto(
 
 
 class _Parent:
-    def __init__(self, path: str, aws: bool, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str]) -> None:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, "-m", "tests.forking", str(theirs.fileno()), *(AWS if aws else ())]
+        command = [sys.executable, "-m", "tests.forking", str(theirs.fileno())]
         self._process = subprocess.Popen(
-            command, cwd=ROOT, env={**environment, "PYTHONPATH": path}, pass_fds=[theirs.fileno()],
+            command, cwd=ROOT, env=environment, pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         theirs.close()
@@ -143,9 +170,10 @@ class _Parent:
 
 
 @functools.cache
-def _parent(path: str, aws: bool, kills: bool) -> _Parent:
+def _parent(path: str) -> _Parent:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
-    return _Parent(path, aws, {**kept, **({"KILL_AFTER": "0"} if kills else {})})
+    # What kills is there for all that have it on their path; each says for itself when it is killed, if ever.
+    return _Parent({**kept, "PYTHONPATH": path, **({"KILL_AFTER": "0"} if path != str(ROOT) else {})})
 
 
 # --- in the process that forks
@@ -157,14 +185,12 @@ def main() -> NoReturn:
     gc.disable()  # nothing of what is made here goes away
     _import_everything()
     _make_what_is_made_once()
-    if sys.argv[2:] or os.environ["PYTHONPATH"] == str(ROOT):  # elsewhere something may count what is changed
+    if os.environ["PYTHONPATH"] == str(ROOT):  # elsewhere something may count what is changed
         _rehearse()
-    if sys.argv[2:]:
-        _read_models(sys.argv[2:])
-        _read_templates()
     gc.collect()
     gc.freeze()  # no fork looks through what all have, nor copies its pages for that
     gc.enable()
+    gc.unfreeze = lambda: None  # what a command that goes on looks through is its own
     wakes, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake)
@@ -183,13 +209,18 @@ def main() -> NoReturn:
 
 
 def _start(control: socket.socket, running: dict[int, socket.socket]) -> None:
-    message, descriptors, _, _ = socket.recv_fds(control, 1 << 20, 3)
+    message, descriptors, _, _ = socket.recv_fds(control, 1 << 20, 4)
     if not message:
         os._exit(0)
     ends = socket.socket(fileno=descriptors.pop())
+    order = json.loads(message)
+    if order["called"] is not None:
+        importlib.import_module(order["arguments"][0].partition(":")[0])  # once for all that call what is in it
+    if order["aws"]:
+        _make_what_is_made_for_aws()
     pid = os.fork()
     if not pid:
-        _become(json.loads(message), descriptors)
+        _become(order, descriptors)
     running[pid] = ends
     for descriptor in descriptors:
         os.close(descriptor)
@@ -213,18 +244,21 @@ def _become(order: Mapping[str, Any], streams: Sequence[int]) -> NoReturn:
             os.setsid()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        for number, stream in enumerate(streams, 1):
+        for number, stream in enumerate(streams, 3 - len(streams)):
             os.dup2(stream, number)
         os.closerange(3, 1024)
         os.chdir(order["cwd"])
         os.environ.clear()
         os.environ.update(order["environment"])
         sys.stdin = os.fdopen(0, encoding="utf-8", errors="surrogateescape", closefd=False)
-        sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+        sys.stdout = os.fdopen(1, "w", 1 if os.isatty(1) else -1, encoding="utf-8", closefd=False)
         sys.stderr = os.fdopen(2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)
-        code = _code_of(list(order["arguments"]))
+        code = _run(order["arguments"], order["called"])
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except BaseException:  # noqa: BLE001 - as at the end of a Python of its own
+        code = 1
+        traceback.print_exc()
     finally:
         threading._shutdown()  # type: ignore[attr-defined] # as the interpreter does: it waits for threads
         atexit._run_exitfuncs()
@@ -233,20 +267,19 @@ def _become(order: Mapping[str, Any], streams: Sequence[int]) -> NoReturn:
         os._exit(code)
 
 
-def _code_of(arguments: list[str]) -> int:
-    """Run the command, or with `-c` what follows, as Python does."""
+def _run(arguments: Sequence[str], named: Mapping[str, str] | None) -> int:
+    if named is not None:
+        module, _, function = arguments[0].partition(":")
+        getattr(importlib.import_module(module), function)(*arguments[1:], **named)
+        return 0
     if arguments[:1] == ["-c"]:
         sys.argv = ["-c", *arguments[2:]]
-        try:
-            exec(arguments[1], {"__name__": "__main__"})
-        except (Exception, KeyboardInterrupt):  # noqa: BLE001 - as Python says it of whatever it is
-            traceback.print_exc()
-            return 1
+        exec(arguments[1], {"__name__": "__main__"})
         return 0
     from pipeline_builder.cli import run
 
     sys.argv = ["pipeline-builder", *arguments]
-    return run(arguments)
+    return run(list(arguments))
 
 
 def _import_everything() -> None:
@@ -259,16 +292,20 @@ def _import_everything() -> None:
 
 def _make_what_is_made_once() -> None:
     """Make what each command makes when it first needs it, a third of what a short `up` takes."""
+    from pydantic import BaseModel
+
     from pipeline_builder.definition.shapes.services import load_service
-    from pipeline_builder.documents.schema import Section
     from pipeline_builder.machine.code import fingerprint_code
+    from pipeline_builder.scaffold import skeleton
     from pipeline_builder.views.pages import pages
 
-    sections: list[type[Section]] = [Section]
-    for section in sections:  # it grows
-        sections += section.__subclasses__()
-        section.model_rebuild()
+    models: list[type[BaseModel]] = [BaseModel]
+    for model in models:  # it grows
+        models += model.__subclasses__()
+        if model.__module__.startswith("pipeline_builder."):
+            model.model_rebuild()
     load_service("sagemaker")
+    skeleton._schema()
     for name in pages().list_templates(filter_func=lambda name: name.startswith(("run/", "report."))):
         pages().get_template(name)
     fingerprint_code()
@@ -288,14 +325,32 @@ def _rehearse() -> None:
     tempfile.tempdir = None
 
 
-def _read_models(services: Sequence[str]) -> None:
-    import botocore.loaders
-    import botocore.session
+@functools.cache
+def _make_what_is_made_for_aws() -> None:
+    if os.environ["PYTHONPATH"] != str(ROOT):
+        _rehearse()
+    _read_models()
+    _read_templates()
+    gc.collect()
+    gc.freeze()
 
-    botocore.session.create_loader = functools.cache(botocore.loaders.create_loader)
-    session = botocore.session.Session()
-    for name in services:
-        session.create_client(name, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+
+def _read_models() -> None:
+    import encodings.idna  # noqa: F401 - for each address
+
+    import boto3.s3.transfer
+    import boto3.session
+    import pytest
+
+    from tests.clients import share
+
+    share(pytest.MonkeyPatch())  # never undone
+    session = boto3.session.Session(region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+    for name in AWS:
+        model = session.client(name).meta.service_model
+        _ = (model.error_shapes, model.endpoint_discovery_operation)
+    # Who first asks for pages has it look into the folders of all services that there are.
+    session._session.get_component("data_loader").list_available_services("paginators-1")
 
 
 def _read_templates() -> None:

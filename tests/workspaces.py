@@ -32,6 +32,8 @@ local:
   s3: {local/churn: data}
 """
 
+PROGRAM = (sys.executable, "-m", "pipeline_builder")
+
 # Variables that count when Python starts, or imports GitPython.
 _FOR_PYTHON = frozenset(["LC_ALL", "PYTHONHASHSEED", "PYTHONIOENCODING", "TZ", "GIT_PYTHON_GIT_EXECUTABLE"])
 
@@ -60,7 +62,7 @@ class Workspace:
         return self.root / "remotes" / "churn"
 
     def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "pipeline_builder", *arguments]
+        return [*PROGRAM, *arguments]
 
     def environment(self, **more: str) -> dict[str, str]:
         code = str(ROOT)
@@ -114,9 +116,10 @@ class Workspace:
 
     def start(self, *arguments: str, **environment: str) -> Process:
         """Start a command in a session of its own."""
-        _, _, _, *given = self.command(*arguments)
         variables = self.environment(**environment)
-        return fork(given, cwd=self.root, environment=variables, start_new_session=True)
+        return fork(
+            self.command(*arguments)[len(PROGRAM) :], cwd=self.root, environment=variables, start_new_session=True
+        )
 
     def push(self, name: str, text: str) -> str:
         """Commit a changed file to the model repository."""

@@ -46,6 +46,8 @@ def make_app(looks: Looks, access: Access, *, live: Live, report: Callable[[str]
     _add(app, "/logout", "logout", console.log_out, ["POST"])
     _add(app, "/events", "events", console.events, ["GET"])
     _add(app, "/static/<name>", "static", console.static, ["GET"])
+    # Where browsers look for an icon beside what has no word for it: a log, a value.
+    app.add_url_rule("/favicon.ico", "static", defaults={"name": "icon.svg"}, provide_automatic_options=False)
     for page in console.pages:
         methods = ["GET", "POST"] if page.act else ["GET"]
         _add(app, page.path, page.name, console.shown(page), methods)

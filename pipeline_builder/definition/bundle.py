@@ -171,8 +171,11 @@ class Bundler:
     def _read(self, path: str) -> Small | None:
         """Read a file once, unless it is large: most are in several bundles."""
         if path not in self._small:
-            with open(path, "rb") as file:  # noqa: PTH123
-                content = file.read(_SMALL + 1)
+            # Without a buffer, which takes as many calls of the system as the file itself.
+            with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+                content = b""
+                while len(content) <= _SMALL and (block := file.read(_SMALL + 1 - len(content))):
+                    content += block
                 mode = os.fstat(file.fileno()).st_mode
             if len(content) > _SMALL:
                 return None

@@ -148,6 +148,8 @@ def _manifests(context: Context) -> dict[str, bytes]:
     if any(awaited(step) for step in context.graph.steps):
         found |= [nothing(context.base)]
     for step in context.graph.steps:
+        if step.job is None or not any(channel.data_files for channel in step.job.channels.values()):
+            continue
         inputs: tuple[DataInput, ...] = ()
         if isinstance(step.job, TrainSection):
             inputs = training_inputs(step, step.job)

@@ -36,7 +36,7 @@ def findings_of(definition: Definition, graph: Graph, passed: Passed) -> list[Pr
     """
     from pipeline_builder.definition.check.check import check_definition
     from pipeline_builder.definition.check.outside import check_outside
-    from pipeline_builder.definition.check.parts import have_passed, parts_of
+    from pipeline_builder.definition.check.parts import have_passed, mark_parts
 
     def find(document: JSON) -> list[Problem]:
         found = check_definition(document)
@@ -56,7 +56,7 @@ def findings_of(definition: Definition, graph: Graph, passed: Passed) -> list[Pr
     if not any(check_outside(document)) and have_passed(content, find_in, passed, about, sizes=sizes):
         return []
     if not (found := find(document)):
-        passed.mark(parts_of(content, sizes), about)
+        mark_parts(content, passed, about, sizes)
     return found
 
 

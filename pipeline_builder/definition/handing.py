@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -49,4 +50,9 @@ def launcher_files(job: JobSection) -> Mapping[str, bytes]:
         *([FILE] if is_handed(job) else []),
         *([INDEX] if isinstance(job, PreprocessSection | EvaluateSection) and job.codeartifact else []),
     ]
-    return {name: (Path(smp_secrets.__file__).parent / name).read_bytes() for name in names}
+    return {name: _shipped(name) for name in names}
+
+
+@functools.cache
+def _shipped(name: str) -> bytes:
+    return (Path(smp_secrets.__file__).parent / name).read_bytes()

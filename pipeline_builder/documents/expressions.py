@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Union, get_args
@@ -59,19 +60,23 @@ def s3_uri(bucket: JSON, *parts: JSON) -> JSON:
 
 
 def read_expressions(value: JSON, path: DataPath = ()) -> JSON:
-    """Return the value with every expression below it as an `Expression`."""
+    """Return the value with every expression below it as an `Expression`; what has none is the value itself."""
     if isinstance(value, str):
         return _parameters(value, path) if "$params." in value else value
     if isinstance(value, list):
-        return [read_expressions(item, (*path, index)) for index, item in enumerate(value)]
+        items = [read_expressions(item, (*path, index)) for index, item in enumerate(value)]
+        return value if all(map(operator.is_, items, value)) else items
     if isinstance(value, dict):
-        # No call for most texts of a thousand files.
-        inner: dict[str, JSON] = {
-            key: item if isinstance(item, str) and "$params." not in item else read_expressions(item, (*path, key))
-            for key, item in value.items()
-        }
+        # No call for most texts of a thousand files, and no copy of what stays as it is.
+        read = {key: read_expressions(item, (*path, key)) for key, item in value.items() if _may_have(item)}
+        inner = {**value, **read} if any(read[key] is not value[key] for key in read) else value
         return Expression(inner, path) if is_expression(inner) else inner
     return value
+
+
+def _may_have(value: JSON) -> bool:
+    """Tell whether there may be an expression in it."""
+    return "$params." in value if isinstance(value, str) else isinstance(value, (dict, list))
 
 
 def is_expression(value: JSON) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -189,15 +190,12 @@ def substitute(
         return Problem(id="PB210", message=message, place=document.place(path))
 
     def fill(data: JSON, path: DataPath) -> JSON:
-        if isinstance(data, dict):  # no call for most texts of a thousand files
-            return {
-                key: fill(value, (*path, key))
-                if (isinstance(value, str) and ("SMP_" in value or "${" in value)) or isinstance(value, (dict, list))
-                else value
-                for key, value in data.items()
-            }
+        if isinstance(data, dict):  # no call for most texts of a thousand files, and no copy of what stays as it is
+            filled = {key: fill(value, (*path, key)) for key, value in data.items() if _may_name(value)}
+            return {**data, **filled} if any(filled[key] is not data[key] for key in filled) else data
         if isinstance(data, list):
-            return [fill(item, (*path, index)) for index, item in enumerate(data)]
+            items = [fill(item, (*path, index)) for index, item in enumerate(data)]
+            return data if all(map(operator.is_, items, data)) else items
         if isinstance(data, str) and later and _has_stray(data):
             problems.append(_stray(document.place(path), later))
             return data

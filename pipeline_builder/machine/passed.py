@@ -11,7 +11,7 @@ _KIND, _MOST = "passed", 20_000
 
 
 class Passed:
-    """What checks of a command have found nothing in, and those of the commands before it.
+    """What checks of a command have found nothing in, and those of the commands before it, by the sha256 (hex) of each.
 
     Without a store nothing is known, and nothing is kept. `save` keeps what this command has asked for, and of what is
     older the newest.
@@ -23,19 +23,19 @@ class Passed:
         self._before: dict[str, None] = dict.fromkeys(found or ())
         self._asked: dict[str, None] = {}
 
-    def new(self, contents: Iterable[bytes], about: str) -> list[bytes]:
-        """Return those of the contents that a check has to look at; `about` says which, and all else that it reads."""
+    def new(self, digests: Iterable[str], about: str) -> list[str]:
+        """Return those that a check has to look at; `about` says which check, and all else that it reads."""
         left = []
-        for content in contents:
-            if (digest := _digest(content, about)) in self._before:
-                self._asked[digest] = None
+        for digest in digests:
+            if (key := _key(digest, about)) in self._before:
+                self._asked[key] = None
             else:
-                left.append(content)
+                left.append(digest)
         return left
 
-    def mark(self, contents: Iterable[bytes], about: str) -> None:
+    def mark(self, digests: Iterable[str], about: str) -> None:
         """Note that a check has found nothing in these."""
-        self._asked |= dict.fromkeys(_digest(content, about) for content in contents)
+        self._asked |= dict.fromkeys(_key(digest, about) for digest in digests)
 
     def save(self) -> None:
         """Keep what was found, if there is anything new."""
@@ -44,5 +44,5 @@ class Passed:
             self._kept.put(_KIND, "", [*self._asked, *older][:_MOST])
 
 
-def _digest(content: bytes, about: str) -> str:
-    return hashlib.sha256(about.encode() + b"\0" + content).hexdigest()[:40]
+def _key(digest: str, about: str) -> str:
+    return hashlib.sha256(f"{about}\0{digest}".encode()).hexdigest()[:40]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Mapping
@@ -217,6 +218,7 @@ def _training_sources(model: NewModel, ci_file: str) -> Mapping[str, str]:
     }
 
 
+@functools.cache
 def _environment() -> Environment:
     import jinja2
 
@@ -264,6 +266,7 @@ def line_text(value: str) -> str:
     return " ".join(value.split())
 
 
+@functools.cache  # pydantic makes it anew, of all sections, whenever it is asked
 def _schema(*, inference: bool = False) -> str:
     """Return the JSON Schema of `conf.yaml`, or `inference.yaml`, which editors look up beside it."""
     from pipeline_builder.conf.conf import ConfFile

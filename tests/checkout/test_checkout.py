@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,11 +24,17 @@ from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.manifest.lock import Lock, load_lock, render_lock
 from pipeline_builder.manifest.manifest import build_manifest
 from tests.checkout.repositories import ENVIRONMENT, commit, git, make_repository, serve
+from tests.forking import fork_call
 
 
 def run(root: Path, manifest: str, *, locked: Lock | None = None, **environment: str) -> Checkouts:
     parsed = build_manifest(parse_yaml(Source("m.yaml", manifest), "PB100"))
     return checkout(parsed, root=root, cache=root / ".cache", locked=locked, environment={**ENVIRONMENT, **environment})
+
+
+def check_out(root: str, manifest: str, **environment: str) -> None:
+    """Check out in a process of its own, see `fork_call`."""
+    run(Path(root), manifest, locked=None, **environment)
 
 
 def one(name: str = "a", **fields: str) -> str:
@@ -458,18 +463,11 @@ def test_killed_and_repeated(root: Path, delay: float) -> None:
     for number in range(300):
         (root / "remotes" / "a" / f"f{number}").write_text("x" * 100)
     commit(root / "remotes" / "a", "many files")
-    (root / "m.yaml").write_text(one())
-    code = f"import sys; sys.path.insert(0, {str(Path.cwd())!r})\nfrom pathlib import Path\n"
-    code += (
-        f"from tests.checkout.test_checkout import run, one\nprint('go', flush=True)\nrun(Path({str(root)!r}), one())\n"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True)
-    assert process.stdout
-    process.stdout.readline()
+    process = fork_call(f"{__name__}:check_out", str(root), one())
     time.sleep(delay)
-    os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):  # it was quicker
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    process.stdout.close()
     run(root, one())
     assert len(list((root / "aws-train" / "a").glob("f*"))) == 300
     assert not list((root / "aws-train").glob(".tmp-*"))

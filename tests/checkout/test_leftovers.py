@@ -24,6 +24,7 @@ from pipeline_builder.machine.folders import remove_folder
 from tests.checkout.interrupting import MANNERS
 from tests.checkout.repositories import commit, git, make_repository
 from tests.checkout.test_checkout import one, run
+from tests.forking import Process, fork_call
 
 DEEP = 5000
 NAME = "long-name"
@@ -256,11 +257,9 @@ def silent_server() -> Iterator[tuple[str, socket.socket]]:
         yield f"https://127.0.0.1:{server.getsockname()[1]}/a.git", server
 
 
-def start(root: Path, manifest: str, **environment: str) -> subprocess.Popen[bytes]:
-    code = f"import sys; sys.path.insert(0, {str(Path.cwd())!r})\nfrom pathlib import Path\n"
-    code += f"from tests.checkout.test_checkout import run\nrun(Path({str(root)!r}), {manifest!r}, **{environment!r})\n"
+def start(root: Path, manifest: str, **environment: str) -> Process:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
-    return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    return fork_call("tests.checkout.test_checkout:check_out", str(root), manifest, **environment)
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="looks at processes through /proc")
@@ -268,7 +267,9 @@ def test_a_git_whose_checkout_was_killed_alone_is_ended_by_the_next(root: Path) 
     run(root, one())
     with silent_server() as (url, server):
         process = start(root, one(url=url, revision=f"'{'1' * 40}'"), **BY_GIT)
-        with server.accept()[0]:  # git waits for an answer now
+        with server.accept()[0] as asked:
+            asked.recv(1)
+            time.sleep(0.2)  # git waits for an answer now, and has no more to say, which would end it with its reader
             (orphan,) = gits_in(root / ".cache")
             process.kill()
             process.wait()
@@ -395,7 +396,8 @@ def test_interrupted_at_any_moment_and_repeated(root: Path, manner: str) -> None
         process = start(root, one())
         while process.poll() is None and not happens(root):
             time.sleep(0.0005)
-        MANNERS[manner](process.pid)
+        with contextlib.suppress(ProcessLookupError):  # it was quicker
+            MANNERS[manner](process.pid)
         process.wait()
         assert run(root, one()).warnings == ()
         assert {path.name: path.read_bytes() for path in (root / "aws-train" / "a").iterdir()} == expected

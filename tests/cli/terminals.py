@@ -10,6 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.forking import Process, fork_on
+from tests.workspaces import PROGRAM
+
 _PATIENCE = 120
 """Seconds in which a command says something more, on the slowest machine."""
 
@@ -17,10 +20,14 @@ _PATIENCE = 120
 @contextmanager
 def on_terminal(
     command: Sequence[str], folder: Path, environment: Mapping[str, str]
-) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+) -> Iterator[tuple[Process | subprocess.Popen[bytes], int]]:
     """Run a command on a terminal; where a test fails, it is killed, and nothing of it is left open."""
     main, side = pty.openpty()
-    process = subprocess.Popen(command, cwd=folder, env=environment, stdin=side, stdout=side, stderr=side)
+    process: Process | subprocess.Popen[bytes]
+    if tuple(command[: len(PROGRAM)]) == PROGRAM:
+        process = fork_on(side, command[len(PROGRAM) :], cwd=folder, environment=environment)
+    else:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdin=side, stdout=side, stderr=side)
     os.close(side)
     try:
         yield process, main

@@ -17,6 +17,7 @@ import pytest
 from pipeline_builder.console import live, peers, server
 from pipeline_builder.console.access import FORM, HEADERS, Access
 from pipeline_builder.console.server import Console
+from pipeline_builder.console.static import static_files
 from tests.console.consoles import Client, looks_of, served
 from tests.workspaces import Workspace
 
@@ -208,13 +209,19 @@ def test_other_sites_get_nothing_into_their_pages(console: Console) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/now.json", "/nothing", "/static/console.js", "/login", "/static/none", "/events/x"]
+    "path", ["/", "/now.json", "/nothing", "/static/console.js", "/favicon.ico", "/login", "/static/none", "/events/x"]
 )
 def test_every_answer_says_what_a_browser_may_do_with_it(console: Console, path: str) -> None:
     for cookie in ("", log_in(console)):
         headers = ask(console, path, Cookie=cookie).headers
         assert {name: headers.get(name) for name in HEADERS} == HEADERS
         assert not [name for name in headers if name.lower().startswith("access-control")]
+
+
+def test_whoever_looks_for_an_icon_beside_a_text_finds_it(console: Console) -> None:
+    answer = ask(console, "/favicon.ico")
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "image/svg+xml")
+    assert answer.read() == static_files()["icon.svg"].read_bytes()
 
 
 # --- methods, paths, bytes

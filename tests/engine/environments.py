@@ -11,6 +11,7 @@ import platform
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -55,14 +56,14 @@ def share_made(state: Path, python: Path) -> None:
     (state / "envs" / made.name).symlink_to(made)
 
 
-def equip(manifest: Path, code: Path, factory: pytest.TempPathFactory) -> None:
-    """Make the shared environments of the manifest's images, compiled as far as the code imports them.
+def equip(manifest: Path, factory: pytest.TempPathFactory, *code: Path) -> None:
+    """Make the shared environments of the manifest's images, compiled as far as the folders' code imports them.
 
     The product compiles all that is installed, which takes half a minute for TensorFlow alone; the environment of
     `examples/purchase-intent` is made so.
     """
     for image in yaml.safe_load(manifest.read_text())["local"]["images"]:
-        shared_environment((tuple(image["requirements"]),), imports(code), factory)
+        shared_environment((tuple(image["requirements"]),), imports(*code), factory)
 
 
 def shared_environment(layers: Layers, program: str, factory: pytest.TempPathFactory) -> Path:
@@ -73,21 +74,27 @@ def shared_environment(layers: Layers, program: str, factory: pytest.TempPathFac
 
 
 def have_compiled(python: Path, program: str) -> None:
-    """Run a program, once, that has what it imports compiled: jobs and scripts only read an environment.
+    """Run a program, once, that has what it imports compiled: jobs and scripts only read an environment."""
+    with compiling(python, program) as (todo, variables):
+        if todo:
+            subprocess.run([str(python), "-c", program], env=variables, check=True, capture_output=True)
+
+
+@contextlib.contextmanager
+def compiling(python: Path, program: str) -> Iterator[tuple[bool, dict[str, str]]]:
+    """Yield whether the program has still to be run for that, and the variables with which it is.
 
     What another environment beside it has compiled of the same files is taken: by its time and size, which Python looks
     at too, a file is the one of uv's cache in both.
     """
     own = python.parent.parent
     done = own / f"compiled-{hashlib.sha256(program.encode()).hexdigest()[:12]}"
-    if done.exists():
-        return
-    if not any(own.glob("compiled-*")):
+    todo = not done.exists()
+    if todo and not any(own.glob("compiled-*")):
         for other in own.parent.iterdir():
             if other != own and any(other.glob("compiled-*")):
                 _take_compiled(other, own)
-    variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    subprocess.run([str(python), "-c", program], env=variables, check=True, capture_output=True)
+    yield todo, {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     done.touch()
 
 
@@ -101,9 +108,9 @@ def _take_compiled(other: Path, own: Path) -> None:
                 mine.hardlink_to(theirs)
 
 
-def imports(code: Path) -> str:
-    """Return a program that imports what the folder's code imports, as far as it is installed."""
-    files = list(code.rglob("*.py"))
+def imports(*code: Path) -> str:
+    """Return a program that imports what the folders' code imports, as far as it is installed."""
+    files = [path for folder in code for path in folder.rglob("*.py")]
     nodes = [node for path in files for node in ast.walk(ast.parse(path.read_text()))]
     own = {path.stem for path in files}
     lines = {

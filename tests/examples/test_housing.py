@@ -97,7 +97,7 @@ def test_the_whole_job_in_a_fresh_clone(tmp_path: Path, tmp_path_factory: pytest
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], env=ENVIRONMENT, check=True)
     share_environments(clone / "examples" / "housing" / ".pipeline_builder", tmp_path_factory)
-    equip(EXAMPLE / "model_repos.yaml", EXAMPLE, tmp_path_factory)
+    equip(EXAMPLE / "model_repos.yaml", tmp_path_factory, EXAMPLE)
     sdk = sdk_python("v2").parent.parent
     with contextlib.suppress(FileExistsError):
         (shared_environments(tmp_path_factory) / sdk.name).symlink_to(sdk)

@@ -64,7 +64,7 @@ def test_golden() -> None:
 def test_the_main_job_in_a_fresh_clone(tmp_path: Path) -> None:
     clone = tmp_path / "a clone"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], env=ENVIRONMENT, check=True)
-    environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull}
+    environment = {**os.environ, "UV_LINK_MODE": "hardlink", "GIT_CONFIG_GLOBAL": os.devnull}
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

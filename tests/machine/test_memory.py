@@ -64,10 +64,10 @@ def test_large_things_pass_through_little_memory(tmp_path: Path, kind: str) -> N
 def test_a_large_model_is_trained_repacked_and_promoted_in_little_memory(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path, conf=variant(('ModelRepack: "False"', 'ModelRepack: "True"')))
     train = 'import os\nopen(os.environ["SM_MODEL_DIR"] + "/mean.txt", "w").write("2")\n'
-    train += 'os.truncate(os.open(os.environ["SM_MODEL_DIR"] + "/weights", os.O_CREAT | os.O_RDWR), 650 << 20)\n'
+    train += 'os.truncate(os.open(os.environ["SM_MODEL_DIR"] + "/weights", os.O_CREAT | os.O_RDWR), 420 << 20)\n'
     workspace.push("scripts/train.py", train)
     ended = subprocess.run(
-        limited(600 << 20, *workspace.command("up", "--approve")),
+        limited(400 << 20, *workspace.command("up", "--approve")),
         cwd=workspace.root,
         env=workspace.environment(MALLOC_ARENA_MAX="1"),
         stdin=subprocess.DEVNULL,

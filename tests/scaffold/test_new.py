@@ -29,9 +29,9 @@ from tests.checkout.repositories import commit, git, make_repository
 from tests.cli.terminals import on_terminal
 from tests.definition.composing import load_graph
 from tests.engine.environments import (
+    compiling,
     equip,
     folders_of_wheels,
-    have_compiled,
     imports,
     no_cheap_torch,
     share_environments,
@@ -40,6 +40,8 @@ from tests.engine.environments import (
 from tests.house.fences import AWS, RUN, blocks
 from tests.offering import offered
 from tests.places import ROOT, SOAKS
+from tests.scaffold.forked import forking
+from tests.scaffold.forked import run as forked
 from tests.workspaces import Ended, Workspace, make_workspace
 
 TEMPLATES = ROOT / "templates" / "model"
@@ -247,7 +249,11 @@ def test_it_trains_and_passes_the_gate(
     equipped: Workspace, framework: str, task: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     new(equipped, "churn", "--framework", framework, "--task", task, "--add")
-    equip(equipped.root / "model_repos.yaml", equipped.root / "churn" / "scripts", tmp_path_factory)
+    # What either task imports is compiled by whoever comes first.
+    both = {part: equipped.root / "both" / part / "scripts" for part in TASKS}
+    for part, scripts in both.items():
+        new(equipped, "churn", "--framework", framework, "--task", part, "--no-git", "--out", str(scripts.parent))
+    equip(equipped.root / "model_repos.yaml", tmp_path_factory, *both.values())
     ended = equipped.run("up", "--approve")
     assert ended.code == 0, ended.err
     (package,) = json.loads((equipped.root / "build" / "run.json").read_text())["packages"]
@@ -278,30 +284,35 @@ def test_its_own_tests_pass_with_its_own_requirements(
     python = own / "bin" / "python"
     uv = [str(find_uv()), "--quiet"]
     subprocess.run([*uv, "venv", "--python", sys.executable, str(own)], env=environment, check=True)
-    for task in tasks:
-        workspace = Workspace(tmp_path / task)
-        workspace.root.mkdir()
-        new(workspace, "churn", "--framework", framework, "--task", task, "--no-git", "--inference")
-        folder = workspace.root / "churn"
-        before = files(folder)
+    folders = {task: made_with_tests(tmp_path / task, framework, task) for task in tasks}
+    for folder in folders.values():
         install = [*uv, "pip", "install", "--python", str(python), "-r", "requirements-test.txt"]
         subprocess.run(install, cwd=folder, env=environment, check=True)
-        # Its scripts run without writing what Python compiles, which takes longer than they: what they import is
-        # compiled before. All that is installed would take longer still.
-        have_compiled(python, imports(folder))
+    # Its scripts run without writing what Python compiles, which takes longer than they: what they import is compiled
+    # before. All that is installed would take longer still.
+    program = imports(*folders.values())
+    with compiling(python, program), forking(python, program, environment, tmp_path) as scripts:
+        for task, folder in folders.items():
+            before = files(folder)
 
-        def run(*more: str, folder: Path = folder) -> subprocess.CompletedProcess[str]:
-            command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *more]
-            return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+            def run(*more: str, folder: Path = folder) -> subprocess.CompletedProcess[str]:
+                arguments = ("-m", "pytest", "-q", "-p", "no:cacheprovider", *more)
+                return forked(scripts, arguments, cwd=folder, environment=environment)
 
-        done = run()
-        assert (done.returncode, "6 passed" in done.stdout) == (0, True), done.stdout + done.stderr
-        assert {name for name in files(folder) if "__pycache__" not in name} == before.keys()
-        conf = folder / "conf" / "conf.yaml"
-        conf.write_text(conf.read_text().replace("min: 0.7", "min: 0.999"))
-        # The tests can fail, and no other one does; of one framework all of them, as a training takes ten seconds.
-        more, others = ((), "passed") if framework == "none" else (("-k", "gate"), "deselected")
-        assert f"1 failed, 5 {others}" in run(*more).stdout
+            done = run()
+            assert (done.returncode, "6 passed" in done.stdout) == (0, True), (task, done.stdout + done.stderr)
+            assert {name for name in files(folder) if "__pycache__" not in name} == before.keys()
+            conf = folder / "conf" / "conf.yaml"
+            conf.write_text(conf.read_text().replace("min: 0.7", "min: 0.999"))
+            # The tests can fail, and no other one does; of one framework all of them, as a training takes ten seconds.
+            more, others = ((), "passed") if framework == "none" else (("-k", "gate"), "deselected")
+            assert f"1 failed, 5 {others}" in run(*more).stdout, task
+
+
+def made_with_tests(root: Path, framework: str, task: str) -> Path:
+    root.mkdir()
+    new(Workspace(root), "churn", "--framework", framework, "--task", task, "--no-git", "--inference")
+    return root / "churn"
 
 
 STEPS = re.compile(r"below conf\.sagemakerPipeline\.models:\n\n(.*)", re.DOTALL)

@@ -92,8 +92,29 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory, wheels: Path) -> Path:
+    """Return a cache in which uv has the wheel unpacked, fifty megabytes: nothing here is about that."""
+    folder = tmp_path_factory.mktemp("unpacked")
+    (wheel,) = wheels.glob("*.whl")
+    install: list[str | Path] = [
+        find_uv(),
+        "pip",
+        "install",
+        "--quiet",
+        "--offline",
+        "--no-deps",
+        "--target",
+        folder / "once",
+        wheel,
+    ]
+    subprocess.run([*install, "--cache-dir", folder / "cache"], check=True)
+    shutil.rmtree(folder / "once")
+    return folder / "cache"
+
+
 @pytest.fixture
-def machine(tmp_path: Path, wheels: Path) -> Iterator[Machine]:
+def machine(tmp_path: Path, wheels: Path, unpacked: Path) -> Iterator[Machine]:
     (wheel,) = wheels.glob("*.whl")
     checkout = tmp_path / "checkout"
     for name in (
@@ -116,7 +137,7 @@ def machine(tmp_path: Path, wheels: Path) -> Iterator[Machine]:
     yield Machine(
         folder=tmp_path,
         environment={
-            "PATH": str(tools), "PYTHON": PYTHON, "HOME": str(tmp_path), "UV_CACHE_DIR": str(tmp_path / "cache"),
+            "PATH": str(tools), "PYTHON": PYTHON, "HOME": str(tmp_path), "UV_CACHE_DIR": str(unpacked),
             "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels), "UV_OFFLINE": "1",
         },
     )  # fmt: skip
@@ -233,7 +254,13 @@ def test_two_at_once(with_uv: Machine) -> None:
 def test_an_index_that_cannot_be_reached(with_uv: Machine) -> None:
     away = "http://127.0.0.1:9/simple"
     cut = with_uv.unset("PIP_NO_INDEX").unset("PIP_FIND_LINKS").unset("UV_OFFLINE")
-    cut = cut.set(PIP_INDEX_URL=away, PIP_RETRIES="0", UV_HTTP_RETRIES="0", PIP_CONFIG_FILE=os.devnull)
+    cut = cut.set(
+        UV_CACHE_DIR=str(cut.folder / "cache"),
+        PIP_INDEX_URL=away,
+        PIP_RETRIES="0",
+        UV_HTTP_RETRIES="0",
+        PIP_CONFIG_FILE=os.devnull,
+    )
     code, said = cut.set_up()
     last = said.splitlines()[-1]
     assert (code, "pip can't fetch uv" in last, "the set-up can be repeated" in last) == (4, True, True), said

@@ -8,8 +8,6 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
@@ -57,8 +55,8 @@ from pipeline_builder.views.progress import describe
 from pipeline_builder.views.report import render_report
 from pipeline_builder.views.summary import failure_code, failure_problems, render_result
 from tests.definition.composing import compose_definition
-from tests.places import ROOT
 from tests.release.records import METRICS, package, run_record, steps
+from tests.security.disks import on_small_disk
 from tests.security.fuzzing import fill_state
 from tests.tiny import variant
 from tests.workspaces import make_workspace
@@ -479,7 +477,6 @@ def test_a_mistake_in_a_statement_is_a_bug() -> None:
 _WRITES = """
 import os, sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[2])
 from pipeline_builder.engine.local import open_engine
 from pipeline_builder.engine.settings import LocalSettings
 from pipeline_builder.engine.jobs.archives import pack
@@ -532,35 +529,6 @@ serve("POST", "/", data='{"ModelPackageGroupName": "%s"}' % ("g" * 60),
 (disk / "fill").unlink()
 table()
 """
-
-
-def on_small_disk(tmp_path: Path, size: str, script: str, *arguments: str) -> str:
-    """Run a script with a disk of that size, in a namespace of its own, and return what it prints."""
-    if shutil.which("unshare") is None:
-        pytest.skip("without unshare there is no small disk")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    (tmp_path / "script.py").write_text(script)
-    mount = f'mount -t tmpfs -o size={size} none {disk} && exec "$@"'
-    command = [
-        "unshare",
-        "-Urm",
-        "sh",
-        "-c",
-        mount,
-        "sh",
-        sys.executable,
-        str(tmp_path / "script.py"),
-        str(disk),
-        str(ROOT),
-    ]
-    ended = subprocess.run(
-        [*command, *arguments], capture_output=True, text=True, check=False, cwd=tmp_path, timeout=120
-    )
-    if "Operation not permitted" in ended.stderr or "permission denied" in ended.stderr.lower():
-        pytest.skip("this system gives nobody a mount of his own")
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout
 
 
 def test_a_full_disk_is_said_by_all_that_write_and_they_go_on_after(tmp_path: Path) -> None:
@@ -620,11 +588,11 @@ def test_a_run_that_fails_for_this_machine_only_ends_with_4() -> None:
 _UP = """
 import subprocess, sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[2])
+from tests.security.disks import run_apart
 from tests.workspaces import Workspace
 disk, workspace = Path(sys.argv[1]), Workspace(Path(sys.argv[3]))
 for _ in range(2):
-    ended = workspace.run("up")
+    ended = run_apart(workspace, "up")
     print(ended.code, (workspace.root / "build" / "run.json").is_file(), (workspace.root / "build" / "report.html").is_file())
     print(ended.err.replace("\\n", " "))
     subprocess.run(["mount", "-o", "remount,size=100m", str(disk)], check=True)
@@ -647,22 +615,22 @@ def test_a_run_on_a_full_disk_has_its_record_and_goes_on(tmp_path: Path, place: 
 _CHECKOUT = """
 import subprocess, sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[2])
 from tests.checkout.repositories import git
+from tests.security.disks import run_apart
 from tests.workspaces import Workspace
 disk, remote, workspace = Path(sys.argv[1]), Path(sys.argv[3]), Workspace(Path(sys.argv[1]) / "work")
 workspace.root.mkdir()
 (workspace.root / "model_repos.yaml").write_text(f"version: 1\\nrepos:\\n  - url: {remote}\\n")
-print(workspace.run("checkout").code)
+print(run_apart(workspace, "checkout").code)
 for left in (0, 8, 24, 40):
     (remote / "scripts" / "train.py").write_text(str(left) * 1000)
     git(remote, "commit", "-qam", "Change")
     (disk / "fill").write_bytes(b"")
     room = int(subprocess.check_output(["df", "-k", "--output=avail", disk], text=True).split()[1])
     (disk / "fill").write_bytes(bytes(1024 * (room - left)))
-    ended = workspace.run("checkout")
+    ended = run_apart(workspace, "checkout")
     (disk / "fill").unlink()
-    again = workspace.run("checkout")
+    again = run_apart(workspace, "checkout")
     print(ended.code, again.code, (ended.err.splitlines() or [""])[0], "|", *again.err.splitlines())
 print(sorted(path.name for path in (workspace.root / "aws-train").iterdir()))
 """

@@ -19,6 +19,7 @@ from pipeline_builder.serve.access.steps import step_key
 from pipeline_builder.target import Calling
 from tests.doors import Door
 from tests.engine.definitions import definition, script, training
+from tests.engine.environments import share_environments, shared_environment
 from tests.serve.serving import ROLE, Served, refused, serving, until
 
 WAIT = "env > /opt/ml/processing/output/env; {wait}; touch /opt/ml/processing/output/done"
@@ -249,7 +250,10 @@ def test_who_brings_keys_of_their_own_gets_none_of_ours(served: Served) -> None:
 @pytest.mark.long
 @pytest.mark.skipif(not private_mounts_available(), reason="jobs can't be isolated here")
 @pytest.mark.parametrize("isolated", [False, True])
-def test_boto3_in_a_job(tmp_path: Path, isolated: bool) -> None:
+def test_boto3_in_a_job(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, isolated: bool) -> None:
+    share_environments(tmp_path / "state", tmp_path_factory)
+    clients = "; ".join(f"boto3.client('{name}', region_name='us-east-1')" for name in ("s3", "sts", "sagemaker"))
+    shared_environment((("boto3",),), f"import boto3; {clients}", tmp_path_factory)
     program = """
 import boto3, json, os
 s3 = boto3.client("s3")

@@ -56,6 +56,7 @@ class Known:
     parameters: Mapping[str, JSON]
     pipeline: str
     _told: dict[int, tuple[JSON, Meaning]] = field(default_factory=dict, repr=False, compare=False)
+    _properties: dict[tuple[str, int], Meaning] = field(default_factory=dict, repr=False, compare=False)
 
     def meaning(self, value: JSON, depth: int = 0) -> Meaning:
         """Return what a scalar of a request, or the expression that stands for it, is before a run."""
@@ -99,9 +100,11 @@ class Known:
         if path.startswith("Parameters."):
             value = self.parameters.get(path.removeprefix("Parameters."))
             return Meaning(text=None, waits=True) if value is None else self.meaning(value, depth + 1)
-        name, _, inner = path.removeprefix("Steps.").partition(".")
-        is_step = path.startswith("Steps.") and name and "[" not in name and inner
-        return self._property(name, inner, depth) if is_step else _UNKNOWABLE
+        if (path, depth) not in self._properties:  # an output is taken by several steps
+            name, _, inner = path.removeprefix("Steps.").partition(".")
+            is_step = path.startswith("Steps.") and name and "[" not in name and inner
+            self._properties[path, depth] = self._property(name, inner, depth) if is_step else _UNKNOWABLE
+        return self._properties[path, depth]
 
     def _property(self, name: str, path: str, depth: int) -> Meaning:
         """A property that the step's own request says; of all others a job decides.
@@ -138,12 +141,22 @@ class Known:
 
     def _join(self, joined: dict[str, JSON], depth: int) -> Meaning:
         values, on = joined.get("Values"), joined.get("On", "")
-        parts = [self.meaning(part, depth + 1) for part in values] if isinstance(values, list) else [_UNKNOWABLE]
-        texts = [part.text for part in parts if part.text is not None]
-        if len(texts) < len(parts) or not isinstance(on, str):
-            unknown = [part for part in parts if part.text is None]
+        texts: list[str] = []
+        unknown: list[Meaning] = []
+        output = ""
+        for index, value in enumerate(values if isinstance(values, list) else [None]):
+            if isinstance(value, str):  # as most of them are
+                texts.append(value)
+                continue
+            part = self.meaning(value, depth + 1)
+            output = part.output if index == 0 else output
+            if part.text is None:
+                unknown.append(part)
+            else:
+                texts.append(part.text)
+        if unknown or not isinstance(on, str):
             return Meaning(text=None, waits=bool(unknown) and all(part.waits for part in unknown))
-        text, output = on.join(texts), parts[0].output if parts else ""
+        text = on.join(texts)
         # What goes on within a name leads beside the output: `s3://b/team` and `-payroll/x`.
         begins = output and f"{text}/".startswith(f"{texts[0].rstrip('/')}/")
         return Meaning(text=text, output=output if begins else "")

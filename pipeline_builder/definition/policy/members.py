@@ -12,7 +12,7 @@ from pipeline_builder.definition.handing import PREFIX
 from pipeline_builder.definition.policy.elsewhere import SILENT, elsewhere
 from pipeline_builder.definition.policy.member import Kind, Member
 from pipeline_builder.definition.policy.ways import Way, way_to
-from pipeline_builder.definition.shapes.kinds import ANY_TYPE, STEP_TYPES
+from pipeline_builder.definition.shapes.kinds import ANY_TYPE, STEP_TYPES, StepType
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import is_expression
 from pipeline_builder.documents.source import DataPath
@@ -71,23 +71,47 @@ class Holder(NamedTuple):  # a dataclass takes several times as long to make
     value: Mapping[str, JSON]
 
 
-def find_members(step_type: str, request: JSON) -> list[Member | Holder]:
-    """Return every member of a step's request that a policy has to do with, and every structure in it."""
+def find_members(step_type: str, request: JSON) -> list[Member]:
+    """Return every member of a step's request that a policy has to do with."""
     known = STEP_TYPES.get(step_type, ANY_TYPE)
-    items = request.items() if isinstance(request, dict) else ()
-    own_keys = known.own_keys
-    beside = {key: value for key, value in items if key in own_keys}
-    own: dict[str, JSON] = {key: item for key, item in items if key not in known.nested and key not in beside}
-    found: list[Member | Holder] = []
+    own, beside = _parts(known, request)
+    found: list[Member] = []
     _walk(way_to(known.request, _kind), own, (), found)
     if not known.api and step_type not in SILENT:  # whose texts are all looked at as such
-        found = [one for one in found if isinstance(one, Holder) or one.kind != "text"]
+        found = [one for one in found if one.kind != "text"]
     found.extend(_loose(beside, ()))
     found.extend(elsewhere(step_type, {**own, **beside}, {} if known.api else own))
     return found
 
 
-def _walk(way: Way, value: JSON, path: DataPath, found: list[Member | Holder]) -> None:
+def find_holders(step_type: str, request: JSON) -> list[Holder]:
+    """Return every structure in a step's request; only a policy that wants keys has to do with these."""
+    known = STEP_TYPES.get(step_type, ANY_TYPE)
+    found: list[Holder] = []
+    _hold(way_to(known.request, _kind), _parts(known, request)[0], (), found)
+    return found
+
+
+def _parts(known: StepType, request: JSON) -> tuple[dict[str, JSON], dict[str, JSON]]:
+    """Return what the shapes of a request say, without the steps that stand in it, and what stands beside that."""
+    items = request.items() if isinstance(request, dict) else ()
+    own_keys = known.own_keys
+    beside = {key: value for key, value in items if key in own_keys}
+    return {key: item for key, item in items if key not in known.nested and key not in beside}, beside
+
+
+def _hold(way: Way, value: JSON, path: DataPath, found: list[Holder]) -> None:
+    if way.type == "list" and isinstance(value, list):
+        for index, item in enumerate(value):
+            _hold(way.member, item, (*path, index), found)
+    elif way.type == "structure" and isinstance(value, dict) and not is_expression(value):
+        found.append(Holder(path, way.members.keys(), value))
+        for key, item in value.items():
+            if (inner := way.members.get(key)) and not inner.scalar:
+                _hold(inner.way, item, (*path, key), found)
+
+
+def _walk(way: Way, value: JSON, path: DataPath, found: list[Member]) -> None:
     # Into a list: a generator would hand each member through all levels above it.
     match way.type:
         case "structure" if isinstance(value, dict) and not is_expression(value):
@@ -106,11 +130,10 @@ def _walk(way: Way, value: JSON, path: DataPath, found: list[Member | Holder]) -
             _note(_kind(way.name, str(path[-1]) if path else ""), value, path, found)
 
 
-def _walk_structure(way: Way, value: Mapping[str, JSON], path: DataPath, found: list[Member | Holder]) -> None:
+def _walk_structure(way: Way, value: Mapping[str, JSON], path: DataPath, found: list[Member]) -> None:
     members = way.members
     if way.name == _VARIED:
         found.extend(_varied(value, path))
-    found.append(Holder(path, members.keys(), value))
     if not _HOLDERS.isdisjoint(value):
         found.extend(_sources(value, path))
     for key, item in value.items():
@@ -123,7 +146,7 @@ def _walk_structure(way: Way, value: Mapping[str, JSON], path: DataPath, found: 
             _note(inner.kind, item, (*path, key), found)
 
 
-def _note(kind: Kind, value: JSON, path: DataPath, found: list[Member | Holder]) -> None:
+def _note(kind: Kind, value: JSON, path: DataPath, found: list[Member]) -> None:
     """Add a scalar that is of a kind, or a text that may be an address."""
     kind = kind if value not in (None, "") else ""
     if kind := kind or ("text" if _may_begin(value) else ""):

@@ -87,7 +87,7 @@ class Policed:
     def claims(self) -> tuple[Claim, ...]:
         """Return which repository claims which model package group."""
         asked = (
-            (one, _of((m for m in find_members(one.type, one.request) if isinstance(m, Member)), "group"))
+            (one, _of(find_members(one.type, one.request), "group"))
             for one in _asked(self, {})
             if one.type in REGISTERING
         )
@@ -144,14 +144,15 @@ def hold(policed: Policed, given: Mapping[str, str] | None = None) -> Held:
     places: list[tuple[str, str]] = []
     names: set[str] = set()
     indexed: set[str] = set()
+    publishes = any(unit.section.published for unit in policed.graph.units.values())
     for one in _asked(policed, given or {}):
         names.add(one.name)
-        both = find_members(one.type, one.request)
-        problems += check_request(one, both, own_role(policed.settings, one.step))
-        members = [member for member in both if isinstance(member, Member)]
+        members = find_members(one.type, one.request)
+        problems += check_request(one, members, own_role(policed.settings, one.step))
         if any(member.path[-1] == INDEX for member in _of(members, "index")):
             indexed.add(one.name)
-        places += ((one.name, address) for _, address in _writes(one, members))
+        if publishes:
+            places += ((one.name, address) for _, address in _writes(one, members))
         problems += check_secrets(one, _of(members, "secret"))
         problems += check_volume(one, policed.settings, defaults_of(policed.graph))
         problems += _check_data(one, members, policed, written)
@@ -192,10 +193,10 @@ def outputs_of(policed: Policed) -> tuple[Output, ...]:
     return tuple(found)
 
 
-def _writes(one: Asking, members: Iterable[object]) -> Iterator[tuple[Member, str]]:
+def _writes(one: Asking, members: Iterable[Member]) -> Iterator[tuple[Member, str]]:
     """Yield every address that a step writes to, as far as it is known before a run."""
     for member in members:
-        if isinstance(member, Member) and member.kind == "write":
+        if member.kind == "write":
             address = plain(one.known.beginning(member.value).text or "")
             if address.startswith("s3://"):
                 yield member, address

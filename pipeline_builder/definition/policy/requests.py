@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pipeline_builder.definition.policy.asking import Asking
 from pipeline_builder.definition.policy.known import Meaning
 from pipeline_builder.definition.policy.member import Member
-from pipeline_builder.definition.policy.members import Holder
+from pipeline_builder.definition.policy.members import Holder, find_holders
 from pipeline_builder.definition.shapes.kinds import STEP_TYPES
 from pipeline_builder.definition.steps.volumes import KEY as VOLUME_KEY
 from pipeline_builder.definition.steps.volumes import has_local_storage
@@ -48,6 +48,8 @@ _LISTS = {
     "algorithm": ("PB239", "images", "the algorithm or package, whose image isn't seen,"),
     "type": ("PB240", "types", "the instance type"),
 }
+# Kinds that are looked at elsewhere.
+_ADDRESSES = ("read", "write", "text")
 # Names in the account behind which there is an image.
 _WITH_IMAGE = ("AlgorithmName", "ModelPackageName")
 # Stands for the address of an image that couldn't be told, which is a problem of its own.
@@ -64,15 +66,15 @@ _TAGGED: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def check_request(asking: Asking, found: list[Member | Holder], own_role: str) -> Iterator[Refused]:
+def check_request(asking: Asking, members: list[Member], own_role: str) -> Iterator[Refused]:
     """Yield what the policy doesn't allow in a step's request; its addresses and groups are looked at elsewhere."""
-    for member in found:
-        if isinstance(member, Member):
+    for member in members:
+        if member.kind not in _ADDRESSES:  # no call for most of them
             yield from _check_member(asking, member, own_role)
-    yield from _check_count(asking, found)
-    yield from _check_default_runtime(asking, found)
+    yield from _check_count(asking, members)
+    yield from _check_default_runtime(asking, members)
     yield from _check_network(asking)
-    yield from _check_keys(asking, found)
+    yield from _check_keys(asking)
     yield from _check_tags(asking)
 
 
@@ -138,9 +140,9 @@ def _whole(meaning: Meaning) -> int | None:
     return int(whole) if whole.isdecimal() and not part.strip("0") else None
 
 
-def _check_count(asking: Asking, found: list[Member | Holder]) -> Iterator[Refused]:
+def _check_count(asking: Asking, members: list[Member]) -> Iterator[Refused]:
     """All instances of a job count, those of groups together, each as far as it may grow."""
-    counts = [member for member in found if isinstance(member, Member) and member.kind in ("count", "most")]
+    counts = [member for member in members if member.kind in ("count", "most")]
     groups: dict[DataPath, int] = {}
     most = 0
     for member in counts:
@@ -176,12 +178,12 @@ def _parallel(asking: Asking) -> JSON:
     return 1 if value is None else value
 
 
-def _check_default_runtime(asking: Asking, found: list[Member | Holder]) -> Iterator[Refused]:
+def _check_default_runtime(asking: Asking, members: list[Member]) -> Iterator[Refused]:
     """A request that says no time gets the service's own, which can be more than the policy has.
 
     The time of a whole tuning says nothing about each of its trainings.
     """
-    said = (m.path for m in found if isinstance(m, Member) and m.kind in ("runtime", "minutes"))
+    said = (m.path for m in members if m.kind in ("runtime", "minutes"))
     path, default = _JOBS.get(asking.type, ()), _DEFAULT_RUNTIMES.get(asking.type, _DEFAULT_RUNTIME)
     of_all = any(p[-1] != _PER_TRAINING and "ResourceLimits" not in p for p in said)
     if path and not of_all and asking.rules.max_runtime < default:
@@ -205,15 +207,15 @@ def _check_network(asking: Asking) -> Iterator[Refused]:
         yield asking.refuse("PB242", "network", "any", message, path)
 
 
-def _check_keys(asking: Asking, found: list[Member | Holder]) -> Iterator[Refused]:
+def _check_keys(asking: Asking) -> Iterator[Refused]:
     """Every volume and output of the request has a key."""
     if asking.rules.encryption != "required" or asking.type == "RegisterModel":
         return
-    for holder in found:
-        for key in (VOLUME_KEY, "KmsKeyId") if isinstance(holder, Holder) else ():
-            if key == VOLUME_KEY and isinstance(holder, Holder) and _takes_no_key(asking, holder):
+    for holder in find_holders(asking.type, asking.request):
+        for key in (VOLUME_KEY, "KmsKeyId"):
+            if key == VOLUME_KEY and _takes_no_key(asking, holder):
                 continue
-            if isinstance(holder, Holder) and key in holder.members and not _has_key(asking, holder.value.get(key)):
+            if key in holder.members and not _has_key(asking, holder.value.get(key)):
                 path = (*holder.path, key)
                 message = f"the policy wants a key on every volume and output, and '{_dotted(path)}' has none"
                 yield asking.refuse("PB243", "encryption", "any", f"{message} (SMP_KMSKEY gives all one)", path)

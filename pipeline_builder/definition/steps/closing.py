@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from pipeline_builder.definition.steps.context import Mapped
 from pipeline_builder.descriptions import JSON
-from pipeline_builder.documents.expressions import join
+from pipeline_builder.documents.expressions import is_expression, join
 from pipeline_builder.documents.members import member_at
 
 # The outputs of steps that are folders; a Training step's artifact is a file.
@@ -20,6 +20,8 @@ _OUTPUT = re.compile(
     r"(?:ProcessingOutputConfig\.Outputs\[(?P<output>'[^']+'|\d+)\]\.S3Output\.S3Uri|TransformOutput\.S3OutputPath)"
 )
 _PREFIX = "S3Prefix"  # a manifest, and a model's S3Object, are objects
+# What is composed of a request besides what it reads: nobody has to look for a data source there.
+_OTHERS = frozenset(("AppSpecification", "OutputDataConfig", "ProcessingOutputConfig", "TransformOutput"))
 
 
 def close_inputs(request: JSON, steps: Mapping[str, Mapped], defaults: Mapping[str, JSON]) -> JSON:
@@ -32,11 +34,15 @@ def close_inputs(request: JSON, steps: Mapping[str, Mapped], defaults: Mapping[s
     if isinstance(request, list):
         items = [close_inputs(item, steps, defaults) if isinstance(item, (dict, list)) else item for item in request]
         return request if all(map(operator.is_, items, request)) else items
-    if not isinstance(request, dict):
+    if not isinstance(request, dict) or is_expression(request):  # which has no data source in it
         return request
     closed = {}
     for key, item in request.items():
-        if isinstance(item, (dict, list)) and (inner := close_inputs(item, steps, defaults)) is not item:
+        if (
+            key not in _OTHERS
+            and isinstance(item, (dict, list))
+            and (inner := close_inputs(item, steps, defaults)) is not item
+        ):
             closed[key] = inner
     if request.get("S3DataType") == _PREFIX:
         closed["S3Uri"] = _closed(request.get("S3Uri"), steps, defaults)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shlex
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -81,7 +82,12 @@ def _is_module(job: Job) -> bool:
 
 
 def _module(job: Job) -> str:
-    return ".".join(PurePosixPath(job.entry_point).with_suffix("").parts)
+    return _module_of(job.entry_point)
+
+
+@functools.lru_cache(maxsize=1000)  # models begin as copies of each other, with scripts of the same names
+def _module_of(entry_point: str) -> str:
+    return ".".join(PurePosixPath(entry_point).with_suffix("").parts)
 
 
 def _report(step: Step, job: Job) -> list[str]:

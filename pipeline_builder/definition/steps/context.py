@@ -250,7 +250,7 @@ def tag_list(context: Context, tags: Mapping[str, str | Expression]) -> list[JSO
 
 def without_empty(request: Mapped) -> Mapped:
     """Drop members that have nothing in them, so that a request has only what was asked for."""
-    return {key: value for key, value in request.items() if value not in (None, "", [], {})}
+    return {key: value for key, value in request.items() if value or value not in (None, "", [], {})}
 
 
 def vpc_config(settings: Settings) -> Mapped:

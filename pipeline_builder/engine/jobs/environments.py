@@ -85,6 +85,7 @@ class Environments:
 
 
 def _build(sources: Sources, folder: Path, layers: Layers, *, whole: bool) -> None:
+    from pipeline_builder.engine.jobs.compiled import take_compiled
     from pipeline_builder.engine.jobs.startup import compile_modules
 
     sweep_folder(folder)
@@ -94,9 +95,11 @@ def _build(sources: Sources, folder: Path, layers: Layers, *, whole: bool) -> No
     environment.finish()
     sweep_folder(sources.work)
     put_standins(folder)
-    compile_modules(folder, sources.interpreter.path, whole=bool(layers) and whole)
+    whole = bool(layers) and whole
+    own, left = take_compiled(folder, sources.interpreter) if whole else (False, 0)
+    compile_modules(folder, sources.interpreter.path, whole=whole, left=left)
     link_openmp(folder)
-    _write_ready(folder, layers, sources.interpreter)
+    _write_ready(folder, layers, sources.interpreter, own=own)
 
 
 def _install(environment: Environment, sources: Sources, layers: Layers) -> None:
@@ -150,8 +153,11 @@ def _is_used(folder: Path) -> bool:
     return (folder / "ready").is_file() and (folder / "bin" / "python").exists()
 
 
-def _write_ready(folder: Path, layers: Layers, interpreter: Interpreter) -> None:
-    text = json.dumps({"format": FORMAT, "python": interpreter.version, "layers": layers}, indent=2) + "\n"
+def _write_ready(folder: Path, layers: Layers, interpreter: Interpreter, *, own: bool) -> None:
+    from pipeline_builder.engine.jobs.compiled import COMPILED, OWN
+
+    facts = {"format": FORMAT, "python": interpreter.version, "layers": layers, **({COMPILED: OWN} if own else {})}
+    text = json.dumps(facts, indent=2) + "\n"
     temporary = folder / "ready.tmp"
     with temporary.open("w", encoding="utf-8") as file:
         file.write(text)

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline_builder.engine.jobs.compiled import LEFT_OUT
 from pipeline_builder.engine.jobs.standins import STANDINS
 from pipeline_builder.engine.jobs.view import launcher_python
 from pipeline_builder.errors import InputProblems, Problem
@@ -19,6 +20,8 @@ from pipeline_builder.errors import InputProblems, Problem
 _OWN = "_virtualenv.pth"
 _HELD = "held"
 _NAMES = ("sitecustomize", "usercustomize")
+_FEW = 300
+"""So many modules are compiled sooner by one process than several are told of each that is compiled already."""
 
 
 class Startup:
@@ -77,18 +80,21 @@ def _runs_at_start(name: str) -> bool:
     return (name.endswith(".pth") and name != _OWN) or name.partition(".")[0] in _NAMES
 
 
-def compile_modules(folder: Path, interpreter: str = sys.executable, *, whole: bool = True) -> None:
+def compile_modules(
+    folder: Path, interpreter: str = sys.executable, *, whole: bool = True, left: int | None = None
+) -> None:
     """Compile an environment's modules, because jobs don't write into it; what can't be compiled stays as it is.
 
-    Without `whole` only what each start of the interpreter imports: for pip alone more isn't worth it.
+    Without `whole` only what each start of the interpreter imports: for pip alone more isn't worth it. `left` is how
+    many of them aren't compiled yet.
 
-    No job imports the packages' own tests, nearly half of an environment with scikit-learn: they are left out. By the
-    interpreter below, without the environment's own start: compiling runs nothing of them.
+    The packages' own tests are left out. By the interpreter below, without the environment's own start: compiling runs
+    nothing of them.
     """
     below = "" if whole else "/_distutils_hack"
     packages = [str(path) for path in folder.glob(f"lib/python*/site-packages{below}")]
     packages += [str(path) for path in folder.glob(STANDINS)]
     python = launcher_python() if interpreter == sys.executable else interpreter
-    command = [os.path.realpath(python), "-I", "-S", "-m", "compileall", "-q", "-q", "-j", "0" if whole else "1"]
-    command += ["-x", r"/site-packages/.+/tests/", *packages]
+    command = [os.path.realpath(python), "-I", "-S", "-m", "compileall", "-q", "-q"]
+    command += ["-j", "0" if whole and (left is None or left > _FEW) else "1", "-x", LEFT_OUT, *packages]
     subprocess.run(command, env={}, stdin=subprocess.DEVNULL, capture_output=True, check=False)

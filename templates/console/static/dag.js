@@ -168,6 +168,7 @@
       if (atEnd) log.scrollTop = log.scrollHeight;
     };
     const add = (text) => { come = cut(come + text); due ||= setTimeout(draw, 150); };
+    const tell = (words) => { clearTimeout(due); draw(); say(words); }; // all that came is there when it is said
     const open = () => {
       const address = new URL(log.dataset.log, location.href);
       address.searchParams.set("from", mark);
@@ -176,9 +177,9 @@
       source.onmessage = (event) => { mark = event.lastEventId || mark; add(`${event.data}\n`); };
       source.addEventListener("anew", () => { log.textContent = come = ""; say("The step is tried again: this is the new log."); });
       source.addEventListener("gap", () => add("… it grows faster than it is shown: what is between is left out\n"));
-      source.addEventListener("busy", () => { source.close(); say("Very many logs are followed already; load the page again to see more."); });
-      source.addEventListener("away", (event) => { source.close(); say(`It can't be read just now: ${event.data}`); });
-      source.addEventListener("end", (event) => { source.close(); say(`The step has ended: ${event.data}.`); });
+      source.addEventListener("busy", () => { source.close(); tell("Very many logs are followed already; load the page again to see more."); });
+      source.addEventListener("away", (event) => { source.close(); tell(`It can't be read just now: ${event.data}`); });
+      source.addEventListener("end", (event) => { source.close(); tell(`The step has ended: ${event.data}.`); });
       source.onerror = () => {
         if (source.readyState !== EventSource.CLOSED) source.close(); // it would begin where it began: begin where it is
         say("The console doesn't answer: what is shown is from before.");

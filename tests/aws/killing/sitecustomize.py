@@ -35,7 +35,7 @@ def _counts(request: Any) -> bool:
 
 def _counted(session: Any, request: Any) -> Any:
     answer = _send(session, request)
-    if not _counts(request):
+    if "KILL_AFTER" not in os.environ or not _counts(request):  # a fork has variables of its own
         return answer
     _answers["counted"] += 1
     with open(os.environ["CALLS"], "a", encoding="utf-8") as file:  # noqa: PTH123 - start-up is before pathlib is wanted

@@ -6,9 +6,11 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
+from pipeline_builder.console.static import static_files
 from tests.browsing import open_page
 from tests.console.consoles import looks_of, served
 from tests.forking import Process
@@ -16,7 +18,7 @@ from tests.tiny import TRAIN
 from tests.workspaces import Workspace, make_workspace
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 SLOW = f"""\
 import time
@@ -42,6 +44,31 @@ def running(workspace: Workspace, count: int) -> Iterator[Process]:
         if process.poll() is None:
             process.kill()
         process.communicate(timeout=30)
+
+
+SOON_OVER = "id: 1\ndata: the last line\n\nevent: end\ndata: Succeeded\n\n"
+LOG = """<!doctype html><script src="dag.js" defer></script>
+<section><pre data-log="/log" data-from=""></pre><p data-log-state></p></section>"""
+
+
+def test_whoever_is_told_that_a_step_has_ended_has_all_of_its_log(browser: Browser) -> None:
+    answers = {"/": (LOG, "text/html"), "/dag.js": (static_files()["dag.js"].read_text("utf-8"), "text/javascript")}
+    with open_page(browser, address="http://console.test/") as (page, _):
+
+        def answer(route: Route) -> None:
+            body, media = answers.get(urlsplit(route.request.url).path, (SOON_OVER, "text/event-stream"))
+            route.fulfill(body=body, content_type=media)
+
+        page.route("**/*", answer)
+        # Said and shown are read in one go: what is said a moment before it is shown would be seen.
+        page.add_init_script("""addEventListener("DOMContentLoaded", () => {
+            const said = document.querySelector("[data-log-state]"), log = document.querySelector("pre");
+            new MutationObserver(() => { (window.seen ??= []).push([said.textContent, log.textContent]); })
+                .observe(said, {childList: true});
+        })""")
+        page.goto("http://console.test/")
+        page.locator("[data-log-state]", has_text="has ended").wait_for()
+        assert page.evaluate("seen.at(-1)") == ["The step has ended: Succeeded.", "the last line\n"]
 
 
 def open_training(page: Page) -> None:

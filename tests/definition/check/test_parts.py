@@ -10,7 +10,7 @@ import pytest
 
 from pipeline_builder.definition.check.check import check_definition
 from pipeline_builder.definition.check.outside import check_outside
-from pipeline_builder.definition.check.parts import have_passed, parts_of
+from pipeline_builder.definition.check.parts import have_passed, mark_parts, parts_of
 from pipeline_builder.machine.kept import Kept
 from pipeline_builder.machine.passed import Passed
 from tests.definition.check.test_check import CASES, VALID, Change
@@ -38,9 +38,9 @@ def names(part: bytes) -> list[str]:
 
 def test_models_that_name_nothing_of_each_other_are_parts() -> None:
     definition = many("a", "b", "c")
-    assert [names(part)[0][0] for part in parts_of(content(definition))] == ["a", "b", "c"]
+    assert [names(part.content)[0][0] for part in parts_of(content(definition))] == ["a", "b", "c"]
     definition["Steps"][0]["DependsOn"] = ["c-Train"]
-    assert [names(part)[0][0] for part in parts_of(content(definition))] == ["a", "b"]
+    assert [names(part.content)[0][0] for part in parts_of(content(definition))] == ["a", "b"]
 
 
 def test_a_part_has_the_parameters_that_it_names() -> None:
@@ -52,13 +52,13 @@ def test_a_part_has_the_parameters_that_it_names() -> None:
 def is_wrong(definition: Any) -> bool:
     """Tell whether something is wrong around the steps, or with a part."""
     parts = parts_of(content(definition))
-    return any(check_outside(definition)) or any(check_definition(json.loads(part)) for part in parts)
+    return any(check_outside(definition)) or any(check_definition(json.loads(part.content)) for part in parts)
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=[path.stem for path in GOLDEN])
 def test_each_step_is_in_one_part_which_is_as_right_as_the_whole(path: Path) -> None:
     definition = json.loads(path.read_bytes())
-    found = [name for part in parts_of(path.read_bytes()) for name in names(part)]
+    found = [name for part in parts_of(path.read_bytes()) for name in names(part.content)]
     assert sorted(found) == sorted(step["Name"] for step in definition["Steps"])
     assert is_wrong(definition) is bool(check_definition(definition))  # some are excerpts
 
@@ -88,7 +88,7 @@ def test_only_what_is_new_is_looked_at(tmp_path: Path) -> None:
     passed, looked = Passed(store), list[str]()
     assert not have_passed(before, check(looked), passed, "a")
     assert looked == []  # all is new: the whole takes less time
-    passed.mark(parts_of(before), "a")
+    mark_parts(before, passed, "a")
     passed.save()
 
     after = many(*units)
@@ -110,7 +110,7 @@ def test_a_part_in_which_something_is_found_is_never_kept(tmp_path: Path) -> Non
     store = Kept(folder=tmp_path / "kept")
     units = [f"u{number}" for number in range(20)]
     passed = Passed(store)
-    passed.mark(parts_of(content(many(*units[1:]))), "a")
+    mark_parts(content(many(*units[1:])), passed, "a")
     passed.save()
     for _ in range(2):
         looked: list[str] = []

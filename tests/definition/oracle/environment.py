@@ -26,6 +26,8 @@ FOLDER = ROOT / ".venv-sdk"
 
 def sdk_python(version: str) -> Path:
     """Return the Python of an environment; the first call for a lock file makes it."""
+    # As in `tests/engine/environments.py`: nothing is written into them that is there.
+    os.environ.setdefault("UV_LINK_MODE", "hardlink")
     if version in SDKS:
         return SdkEnvironment(SDKS[version], FOLDER, say=lambda _: None).python(alone=True)
     lock = LOCKS[version]

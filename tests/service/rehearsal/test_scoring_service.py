@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 
 from tests.checkout.repositories import commit
 from tests.engine.environments import share_environment
+from tests.interpreting import quick_python
 from tests.scoring import INFERENCE, LIKE, SCRIPTS, TRAINING
 from tests.service.rehearsal.rehearsals import statuses
 from tests.service.rehearsal.test_service import Service, make_service
@@ -37,12 +37,12 @@ local:
 # Builds of the main pipeline, which others rehearse, make environments of their own; these take this one.
 HASTE = (
     ("'\"$(bash scripts/python)\" scripts/bootstrap.py run'", "'true'"),
-    (".venv/bin/pipeline-builder stage", f"{sys.executable} -m pipeline_builder stage"),
+    (".venv/bin/pipeline-builder stage", "PYTHON -m pipeline_builder stage"),
 )
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Service:
+def service(tmp_path: Path) -> Iterator[Service]:
     made = make_service(tmp_path / "service")
     model = made.root / "models" / "churn"
     for path in sorted(model.rglob("*")):
@@ -62,10 +62,11 @@ def service(tmp_path: Path) -> Service:
     for old, new in HASTE:
         assert text.count(old) == 1
         text = text.replace(old, new)
-    buildspec.write_text(text)
-    commit(made.root, "a pipeline that scores")
-    share_environment(made.rehearsals / "target")
-    return made
+    with quick_python(tmp_path) as python:
+        buildspec.write_text(text.replace("PYTHON", str(python)))
+        commit(made.root, "a pipeline that scores")
+        share_environment(made.rehearsals / "target")
+        yield made
 
 
 def write(path: Path, numbers: tuple[float, ...]) -> None:
@@ -79,9 +80,9 @@ def variables(state: Any, stage: str) -> Any:
 
 def test_a_day_is_scored_and_published(service: Service) -> None:
     # What the rehearsal of the main pipeline leaves, without its builds.
-    trained = service.environment(SMP_STATE=str(service.rehearsals / "target"))
-    command = service.command("up", "--pipeline", "training", "--approve")
-    subprocess.run(command, cwd=service.root, env=trained, check=True, capture_output=True)
+    state_there = str(service.rehearsals / "target")
+    trained = service.run("up", "--pipeline", "training", "--approve", SMP_STATE=state_there)
+    assert trained.code == 0, trained.err
 
     day = "DATE=2026-11-27T23:30:00Z[Europe/Berlin]"
     code, state, errors = service.rehearse(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -27,6 +26,7 @@ from pipeline_builder.service.rehearsal.tools import Answer, Question
 from tests.checkout.repositories import make_repository
 from tests.doors import Door
 from tests.engine.environments import share_environment
+from tests.interpreting import quick_python
 from tests.service.rehearsal.waiting.waits import Inside
 from tests.service.services import ACCOUNT, REGION, read_service
 from tests.service.test_stack_of_before import BEFORE
@@ -40,7 +40,7 @@ repos:
 local:
   s3: {local/churn: data}
 """
-# The real stages, without the set-up of an environment in each build.
+# The real stages, without the set-up of an environment in each build, nor a Python that has all to import.
 BUILDSPEC = """\
 version: 0.2
 env:
@@ -86,6 +86,7 @@ class Lean:
     """The service in a folder of its own, with the tiny model; `doors` are what its training waits for, and needs."""
 
     root: Path
+    python: Path
     waits: Door
     needs: Door
     answer: Answer | None = None
@@ -110,7 +111,7 @@ class Lean:
             account=ACCOUNT,
             region=REGION,
             environment={"PATH": "/usr/bin:/bin", "HOME": str(self.root)},
-            given={"PY": sys.executable},
+            given={"PY": str(self.python)},
             say=said.append,
             warn=warned.append,
             ask=self._ask,
@@ -153,11 +154,12 @@ def lean(tmp_path: Path) -> Iterator[Lean]:
     for name, text in render_templates(model).items():
         (tmp_path / "rendered" / name).write_text(text)
     share_environment(tmp_path / "rehearsals" / "target")
-    made = Lean(tmp_path, waits, needs)
-    yield made
-    waits.shut()
-    needs.shut()
-    made.pool.shutdown()
+    with quick_python(tmp_path) as python:
+        made = Lean(tmp_path, python, waits, needs)
+        yield made
+        waits.shut()
+        needs.shut()
+        made.pool.shutdown()
 
 
 def train(record: Rehearsal, action: str) -> ActionRecord:

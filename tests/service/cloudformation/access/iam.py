@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -25,6 +26,11 @@ def documents(role: Role, names: Names = NAMES) -> list[dict[str, Any]]:
 
 def matches(pattern: str, text: str, *, wild: bool = True) -> bool:
     """Tell whether a pattern of a resource or of a StringLike condition matches."""
+    return _expression(pattern, wild=wild).fullmatch(text) is not None
+
+
+@functools.lru_cache(10_000)  # the statements of a role are asked about each of thousands of calls
+def _expression(pattern: str, *, wild: bool) -> re.Pattern[str]:
     parts = []
     for escaped, variable, character in _TOKEN.findall(pattern):
         assert not variable, f"a policy variable in {pattern!r}"
@@ -32,7 +38,7 @@ def matches(pattern: str, text: str, *, wild: bool = True) -> bool:
             parts.append(re.escape(escaped or character))
         else:
             parts.append(".*" if character == "*" else ".")
-    return re.fullmatch("".join(parts), text, re.DOTALL) is not None
+    return re.compile("".join(parts), re.DOTALL)
 
 
 def allows(policies: Iterable[Mapping[str, Any]], action: str, resource: str = "*", **context: Any) -> bool:

@@ -20,7 +20,7 @@ Answer = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call: the service as boto3 has it, the operation as the API has it, and the request."""
+    """One call: the service as boto3 has it, the operation as the API has it, and the request without its content."""
 
     service: str
     operation: str
@@ -44,7 +44,8 @@ class Recorder:
 
     def note(self, params: Mapping[str, Any], model: Any, **_: Any) -> None:
         """Write a call down, before botocore makes a request of it."""
-        call = Call(str(model.service_model.service_name), str(model.name), dict(params))
+        request = {name: value for name, value in params.items() if name != "Body"}  # which may be an open file
+        call = Call(str(model.service_model.service_name), str(model.name), request)
         self.calls.setdefault(self.stage, []).append(call)
 
     def answer(self, model: Any, params: Mapping[str, Any], **_: Any) -> Any:

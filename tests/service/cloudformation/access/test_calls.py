@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,10 @@ from pipeline_builder.service.cloudformation.access.people import people
 from pipeline_builder.service.cloudformation.access.roles import Facts, build_access, service_facts
 from tests.acceptance.calls import calls_json
 from tests.console.consoles import client_of
+from tests.once import made_once
 from tests.serve.serving import Served, serving
 from tests.service.cloudformation.access.iam import ACCOUNT, NAMES, REGION, allows, documents
-from tests.service.cloudformation.access.recorded import KNOWN, Recorder, needs, record
+from tests.service.cloudformation.access.recorded import KNOWN, Call, Recorder, needs, record
 from tests.tiny import CONF, DATA, TRAIN
 from tests.workspaces import MANIFEST, Workspace, make_workspace
 
@@ -189,10 +190,20 @@ def poll() -> None:
         assert poller.poll(["churn"], {"churn": head}).execution == "e2"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """What the stages called, by stage, and what the service's roles are made of."""
+
+    calls: Mapping[str, list[Call]]
+    facts: Facts
+
+
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Recorder, Facts]]:
-    folder = tmp_path_factory.mktemp("access")
-    monkeypatch = pytest.MonkeyPatch()
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    return made_once(tmp_path_factory, "access", lambda: played(tmp_path_factory.mktemp("access")))
+
+
+def played(folder: Path) -> Recorded:
     approval = ["Succeeded"]
     conf = LISTED.replace("example.com/tiny:1", IMAGE).replace("SMP_S3BUCKETNAME/churn", "their-data/churn")
     manifest = MANIFEST.replace("  - url: remotes/churn\n", "  - url: remotes/churn\n" + TOKEN)
@@ -204,7 +215,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Recorde
     (data / "numbers.csv").write_text(DATA)
     with (
         serving(folder / "served", jobs=4, **{"their-data": folder / "data"}) as served,
-        monkeypatch.context() as patch,
+        pytest.MonkeyPatch.context() as patch,
     ):
         for bucket in ("my-data", NAMES.bucket):
             served.s3.create_bucket(Bucket=bucket)
@@ -218,16 +229,16 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Recorde
         )
         settings = build_settings(session.workspace.values, session.workspace.tags)
         definition = session.composed.definition
-        yield recorder, service_facts(session.manifest, definition, settings, has_polls=True, has_looks=True)
+        facts = service_facts(session.manifest, definition, settings, has_polls=True, has_looks=True)
+        return Recorded(calls=recorder.calls, facts=facts)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("stage", ["build", "train", "promote", "worker", "look"])
-def test_each_call_of_a_stage_is_allowed(stage: str, recorded: tuple[Recorder, Facts]) -> None:
-    recorder, facts = recorded
-    (role,) = (role for role in build_access(facts) if role.name == stage)
+def test_each_call_of_a_stage_is_allowed(stage: str, recorded: Recorded) -> None:
+    (role,) = (role for role in build_access(recorded.facts) if role.name == stage)
     policies = documents(role)
-    calls = recorder.calls[stage]
+    calls = recorded.calls[stage]
     assert len(calls) > 4
     # What is read was written with the key of jobs, which no request to read names.
     assert stage == "look" or allows(policies, "kms:Decrypt", KEY, kms_ViaService=f"s3.{REGION}.amazonaws.com")
@@ -241,13 +252,12 @@ def test_each_call_of_a_stage_is_allowed(stage: str, recorded: tuple[Recorder, F
 
 
 @pytest.mark.long
-def test_who_may_look_at_the_console_may_look_at_each_page_of_it(recorded: tuple[Recorder, Facts]) -> None:
-    recorder, facts = recorded
-    roles = people(facts)
+def test_who_may_look_at_the_console_may_look_at_each_page_of_it(recorded: Recorded) -> None:
+    roles = people(recorded.facts)
     console, both = (
         [one for name in names for one in documents(roles[name])] for names in (("console",), ("console", "approver"))
     )
-    calls = recorder.calls["console"]
+    calls = recorded.calls["console"]
     denied = {
         f"{needed.action} on {needed.resource}"
         for call in calls
@@ -266,10 +276,8 @@ def test_who_may_look_at_the_console_may_look_at_each_page_of_it(recorded: tuple
 
 
 @pytest.mark.long
-def test_what_was_recorded_is_what_stages_do(recorded: tuple[Recorder, Facts]) -> None:
-    found = {
-        stage: {f"{call.service} {call.operation}" for call in calls} for stage, calls in recorded[0].calls.items()
-    }
+def test_what_was_recorded_is_what_stages_do(recorded: Recorded) -> None:
+    found = {stage: {f"{call.service} {call.operation}" for call in calls} for stage, calls in recorded.calls.items()}
     assert {
         "secretsmanager GetSecretValue", "ecr DescribeImages", "kms DescribeKey", "service-quotas ListServiceQuotas",
         "sagemaker CreatePipeline", "sagemaker UpdatePipeline", "sagemaker CreateModelPackageGroup", "s3 PutObject",
@@ -284,14 +292,13 @@ def test_what_was_recorded_is_what_stages_do(recorded: tuple[Recorder, Facts]) -
 
 
 @pytest.mark.long
-def test_a_role_without_one_of_its_permissions_is_noticed(recorded: tuple[Recorder, Facts]) -> None:
+def test_a_role_without_one_of_its_permissions_is_noticed(recorded: Recorded) -> None:
     """Of each stage's statements about calls, one that is left out leaves a recorded call without permission."""
-    recorder, facts = recorded
     unused: dict[str, set[str]] = {}
-    for role in build_access(facts):
-        if role.name not in recorder.calls:
+    for role in build_access(recorded.facts):
+        if role.name not in recorded.calls:
             continue
-        needed = [one for call in recorder.calls[role.name] for one in needs(call)]
+        needed = [one for call in recorded.calls[role.name] for one in needs(call)]
         for policy in documents(role):
             for statement in policy["Statement"]:
                 others = [{"Statement": [one for one in policy["Statement"] if one is not statement]}]
@@ -333,9 +340,9 @@ def _snake(name: str) -> str:
 
 
 @pytest.mark.long
-def test_an_acceptance_asks_iam_for_what_was_recorded(recorded: tuple[Recorder, Facts]) -> None:
+def test_an_acceptance_asks_iam_for_what_was_recorded(recorded: Recorded) -> None:
     """`WRITE_CALLS=1 pytest -k acceptance_asks` writes the file anew."""
-    text = calls_json(recorded[0].calls)
+    text = calls_json(recorded.calls)
     if os.environ.get("WRITE_CALLS"):
         CALLS.write_text(text)
     assert CALLS.read_text() == text

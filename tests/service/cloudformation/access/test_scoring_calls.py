@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,11 +15,12 @@ from pipeline_builder.cli.boundary import run
 from pipeline_builder.cli.options import make_session
 from pipeline_builder.service.cloudformation.access.roles import Role
 from pipeline_builder.service.render import render
+from tests.once import made_once
 from tests.places import ROOT
 from tests.scoring import FAR, INFERENCE, LIKE, MANIFEST, SHIFTED, TRAINING, make_scoring
 from tests.serve.serving import Served, serving
 from tests.service.cloudformation.access.iam import ACCOUNT, NAMES, REGION, allows, documents
-from tests.service.cloudformation.access.recorded import Recorder, needs, record
+from tests.service.cloudformation.access.recorded import Call, Recorder, needs, record
 from tests.service.cloudformation.access.test_calls import IMAGE, answers, environment
 from tests.service.services import CONNECTION
 
@@ -41,7 +42,7 @@ TRIGGER = f'trigger: {{data: "s3://{LANDING}/landing/", approval: true}}'
 class Recorded:
     """What the stages called, what was put where a test looks, and the roles of the pipeline that scores."""
 
-    recorder: Recorder
+    calls: Mapping[str, list[Call]]
     sent: list[Mapping[str, Any]]
     roles: Mapping[str, Role]
     others: Mapping[str, Role]
@@ -93,15 +94,17 @@ def stages(served: Served, recorder: Recorder, patch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
-    folder = tmp_path_factory.mktemp("scoring")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    return made_once(tmp_path_factory, "access-scoring", lambda: played(tmp_path_factory.mktemp("scoring")))
+
+
+def played(folder: Path) -> Recorded:
     sent: list[Mapping[str, Any]] = []
 
     def noted(asked: Mapping[str, Any]) -> Mapping[str, Any]:
         sent.append(asked)
         return {"Entries": [], "FailedEntryCount": 0}
 
-    monkeypatch = pytest.MonkeyPatch()
     inference = INFERENCE.replace("s3://SMP_S3BUCKETNAME/landing", f"s3://{LANDING}/landing")
     inference = inference.replace("example.com/tiny:1", IMAGE)
     inference = inference.replace("s3://SMP_S3BUCKETNAME/scores", f"s3://{PREDICTIONS}/scores")
@@ -109,7 +112,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
     workspace = make_scoring(folder / "workspace", manifest=manifest, inference=inference)
     workspace.change(*[("example.com/tiny:1", IMAGE)] * TRAINING.count("example.com/tiny:1"), conf="conf")
     shutil.copy(ROOT / "buildspec.yml", workspace.root)
-    with serving(folder / "served", jobs=4) as served, monkeypatch.context() as patch:
+    with serving(folder / "served", jobs=4) as served, pytest.MonkeyPatch.context() as patch:
         for bucket in ("my-data", LANDING, PREDICTIONS, NAMES.bucket):
             served.s3.create_bucket(Bucket=bucket)
         served.s3.put_object(Bucket="my-data", Key="churn/train.csv", Body=b"1\n2\n3\n")
@@ -127,8 +130,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
         patch.delenv("SMP_PIPELINE")
         places = {"manifest": Path("model_repos.yaml"), "state": None, "build": None, "env_file": None}
         model = render(make_session(places, "aws", None), now=datetime.now(timezone.utc), checked=False).model
-        yield Recorded(
-            recorder=recorder,
+        return Recorded(
+            calls=recorder.calls,
             sent=sent,
             roles={role.name: role for role in model.further[0].roles},
             others={role.name: role for role in model.roles},
@@ -139,7 +142,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
 @pytest.mark.parametrize("stage", ["build", "score", "publish"])
 def test_each_call_of_a_stage_is_allowed(stage: str, recorded: Recorded) -> None:
     policies = documents(recorded.roles[stage])
-    calls = recorded.recorder.calls[stage]
+    calls = recorded.calls[stage]
     assert len(calls) > 4
     denied = {
         f"{needed.action} on {needed.resource}": dict(needed.context)
@@ -156,7 +159,7 @@ def test_each_call_of_a_stage_is_allowed(stage: str, recorded: Recorded) -> None
 def test_a_role_without_one_of_its_permissions_is_noticed(recorded: Recorded) -> None:
     unused: dict[str, set[str]] = {}
     for name in ("build", "score", "publish"):
-        needed = [one for call in recorded.recorder.calls[name] for one in needs(call)]
+        needed = [one for call in recorded.calls[name] for one in needs(call)]
         for policy in documents(recorded.roles[name]):
             for statement in policy["Statement"]:
                 others = [{"Statement": [one for one in policy["Statement"] if one is not statement]}]
