@@ -5,10 +5,11 @@ from __future__ import annotations
 import enum
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from pipeline_builder.inert import inert_line, inert_text
+from pipeline_builder.values import dataclass
 
 
 class ExitCode(enum.IntEnum):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.descriptions import DeployedPipeline, SettingChange
+from pipeline_builder.values import dataclass
 
 TAG = "Tags"
 

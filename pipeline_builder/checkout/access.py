@@ -6,7 +6,9 @@ import base64
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from pipeline_builder.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

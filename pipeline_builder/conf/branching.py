@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pipeline_builder.conf.comparisons import ConditionSection, FailSection, named_in, wants_report
-from pipeline_builder.documents.schema import Section, did_you_mean, read_section
+from pipeline_builder.documents.schema import did_you_mean, read_section
 from pipeline_builder.errors import Problem
 
 if TYPE_CHECKING:
     from pipeline_builder.conf.conf import ModelConf, StepSection
     from pipeline_builder.conf.units import Step
+    from pipeline_builder.documents.schema import Section
     from pipeline_builder.documents.source import DataPath
 
-SECTIONS: Mapping[str, type[Section]] = {"Condition": ConditionSection, "Fail": FailSection}
+CLASSES = ("Condition", "Fail")
 """The classes whose keys stand in the step itself: they run no job, and are nobody's model."""
 _KEYS = {"conditions": "Condition", "if": "Condition", "else": "Condition", "message": "Fail"}
 _RAW = {"conditions": "Conditions", "if": "IfSteps", "else": "ElseSteps", "message": "ErrorMessage"}
@@ -32,7 +32,6 @@ def read_own(
         "message": asked.message,
     }
     given = {key: value for key, value in written.items() if value not in (None, ())}
-    kind = SECTIONS.get(asked.step_class)
     for key in given:
         place = conf.document.place((*path, key), key=True)
         if _KEYS[key] != asked.step_class:
@@ -42,8 +41,11 @@ def read_own(
             message = f"step '{asked.step_name}': '{key}' and '{_RAW[key]}' of its 'arguments' say the same"
             problems.append(Problem(id="PB880", message=message, place=place, hint="leave one of them out"))
     own = {key: value for key, value in given.items() if _KEYS[key] == asked.step_class}
-    if kind is None or not own:
+    if not own:
         return None
+    from pipeline_builder.conf.comparisons import ConditionSection, FailSection
+
+    kind: type[Section] = ConditionSection if asked.step_class == "Condition" else FailSection
     section, found = read_section(kind, own, conf.document, path, ids)
     problems.extend(found)
     return section
@@ -51,21 +53,27 @@ def read_own(
 
 def names_of(step: Step) -> Iterator[tuple[str, DataPath]]:
     """Yield each step and parameter that a step's own keys name, with its place."""
-    if step.step_class in SECTIONS:
+    if step.step_class in CLASSES:
+        from pipeline_builder.conf.comparisons import named_in
+
         yield from named_in(step.asked.conditions, (*step.path, "conditions"))
         yield from named_in(step.asked.message, (*step.path, "message"))
 
 
 def reads_own_report(step: Step) -> bool:
     """Tell whether a step's own keys name a metric of the model's report."""
-    return step.step_class in SECTIONS and wants_report([step.asked.conditions, step.asked.message])
+    if step.step_class not in CLASSES:
+        return False
+    from pipeline_builder.conf.comparisons import wants_report
+
+    return wants_report([step.asked.conditions, step.asked.message])
 
 
 def place_branches(steps: Mapping[str, Step], problems: list[Problem]) -> dict[str, tuple[str, str]]:
     """Return the Condition step and the branch (`if` or `else`) of each step that stands in one."""
     found: dict[str, tuple[str, str]] = {}
     for step in steps.values():
-        for branch in (IF, ELSE) if isinstance(step.written, ConditionSection) else ():
+        for branch in (IF, ELSE):
             for index, name in enumerate(members(step, branch)):
                 place = step.conf.document.place((*step.path, branch, index))
                 if name not in steps:
@@ -82,6 +90,9 @@ def place_branches(steps: Mapping[str, Step], problems: list[Problem]) -> dict[s
 
 def members(step: Step, branch: str) -> tuple[str, ...]:
     """Return the names of the steps of a branch."""
-    if not isinstance(step.written, ConditionSection):
+    if step.step_class != "Condition" or step.written is None:
         return ()
+    from pipeline_builder.conf.comparisons import ConditionSection
+
+    assert isinstance(step.written, ConditionSection)
     return step.written.if_steps if branch == IF else step.written.else_steps

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -11,9 +11,6 @@ from pipeline_builder.conf.requests import ManagedJobSection
 from pipeline_builder.documents.expressions import REFERABLE, Expression, references
 from pipeline_builder.documents.fields import Names, Switch, Word
 from pipeline_builder.documents.schema import NOTHING, Section, describe
-
-if TYPE_CHECKING:
-    from pipeline_builder.conf.units import Step
 
 _Flag = Annotated[Switch | Expression, REFERABLE]
 _QUALITY = ("problem_type", "inference_attribute", "probability_attribute", "ground_truth_attribute")
@@ -132,21 +129,3 @@ def _hidden(value: Any) -> Iterator[str]:
         yield from (str(value[key]) for key in _ELSEWHERE & value.keys())
     for item in value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ():
         yield from _hidden(item)
-
-
-def is_check(step: Step) -> bool:
-    """Tell whether a step's section is one of a check, whose baseline a registration has."""
-    return isinstance(step.request, CheckSection)
-
-
-def takes_dataset(step: Step) -> bool:
-    """Tell whether a step's section takes its data from a chained step."""
-    return hasattr(step.request, "dataset")
-
-
-def models_of(step: Step, siblings: Iterable[Step]) -> tuple[str, ...]:
-    """Return the CreateModel step whose model a check asks."""
-    section = step.request
-    if not isinstance(section, ClarifyCheckSection) or section.check == "data_bias":
-        return ()
-    return (section.model,) if section.model else tuple(s.name for s in siblings if s.step_class == "CreateModel")[-1:]

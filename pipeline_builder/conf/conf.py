@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
-from pipeline_builder.conf.analytics import AutoMLSection, EMRSection, EMRServerlessSection, NotebookSection
 from pipeline_builder.conf.calls import CallbackSection, LambdaSection
-from pipeline_builder.conf.checks import ClarifyCheckSection, QualityCheckSection
-from pipeline_builder.conf.comparisons import Comparisons, Message
-from pipeline_builder.conf.monitoring import BaselineSection
 from pipeline_builder.conf.parameters import ParameterSection
 from pipeline_builder.conf.registration import GateSection, RegistrySection
 from pipeline_builder.conf.sdk import SdkSection
@@ -31,11 +27,13 @@ from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.manifest.paths import RelativePath
 from pipeline_builder.manifest.pipelines import Kind
 from pipeline_builder.manifest.policy import Rules
+from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.conf.inference import UsedModelSection
     from pipeline_builder.conf.publishing import PublishSection
 
+_CONF = "pipeline_builder.conf"
 IDS = {"unknown": "PB202", "missing": "PB203", "value": "PB204", "later": "PB205"}
 
 
@@ -63,15 +61,21 @@ class ModelSection(Section):
     registry: RegistrySection | None = Field(None, description="the model package")
     function: LambdaSection | None = Field(None, alias="lambda", description="a Lambda step's function")
     callback: CallbackSection | None = Field(None, description="a Callback step's queue, and what it waits for")
-    quality_check: Annotated[Any, Later(QualityCheckSection)] = Field(None, description="a QualityCheck step's job")
-    clarify_check: Annotated[Any, Later(ClarifyCheckSection)] = Field(None, description="a ClarifyCheck step's job")
-    emr: Annotated[Any, Later(EMRSection)] = Field(None, description="an EMR step's work")
-    emr_serverless: Annotated[Any, Later(EMRServerlessSection)] = Field(
+    quality_check: Annotated[Any, Later(f"{_CONF}.checks:QualityCheckSection")] = Field(
+        None, description="a QualityCheck step's job"
+    )
+    clarify_check: Annotated[Any, Later(f"{_CONF}.checks:ClarifyCheckSection")] = Field(
+        None, description="a ClarifyCheck step's job"
+    )
+    emr: Annotated[Any, Later(f"{_CONF}.analytics:EMRSection")] = Field(None, description="an EMR step's work")
+    emr_serverless: Annotated[Any, Later(f"{_CONF}.analytics:EMRServerlessSection")] = Field(
         None, description="an EMRServerless step's work"
     )
-    automl: Annotated[Any, Later(AutoMLSection)] = Field(None, description="an AutoML step's job")
-    notebook: Annotated[Any, Later(NotebookSection)] = Field(None, description="a NotebookJob step's job")
-    baseline: Annotated[Any, Later(BaselineSection)] = Field(
+    automl: Annotated[Any, Later(f"{_CONF}.analytics:AutoMLSection")] = Field(None, description="an AutoML step's job")
+    notebook: Annotated[Any, Later(f"{_CONF}.analytics:NotebookSection")] = Field(
+        None, description="a NotebookJob step's job"
+    )
+    baseline: Annotated[Any, Later(f"{_CONF}.monitoring:BaselineSection")] = Field(
         None, description="a Baseline step's job: what later data are held against"
     )
     sdk: SdkSection | None = Field(None, description="a function that returns steps of the SageMaker SDK")
@@ -143,12 +147,12 @@ class StepSection(Section):
         NOTHING,
         description="merged over this step's request, after the section's own; of a class without section all of it",
     )
-    conditions: Annotated[Any, Later(Comparisons)] = Field(
+    conditions: Annotated[Any, Later(f"{_CONF}.comparisons:Comparisons")] = Field(
         None, description="Condition only: entries that all have to hold"
     )
     if_steps: Names = Field((), alias="if", description="Condition only: steps that run where the conditions hold")
     else_steps: Names = Field((), alias="else", description="Condition only: steps that run where they don't")
-    message: Annotated[Any, Later(Message)] = Field(
+    message: Annotated[Any, Later(f"{_CONF}.comparisons:Message")] = Field(
         None, description="Fail only: what the execution fails with; a text, or a list of texts and values"
     )
 

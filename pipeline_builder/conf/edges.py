@@ -9,9 +9,9 @@ from functools import cache
 from itertools import pairwise
 
 from pipeline_builder.conf.branching import names_of, reads_own_report
-from pipeline_builder.conf.checks import is_check, models_of, takes_dataset
 from pipeline_builder.conf.conf import ModelConf, PipelineSection
 from pipeline_builder.conf.containers import needs_training, sources_of
+from pipeline_builder.conf.requests import is_check, models_of, takes_dataset
 from pipeline_builder.conf.units import Step
 from pipeline_builder.dag.outline import NESTED
 from pipeline_builder.descriptions import JSON

@@ -9,7 +9,6 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline_builder.conf.attempts import Retry
 from pipeline_builder.conf.conf import ConfFile, ConfSection, ModelSection
-from pipeline_builder.conf.monitoring import MonitorSection
 from pipeline_builder.conf.publishing import PublishSection
 from pipeline_builder.conf.scoring import ScoreGateSection
 from pipeline_builder.conf.sections import PreprocessSection
@@ -79,7 +78,7 @@ class InferenceModel(ModelSection):
         None, description="the model package that a CreateModel step makes a model of"
     )
     postprocess: PreprocessSection | None = Field(None, description="a Processing step's job, after the predictions")
-    monitor: Annotated[Any, Later(MonitorSection)] = Field(
+    monitor: Annotated[Any, Later("pipeline_builder.conf.monitoring:MonitorSection")] = Field(
         None, description="a Monitor step's job: what data and predictions are held against"
     )
     gate: tuple[ScoreGateSection, ...] = Field(  # type: ignore[assignment] # bounds of another kind

@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping
 
 from pipeline_builder.conf.calls import CallbackSection, CallSection, LambdaSection
 from pipeline_builder.conf.conf import IDS, ModelConf, ModelSection, StepSection
-from pipeline_builder.conf.monitoring import BaselineSection, MonitorSection
 from pipeline_builder.conf.sections import (
     EvaluateSection,
     JobSection,
@@ -34,21 +33,19 @@ SECTION_OF: Mapping[StepClass, str] = {
 }
 # Of a step that makes a model of a package.
 USED = "model"
-KIND_OF: Mapping[str, type[JobSection]] = {
+_KIND_OF: Mapping[str, type[JobSection]] = {
     "Processing": PreprocessSection,
     "Training": TrainSection,
     "Transform": TransformSection,
     "Metrics": EvaluateSection,
-    "Baseline": BaselineSection,
-    "Monitor": MonitorSection,
 }
 # Those that have a section, or stand in `arguments` as a whole, as all other types of the definition do.
 CALL_OF: Mapping[str, type[CallSection]] = {"Lambda": LambdaSection, "Callback": CallbackSection}
-# Read here, as few confs have them.
-_WATCHING: Mapping[str, type[JobSection]] = {"baseline": BaselineSection, "monitor": MonitorSection}
+# Read here, and imported where one is read, as few confs have them.
+_WATCHING: Mapping[str, str] = {"Baseline": "baseline", "Monitor": "monitor"}
 _JOB_SECTIONS = ("preprocess", "train", "transform", "evaluate", "postprocess")
 # The classes whose step_type chooses a section.
-CHOOSING = ("Processing", "Training", "Tuning", "Baseline", "Monitor", *CALL_OF)
+CHOOSING = ("Processing", "Training", "Tuning", *_WATCHING, *CALL_OF)
 
 
 def read_sections(
@@ -63,9 +60,10 @@ def read_sections(
     tunings = {"tune": section.tune} if section.tune else {}
     named = {"lambda": section.function, "callback": section.callback}
     calls: dict[str, CallSection] = {key: call for key, call in named.items() if call}
-    kinds = {**_WATCHING, **_kinds(section, steps)}
-    watching = {key: data for key in _WATCHING if (data := getattr(section, key, None)) is not None}
-    for key, data in {**watching, **section.others}.items():
+    watching = {key: data for key in _WATCHING.values() if (data := getattr(section, key, None)) is not None}
+    written = {**watching, **section.others}
+    kinds = {**(_watching() if written.keys() & _WATCHING.values() else {}), **_kinds(section, steps)}
+    for key, data in written.items():
         path: DataPath = ("conf", "models", name, key)
         if key in read:
             continue
@@ -88,7 +86,19 @@ def read_sections(
 
 def kind_of(step_class: str) -> type[JobSection | CallSection] | None:
     """Return the section that configures a step of the class; None for that of the registry."""
-    return KIND_OF.get(step_class) or CALL_OF.get(step_class)
+    return job_kind_of(step_class) or CALL_OF.get(step_class)
+
+
+def job_kind_of(step_class: str) -> type[JobSection] | None:
+    """Return the section of the class's job, if it has one."""
+    name = _WATCHING.get(step_class)
+    return _watching()[name] if name else _KIND_OF.get(step_class)
+
+
+def _watching() -> Mapping[str, type[JobSection]]:
+    from pipeline_builder.conf.monitoring import BaselineSection, MonitorSection
+
+    return {"baseline": BaselineSection, "monitor": MonitorSection}
 
 
 def _kinds(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -14,13 +14,15 @@ from pipeline_builder.errors import Problem
 
 if TYPE_CHECKING:
     from pipeline_builder.conf.conf import ModelConf, StepSection
-    from pipeline_builder.conf.units import Unit
+    from pipeline_builder.conf.units import Step, Unit
 
 NAMES: Mapping[str, str] = {
     "QualityCheck": "quality_check", "ClarifyCheck": "clarify_check", "EMR": "emr", "EMRServerless": "emr_serverless",
     "AutoML": "automl", "NotebookJob": "notebook",
 }  # fmt: skip
 """The section of each class, unless a step's `step_type` names another."""
+CHECKS = ("QualityCheck", "ClarifyCheck")
+"""Those of them whose sections are of a check, which makes a baseline, and holds data against one."""
 
 
 class RequestSection(Section):
@@ -114,3 +116,25 @@ def missing_request(unit: Unit, asked: StepSection, name: str) -> Iterator[str]:
 def hint_for(unit: Unit, name: str) -> str | None:
     """Return the section that was most likely meant."""
     return did_you_mean(name, unit.requests) if unit.requests else None
+
+
+def is_check(step: Step) -> bool:
+    """Tell whether a step's section is one of a check, whose baseline a registration has."""
+    return step.step_class in CHECKS and step.request is not None
+
+
+def takes_dataset(step: Step) -> bool:
+    """Tell whether a step's section takes its data from a chained step."""
+    return hasattr(step.request, "dataset")
+
+
+def models_of(step: Step, siblings: Iterable[Step]) -> tuple[str, ...]:
+    """Return the CreateModel step whose model a check asks."""
+    if step.step_class != "ClarifyCheck":
+        return ()
+    from pipeline_builder.conf.checks import ClarifyCheckSection
+
+    section = step.request
+    if not isinstance(section, ClarifyCheckSection) or section.check == "data_bias":
+        return ()
+    return (section.model,) if section.model else tuple(s.name for s in siblings if s.step_class == "CreateModel")[-1:]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline_builder.conf.branching import read_own
 from pipeline_builder.conf.calls import CallSection
 from pipeline_builder.conf.conf import IDS, ModelConf, ModelSection, PipelineModel, PipelineSection, StepSection
-from pipeline_builder.conf.kinds import CALL_OF, CHOOSING, KIND_OF, SECTION_OF, USED, kind_of, read_sections
+from pipeline_builder.conf.kinds import CALL_OF, CHOOSING, SECTION_OF, USED, job_kind_of, kind_of, read_sections
 from pipeline_builder.conf.raw import raw_problems
 from pipeline_builder.conf.registration import RegistrySection
 from pipeline_builder.conf.requests import (
@@ -35,6 +35,7 @@ from pipeline_builder.documents.schema import Section, describe, did_you_mean
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.errors import Place, Problem
 from pipeline_builder.machine.resolving import Resolving
+from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.conf.inference import UsedModelSection
@@ -149,7 +150,7 @@ class Step:
     @property
     def is_whole(self) -> bool:
         """Whether the section that configures the step is there and is of the right kind."""
-        kind = KIND_OF.get(self.step_class)
+        kind = job_kind_of(self.step_class)
         if self.tune_name:
             return self.tune is not None and isinstance(self.job, TrainSection)
         if self.step_class in CALL_OF:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from pipeline_builder.conf.branching import ELSE, IF
-from pipeline_builder.conf.comparisons import ConditionSection
 from pipeline_builder.conf.graph import Graph
 from pipeline_builder.dag.outline import referred_steps
 from pipeline_builder.definition.names import STEP_NAME, shorten
-from pipeline_builder.definition.steps.condition import none_or_some
 from pipeline_builder.definition.steps.context import Mapped
 from pipeline_builder.descriptions import JSON
 
@@ -44,7 +42,7 @@ def else_name(condition: str) -> str:
 def _filled(graph: Graph, step: Mapped, inside: Mapping[tuple[str, str], list[JSON]]) -> Mapped:
     own = graph.by_name.get(str(step["Name"]))
     arguments = step["Arguments"]
-    if own is None or not isinstance(own.written, ConditionSection) or not isinstance(arguments, dict):
+    if own is None or own.step_class != "Condition" or own.written is None or not isinstance(arguments, dict):
         return step
     filled = {member: inside.get((own.name, branch), []) for branch, member in _MEMBERS.items()}
     return {**step, "Arguments": {**arguments, **filled}}
@@ -66,6 +64,8 @@ def _around(step: Mapped, held: Mapping[str, tuple[str, str] | None], apart: Map
     around: Mapped = step if tied else {**step, "DependsOn": [*asked, before[0]]}
     yield {**around, "Arguments": {**arguments, "Conditions": [*own, *outer], "ElseSteps": []}}
     if others := arguments.get("ElseSteps"):
+        from pipeline_builder.definition.steps.condition import none_or_some
+
         turned: Mapped = {"Conditions": [*none_or_some(own), *outer], "IfSteps": others, "ElseSteps": []}
         yield {**around, "Name": else_name(name), "Arguments": turned}
 
@@ -76,7 +76,11 @@ def _outer(name: str, held: Mapping[str, tuple[str, str] | None], apart: Mapping
     while holder:
         arguments = apart[holder[0]]["Arguments"] if holder[0] in apart else {}
         conditions = _listed(arguments.get("Conditions") if isinstance(arguments, dict) else None)
-        yield from conditions if holder[1] == IF else none_or_some(conditions)
+        if holder[1] == ELSE:
+            from pipeline_builder.definition.steps.condition import none_or_some
+
+            conditions = none_or_some(conditions)
+        yield from conditions
         holder = held.get(holder[0])
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from pipeline_builder.conf.calls import LambdaSection
 from pipeline_builder.conf.containers import containers_of
 from pipeline_builder.conf.graph import Graph, Step
-from pipeline_builder.conf.monitoring import WatchSection
 from pipeline_builder.conf.units import Unit
 from pipeline_builder.definition.bundle import ARCHIVE, Bundle, Bundler
 from pipeline_builder.definition.handing import launcher_files
@@ -17,6 +16,7 @@ from pipeline_builder.documents.source import Source
 from pipeline_builder.documents.values import Settings
 from pipeline_builder.errors import Problem
 from pipeline_builder.monitoring.shipped import job_files
+from pipeline_builder.values import dataclass
 
 _SETUP = "setup.py"
 
@@ -72,7 +72,10 @@ def _bundle(step: Step, bundler: Bundler) -> Bundle | None:
         return _of_containers(step, [*own, *scripts], bundler, job.include if job else ())
     if job is None or not job.entry_point:
         return None
-    if isinstance(job, WatchSection):
+    if job.brings_code:
+        from pipeline_builder.conf.monitoring import WatchSection
+
+        assert isinstance(job, WatchSection)
         return bundler.of_files(step.unit.source_directory, job_files(job.settings))
     added = launcher_files(job) if step.job is job else {}
     others = _entry_points(step.unit)

@@ -21,7 +21,6 @@ from pipeline_builder.definition.made import made_for
 from pipeline_builder.definition.names import PIPELINE_NAME
 from pipeline_builder.definition.parameters import MANIFEST_PARAMETER, commit_parameters, list_parameters, most_commits
 from pipeline_builder.definition.secrets import secret_defaults
-from pipeline_builder.definition.steps.checks import analysis_file, check_sections
 from pipeline_builder.definition.steps.context import Context, Mapped, chained_outputs
 from pipeline_builder.definition.steps.data import DataInput, processing_inputs, training_inputs
 from pipeline_builder.definition.steps.distributed_rules import find_pointless
@@ -144,7 +143,11 @@ def _name_problems(graph: Graph) -> list[Problem]:
 
 def _manifests(context: Context) -> dict[str, bytes]:
     """Return the content of every manifest that the steps name, by its address."""
-    found = dict(analysis_file(context.base, section) for section in check_sections(context.graph))
+    found: dict[str, bytes] = {}
+    if any(step.step_class == "ClarifyCheck" for step in context.graph.steps):
+        from pipeline_builder.definition.steps.checks import analysis_file, check_sections
+
+        found |= dict(analysis_file(context.base, section) for section in check_sections(context.graph))
     if any(awaited(step) for step in context.graph.steps):
         found |= [nothing(context.base)]
     for step in context.graph.steps:

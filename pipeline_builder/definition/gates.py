@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pipeline_builder.conf.graph import Graph, Step, Unit
-from pipeline_builder.conf.monitoring import LABELS, MonitorSection
 from pipeline_builder.definition.steps.context import output_channels
 from pipeline_builder.documents.schema import describe, did_you_mean
 from pipeline_builder.errors import Problem
@@ -39,6 +38,8 @@ def _unjudged(unit: Unit, steps: Sequence[Step]) -> Iterator[Problem]:
 
 def _fault(metric: str, steps: Sequence[Step]) -> tuple[str, str | None] | None:
     """Return why a number will never be there, and what to do; None where it may be."""
+    from pipeline_builder.conf.monitoring import LABELS, MonitorSection
+
     jobs = [step.job for step in steps if isinstance(step.job, MonitorSection)]
     first, _, rest = metric.partition(".")
     if not jobs:  # a script of the model's own may write what it likes

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from pipeline_builder.conf.checks import CheckSection
 from pipeline_builder.conf.containers import ContainerSection, containers_of
 from pipeline_builder.conf.graph import Graph, Step
 from pipeline_builder.conf.registration import InferenceSpecification
+from pipeline_builder.conf.requests import ManagedJobSection, is_check
 from pipeline_builder.conf.sections import ImageSection, JobSection
 from pipeline_builder.definition.steps.containers import image_name
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.documents.values import Settings
 from pipeline_builder.errors import InputProblems, OutsideFailure, Place, Problem
+from pipeline_builder.values import dataclass
 
-_Imaged = JobSection | InferenceSpecification | ContainerSection | CheckSection
+_Imaged = JobSection | InferenceSpecification | ContainerSection | ManagedJobSection
 # The images of AWS's own that a check runs in, unless its section names another.
 _OF_CHECKS: Mapping[str, str] = {"QualityCheck": "model-monitor", "ClarifyCheck": "clarify"}
 # The local target's Region isn't one of AWS's; its definitions name the images of this one.
@@ -99,25 +100,29 @@ def _wanted(graph: Graph) -> Iterator[tuple[tuple[str, str], Wanted]]:
 
 def _image_of(step: Step, section: _Imaged | None) -> ImageSection | None:
     """Return the image that a section names by its framework; a check has one by itself."""
-    if isinstance(section, CheckSection):
+    if isinstance(section, ManagedJobSection):
         known = ImageSection(framework=_OF_CHECKS[step.step_class], version="")
         return None if section.image_uri else known
     return section.image if section else None
 
 
 def _sections(step: Step) -> Iterator[tuple[str, _Imaged | None]]:
-    yield step.section_name, step.request if isinstance(step.request, CheckSection) else step.job
+    yield step.section_name, _check_of(step) or step.job
     if step.unit.section.registry:
         yield "registry", step.registry.inference
         for index, one in enumerate(containers_of(step)):
             yield image_name(index), one
 
 
+def _check_of(step: Step) -> ManagedJobSection | None:
+    return step.request if isinstance(step.request, ManagedJobSection) and is_check(step) else None
+
+
 def _want(step: Step, name: str, section: _Imaged, image: ImageSection) -> Wanted:
     path: DataPath = (*step.unit.path, name, *(("InferenceSpecification",) if name == "registry" else ()), "image")
     if isinstance(section, JobSection):
         instance, scope = section.instance_type, "training"
-    elif isinstance(section, CheckSection):
+    elif isinstance(section, ManagedJobSection):
         instance, scope, path = "", "", (*step.unit.path, name)
     else:
         inference = step.registry.inference

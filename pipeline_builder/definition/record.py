@@ -8,7 +8,6 @@ from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 from pipeline_builder.canonical import canonical
-from pipeline_builder.conf.checks import CheckSection
 from pipeline_builder.conf.edges import nested_names
 from pipeline_builder.conf.graph import Unit
 from pipeline_builder.definition.assembly import made_for
@@ -174,8 +173,13 @@ def _has_images(unit: Unit) -> bool:
     registry = unit.section.registry
     images = [job.image for job in unit.jobs.values()]
     images += [registry.inference.image, *(one.image for one in registry.containers)] if registry else []
-    checks = (one for one in unit.requests.values() if isinstance(one, CheckSection))
-    return any(image is not None for image in images) or any(not one.image_uri for one in checks)
+    if any(image is not None for image in images):
+        return True
+    if not unit.requests:
+        return False
+    from pipeline_builder.conf.checks import CheckSection
+
+    return any(not one.image_uri for one in unit.requests.values() if isinstance(one, CheckSection))
 
 
 def _steps(composed: Composed, parts: Mapping[str, tuple[Part, ...]]) -> Iterator[tuple[str, StepRecord]]:

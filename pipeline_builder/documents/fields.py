@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -161,10 +162,10 @@ EmptyList = BeforeValidator(_empty_list)
 class Later:
     """Of a value that is read where its step is: as it is written now, described as the type that it will be read as.
 
-    What few confs have costs nothing where it isn't.
+    What few confs have costs nothing where it isn't: `kind` is the module and the name of the type.
     """
 
-    def __init__(self, kind: Any) -> None:
+    def __init__(self, kind: str) -> None:
         self.kind = kind
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -175,7 +176,8 @@ class Later:
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         from pydantic import TypeAdapter
 
-        return handler(TypeAdapter(self.kind).core_schema)
+        module, _, name = self.kind.partition(":")
+        return handler(TypeAdapter(getattr(import_module(module), name)).core_schema)
 
 
 EmptyMapping = BeforeValidator(empty_mapping)

@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import difflib
 import re
+import sys
 from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core.core_schema import no_info_plain_validator_function
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.source import DataPath, Document
 from pipeline_builder.errors import Problem
 
 if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
+    from pydantic import GetCoreSchemaHandler
+    from pydantic_core import CoreSchema, ErrorDetails
+
+# Whatever is installed beside can plug itself into pydantic, and would be looked for among all distributions: files are
+# read without that, by what this package says, and a short command ends a tenth sooner.
+_no_plugins = ModuleType("pydantic.plugin._loader")
+_no_plugins.__dict__["get_plugins"] = lambda: ()
+sys.modules.setdefault(_no_plugins.__name__, _no_plugins)
 
 Model = TypeVar("Model", bound=BaseModel)
+_whole: ContextVar[bool] = ContextVar("_whole", default=False)
+"""Whether sections are described, with all that can be inside; to read one, only what is written counts."""
 
 
 class _Nothing(dict[str, Any]):
@@ -43,10 +56,32 @@ class Section(BaseModel):
     `later` has the documented keys that this version doesn't support yet, each with what to do meanwhile.
     """
 
-    # Validators are built when first used: only the outermost section ever needs one of its own. So a default that is a
-    # section is made with `model_construct`.
+    # Validators are built when first used. So a default that is a section is made with `model_construct`.
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), defer_build=True)
     later: ClassVar[Mapping[str, str]] = {}
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Read what is inside of another section by a validator of its own: it is built when the first is written."""
+        if _whole.get() or handler.field_name is None:
+            return handler(source)
+        return no_info_plain_validator_function(cls._read_inside)
+
+    @classmethod
+    def _read_inside(cls, value: Any) -> Any:
+        return value if isinstance(value, cls) else cls.model_validate(value)
+
+    @classmethod
+    def model_json_schema(cls, **how: Any) -> dict[str, Any]:  # type: ignore[override] # nobody gives these by place
+        """Describe the section with all that can be inside of it."""
+        from pydantic import TypeAdapter
+
+        _forget_schemas(Section)
+        token = _whole.set(True)
+        try:
+            return TypeAdapter(cls).json_schema(**how)
+        finally:
+            _whole.reset(token)
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
@@ -57,6 +92,14 @@ class Section(BaseModel):
             first, *others = spellings(name, info)
             properties |= {other: properties[first] for other in others if first in properties}
         return schema
+
+
+def _forget_schemas(section: type[Section]) -> None:
+    """Have the sections below that one described anew; what they were built as to be read has nothing of the inside."""
+    for inner in section.__subclasses__():
+        if inner.__pydantic_complete__ and "__pydantic_core_schema__" in inner.__dict__:
+            del inner.__pydantic_core_schema__
+        _forget_schemas(inner)
 
 
 def read_section(

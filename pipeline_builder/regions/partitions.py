@@ -11,7 +11,8 @@ CloudWatch Logs in key policies, which is `logs.<region>.<suffix>` (`AWS::URLSuf
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from pipeline_builder.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,6 @@ import fcntl
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -41,6 +40,7 @@ from pipeline_builder.scaffold.skeleton import (
     render_scoring_steps,
     render_steps,
 )
+from pipeline_builder.values import dataclass
 
 _HEADER = """\
 # The manifest: which model repositories are trained together, and at which revision.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from pipeline_builder.values import dataclass
 
 
 def _nowhere(*_: object) -> str:

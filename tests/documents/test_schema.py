@@ -6,6 +6,8 @@ import copy
 import functools
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,23 @@ def deep(error: Any) -> list[str]:
 def test_they_are_schemas(file: type[BaseModel]) -> None:
     for validator in VALIDATORS:
         validator.check_schema(schema_of(file))
+
+
+def test_a_schema_is_whole_whatever_was_read_before() -> None:
+    """What reads a section builds nothing of what isn't written in it; what describes it has all of that."""
+    described = schema_of(ManifestSection)
+    read = ManifestSection.model_validate({"version": 1, "repos": [{"url": "../a"}], "service": {"name": "one"}})
+    assert ManifestSection.model_json_schema(by_alias=True) == described
+    assert ManifestSection.model_validate(read.model_dump(exclude_unset=True)) == read
+
+
+def test_only_what_is_written_is_built() -> None:
+    look = (
+        "from pipeline_builder.manifest.sections import ManifestSection as Whole, RepoSection, ServiceSection\n"
+        "Whole.model_validate({'version': 1, 'repos': [{'url': '../a'}]})\n"
+        "assert RepoSection.__pydantic_complete__ and not ServiceSection.__pydantic_complete__"
+    )
+    subprocess.run([sys.executable, "-c", look], check=True)
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=str)

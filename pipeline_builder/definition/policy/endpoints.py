@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from pipeline_builder.conf.checks import ClarifyCheckSection
 from pipeline_builder.definition.policy.asking import Asking
-from pipeline_builder.definition.steps.checks import analysis_file
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.errors import Place
 from pipeline_builder.manifest.patterns import fits_any
@@ -16,8 +14,13 @@ from pipeline_builder.manifest.refusal import Refused, refuse
 
 def check_endpoint(asking: Asking) -> Iterator[Refused]:
     """Yield instance types that the policy doesn't allow, and more instances than it does, those of the job too."""
+    if asking.step.step_class != "ClarifyCheck" or not asking.own:
+        return
+    from pipeline_builder.conf.checks import ClarifyCheckSection
+    from pipeline_builder.definition.steps.checks import analysis_file
+
     section, rules = asking.step.request, asking.rules
-    if not isinstance(section, ClarifyCheckSection) or not asking.own:
+    if not isinstance(section, ClarifyCheckSection):
         return
     predictor = json.loads(analysis_file("", section)[1]).get("predictor")
     if not isinstance(predictor, dict):
@@ -39,5 +42,5 @@ def check_endpoint(asking: Asking) -> Iterator[Refused]:
 
 def _place(asking: Asking, key: str) -> Place:
     section, step = asking.step.request, asking.step
-    merged = isinstance(section, ClarifyCheckSection) and "predictor" in section.analysis
+    merged = "predictor" in getattr(section, "analysis", {})
     return step.section_place(*(("analysis",) if merged else ()), "predictor", key)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from pipeline_builder.conf.containers import containers_of
 from pipeline_builder.conf.graph import Step
-from pipeline_builder.definition.steps.condition import place_in_conf
 from pipeline_builder.definition.steps.machines import machine_place
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.errors import Place
@@ -168,8 +167,8 @@ def place_of(step: Step, path: DataPath) -> Place:
         return argument
     if own_place := _of_container(step, path) or _of_input(step, path) or _of_machine(step, path):
         return own_place
-    if step.written is not None and "Arguments" in path and (own := place_in_conf(step, _below(path))):
-        return step.conf.document.place(own)
+    if step.written is not None and "Arguments" in path and (written := _of_written(step, _below(path))):
+        return written
     if requested := _of_request(step, path):
         return requested
     sections = [(*step.unit.path, name) for name in (step.tune_name, step.section_name) if name]
@@ -216,6 +215,13 @@ def _argument(step: Step, path: DataPath, *, whole: bool) -> Place | None:
         if known == len(members) or (known and not whole):
             return document.place((*base, *members[:known]))
     return None
+
+
+def _of_written(step: Step, below: DataPath) -> Place | None:
+    from pipeline_builder.definition.steps.condition import place_in_conf
+
+    own = place_in_conf(step, below)
+    return step.conf.document.place(own) if own else None
 
 
 def _below(path: DataPath) -> DataPath:

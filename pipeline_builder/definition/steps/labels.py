@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Iterator, Mapping
 
 from pipeline_builder.conf.graph import Graph, Step
-from pipeline_builder.conf.monitoring import LABELS, MonitorSection
 from pipeline_builder.definition.names import parameter_name
 from pipeline_builder.definition.steps.data import file_uri
 from pipeline_builder.descriptions import JSON
@@ -23,6 +22,10 @@ _NOTHING = b"no labels yet\n"
 
 def labels_of(step: Step) -> tuple[JSON, ...]:
     """Return the addresses of a Monitor step's own labels."""
+    if step.step_class != "Monitor":
+        return ()
+    from pipeline_builder.conf.monitoring import LABELS, MonitorSection
+
     if not isinstance(step.job, MonitorSection) or LABELS not in step.job.channels:
         return ()
     channel = step.job.channels[LABELS]

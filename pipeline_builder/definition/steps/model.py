@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline_builder.conf.containers import containers_of
 from pipeline_builder.conf.graph import Step
-from pipeline_builder.definition.steps.checks import registered_baselines
+from pipeline_builder.conf.requests import is_check
 from pipeline_builder.definition.steps.containers import model_containers
 from pipeline_builder.definition.steps.context import (
     Context,
@@ -17,7 +17,6 @@ from pipeline_builder.definition.steps.context import (
     without_empty,
 )
 from pipeline_builder.definition.steps.group import group_name
-from pipeline_builder.definition.steps.monitoring import baseline_members
 from pipeline_builder.definition.uses import package_reference
 from pipeline_builder.documents.expressions import get
 
@@ -69,7 +68,7 @@ def compose_register_model(context: Context, step: Step) -> Mapped:
     """Return the step: a new version of the model's package group, with metrics and provenance."""
     registry, unit = step.registry, step.unit
     inference = registry.inference
-    calculated, checked = registered_baselines(context, step)
+    calculated, baselines = _baselines(context, step)
     specification: Mapped = {
         "Containers": model_containers(context, step),
         "SupportedContentTypes": list(inference.content_types),
@@ -83,11 +82,23 @@ def compose_register_model(context: Context, step: Step) -> Mapped:
         "ModelApprovalStatus": registry.approval,
         "InferenceSpecification": without_empty(specification),
         "ModelMetrics": _metrics(context, step, calculated),
-        "DriftCheckBaselines": {**checked, **baseline_members(context, step, checked)},
+        "DriftCheckBaselines": baselines,
         "SecurityConfig": without_empty({"KmsKeyId": context.settings.kms_key}),
         **_provenance(context, step),
     }
     return {"Type": "RegisterModel", "Arguments": without_empty(request)}
+
+
+def _baselines(context: Context, step: Step) -> tuple[Mapped, Mapped]:
+    """Return ModelMetrics and DriftCheckBaselines of the model's checks and of its Baseline step; most have neither."""
+    siblings = context.graph.by_unit[step.unit.name]
+    if not any(one.step_class == "Baseline" or is_check(one) for one in siblings):
+        return {}, {}
+    from pipeline_builder.definition.steps.checks import registered_baselines
+    from pipeline_builder.definition.steps.monitoring import baseline_members
+
+    calculated, checked = registered_baselines(context, step)
+    return calculated, {**checked, **baseline_members(context, step, checked)}
 
 
 def _metrics(context: Context, step: Step, calculated: Mapped) -> Mapped:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ from pipeline_builder.engine.document.known import resolve_known
 from pipeline_builder.engine.document.members import DataPath
 from pipeline_builder.engine.document.references import Scope
 from pipeline_builder.engine.jobs.handing import secrets_of
-from pipeline_builder.engine.jobs.interpreters import find_interpreter, refuse_too_old
 from pipeline_builder.engine.jobs.looking import Seen, look
 from pipeline_builder.engine.jobs.packages import image_and_code, image_packages, images_of
 from pipeline_builder.engine.jobs.processes import faults_of
@@ -22,6 +21,7 @@ from pipeline_builder.engine.jobs.trials import DEFINITION, as_training
 from pipeline_builder.engine.state.elsewhere import Elsewhere
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.target import SecretGiver
+from pipeline_builder.values import dataclass
 
 Request = Mapping[str, Any]
 _JOBS = ("Processing", "Training", "Transform", "Tuning")
@@ -128,6 +128,8 @@ def _look(step: Step, request: dict[str, Any], means: Means) -> Iterator[Seen]:
     try:
         clean_layers(layers)
         for version in pythons_of(layers):
+            from pipeline_builder.engine.jobs.interpreters import find_interpreter, refuse_too_old  # starts programs
+
             find_interpreter(version)
             if step.type == "Transform":
                 refuse_too_old(version)

@@ -8,17 +8,19 @@ import re
 import shutil
 from pathlib import Path
 
+from pipeline_builder.patterns import pattern
+
 STANDINS = "standins"
 _SOURCE = Path(__file__).parent.parent / STANDINS
 _PATH_FILE = "smp_standins.pth"
 _PATH_LINE = f"import os, sys; sys.path.append(os.path.join(sys.prefix, '{STANDINS}'))\n"
-_ABSENT = re.compile(
+_ABSENT = pattern(
     r"^(?:ModuleNotFoundError|ImportError): No module named '((?:smdebug|smdistributed|smdistributed_modelparallel"
     r"|smexperiments|sagemaker_\w+|mms|multi_model_server|model_archiver|ts)(?:\.[\w.]+)?)'",
     re.MULTILINE,
 )
 # What `env` and shells say of the interpreter that a script's first line, or a command, names.
-_NO_PYTHON = re.compile(
+_NO_PYTHON = pattern(
     r"^(?:/usr/bin/env: |.*?: (?:line \d+: )?|.*?: \d+: )['\u2018]?python(?P<version>3\.\d+)['\u2019]?: "
     r"(?:No such file or directory|(?:command )?not found)$",
     re.MULTILINE,
@@ -70,8 +72,8 @@ def explain_absent(said: str) -> str:
         version = wanted["version"]
         how = f"python: \"{version}\" in the manifest's 'local.images' takes one of this machine"
         return f"the Python of its image is another one here: {how}"
-    for starter, (pattern, needed) in _NO_STARTER.items():
-        if pattern.search(said):
+    for starter, (absent, needed) in _NO_STARTER.items():
+        if absent.search(said):
             how = f"let its image require '{needed}' in the manifest's 'local.images'"
             return f"'{starter}', which starts the training's processes, isn't in its environment here: {how}"
     found = _ABSENT.search(said)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
 from pipeline_builder.engine.state.registry import ARN
 from pipeline_builder.engine.state.rows import Row
 from pipeline_builder.engine.state.state import State, now
+from pipeline_builder.values import dataclass
 
 GROUP_ARN = ARN.replace("model-package", "model-package-group")
 _SEPARATE = ("CustomerMetadataProperties", "ModelApprovalStatus", "ApprovalDescription", "Tags", "ClientToken")

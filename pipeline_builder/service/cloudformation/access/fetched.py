@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from pipeline_builder.manifest.addresses import parse_codecommit
 from pipeline_builder.manifest.manifest import Repo
+from pipeline_builder.values import dataclass
 
 
 def secrets_of_hosts(repo: Repo) -> set[str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from pipeline_builder.values import dataclass
 
 Values = str | tuple[str, ...]
 Conditions = Mapping[str, Mapping[str, Values]]
