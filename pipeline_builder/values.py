@@ -46,10 +46,16 @@ def _methods(cls: Any, *, frozen: bool, order: bool) -> Iterator[tuple[str, Any]
         cls.__init__ = made = _init_of(cls, frozen=frozen)
         made(self, *args, **kwargs)
 
+    def equals(self: Any, other: Any) -> Any:
+        if other.__class__ is not self.__class__:
+            return NotImplemented
+        return compared(self) == compared(other)
+
     compared = _reader([field.name for field in dataclasses.fields(cls) if field.compare])
     yield "__init__", first
     yield "__repr__", _repr
-    for name in ("__eq__", *(_ORDER if order else ())):
+    yield "__eq__", equals
+    for name in _ORDER if order else ():
         yield name, _comparing(getattr(operator, name), compared)
     yield "__hash__", (lambda self: hash(compared(self))) if frozen else None
     if frozen:

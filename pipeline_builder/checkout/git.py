@@ -34,8 +34,7 @@ _MOST_IN_NAME = 255
 _SHORT = re.compile(r"[0-9a-f]{4,63}")
 _LINK = "120000"
 _WITHOUT_FILES = "--filter=blob:none"
-# A pointer has a fixed first line, a SHA-256 and a size.
-_LFS_POINTER = range(120, 200)
+_LFS_POINTER = range(120, 200)  # a fixed first line, a SHA-256 and a size
 _IDENTITY = re.compile(r"GIT_(?:AUTHOR|COMMITTER)_(?:NAME|EMAIL|DATE)|EMAIL")
 
 

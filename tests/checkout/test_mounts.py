@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.checkout.repositories import commit, make_repository
+from tests.forking import fork
+from tests.places import ROOT
 
 MANIFEST = "version: 1\nrepos:\n  - url: remotes/a\n  - url: remotes/b\n"
 
@@ -31,21 +33,31 @@ def change(root: Path) -> None:
         commit(root / "remotes" / name, "second")
 
 
-def checkout(root: Path, mount: str = "true", after: str = "true") -> subprocess.CompletedProcess[str]:
+def first(root: Path) -> None:
+    """Check out where nothing is mounted."""
+    process = fork(["checkout"], cwd=root, environment=environment(root))
+    out, err = process.communicate(timeout=60)
+    assert process.wait() == 0, out + err
+
+
+def environment(root: Path) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(root)}
+
+
+def checkout(root: Path, mount: str, after: str) -> subprocess.CompletedProcess[str]:
     """Check out as the command line does, with a mount that nobody else sees."""
     alone = ["unshare", "--mount", *(["--map-root-user"] if os.getuid() else [])]
     if subprocess.run([*alone, "sh", "-c", mount], cwd=root.parent, capture_output=True, check=False).returncode:
         pytest.skip("takes a mount namespace")
     command = [*alone, "sh", "-c", f'{mount} && cd {root} && "$@"; ended=$?; {after}; exit $ended', "sh"]
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path.cwd()), "HOME": str(root)}
     started = [sys.executable, "-m", "pipeline_builder", "checkout"]
     return subprocess.run(
-        [*command, *started], cwd=root.parent, env=environment, capture_output=True, text=True, check=False
+        [*command, *started], cwd=root.parent, env=environment(root), capture_output=True, text=True, check=False
     )
 
 
 def test_a_checkout_in_a_layer_of_an_image_is_replaced(root: Path) -> None:
-    assert checkout(root).returncode == 0
+    first(root)
     change(root)
     (root / "aws-train" / "b" / "conf" / "conf.yaml").write_text("mine\n")
     over = (
@@ -59,7 +71,7 @@ def test_a_checkout_in_a_layer_of_an_image_is_replaced(root: Path) -> None:
 
 
 def test_a_mount_in_the_place_of_a_checkout_is_said(root: Path) -> None:
-    assert checkout(root).returncode == 0
+    first(root)
     change(root)
     done = checkout(root, f"mount -t tmpfs none {root}/aws-train/a", "cat aws-train/b/conf/conf.yaml")
     assert (done.returncode, done.stdout) == (4, "second\n")

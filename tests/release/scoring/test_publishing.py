@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -149,19 +150,21 @@ def test_a_reader_never_sees_half_a_day_wherever_a_writer_dies(tmp_path: Path) -
             seen.append(found[0])
             time.sleep(0.001)
 
-    watching = threading.Thread(target=look)
-    watching.start()
     runs = ["run1"]
-    with dying(tmp_path) as end_of:
-        while (end := end_of(len(runs), f"run{len(runs) + 1}")) == -signal.SIGKILL:
-            runs.append(f"run{len(runs) + 1}")
-            assert read(target) in [(run, [b"1\n2\n"] * 2) for run in runs[-2:]]
-            assert end_of(0, runs[-1]) == 0
-            assert read(target) == (runs[-1], [b"1\n2\n"] * 2)
-            assert [one.execution for one in list_days(target, "p")] == [runs[-1]]
-        assert end == 0
-    ended.set()
-    watching.join()
+    with ThreadPoolExecutor(1) as pool:
+        watching = pool.submit(look)
+        try:
+            with dying(tmp_path) as end_of:
+                while (end := end_of(len(runs), f"run{len(runs) + 1}")) == -signal.SIGKILL:
+                    runs.append(f"run{len(runs) + 1}")
+                    assert read(target) in [(run, [b"1\n2\n"] * 2) for run in runs[-2:]]
+                    assert end_of(0, runs[-1]) == 0
+                    assert read(target) == (runs[-1], [b"1\n2\n"] * 2)
+                    assert [one.execution for one in list_days(target, "p")] == [runs[-1]]
+                assert end == 0
+        finally:
+            ended.set()
+        watching.result()  # what has gone wrong there is said, and not that it has seen little
     assert len(runs) == 14 + 1  # two copies, manifest, pointer, ledger: before, after, and within the transaction
     assert {*seen} <= {*runs, f"run{len(runs) + 1}"}
     assert len({*seen}) > 3
