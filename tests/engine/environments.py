@@ -28,7 +28,8 @@ def share_environment(state: Path) -> None:
     if folder.is_dir() and any(folder.iterdir()):
         return
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / _made().name).symlink_to(_made())
+    with contextlib.suppress(FileExistsError):  # a process that the test has started was quicker
+        (folder / _made().name).symlink_to(_made())
 
 
 def shared_environments(factory: pytest.TempPathFactory) -> Path:
