@@ -18,7 +18,7 @@ import pytest
 from pipeline_builder.machine.programs import find_working
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Dialog, Page
+    from playwright.sync_api import Browser, BrowserContext, Dialog, Locator, Page
 
 
 _PROGRAMS = ("chromium-headless-shell", "chromium")
@@ -96,6 +96,12 @@ def open_page(
         assert outside == [], outside
     finally:
         context.close()
+
+
+def follow(leads: Locator) -> None:
+    """Click what leads to another page, and wait until that has come."""
+    with leads.page.expect_navigation():
+        leads.click()
 
 
 def barriers(page: Page) -> list[str]:

@@ -11,9 +11,8 @@ from pipeline_builder.cli.group import MODULES
 from tests.workspaces import MANIFEST, make_workspace
 
 HEAVY = {"boto3", "botocore", "flask", "git", "http.client", "isal", "jinja2", "rich", "sqlite3", "ssl", "werkzeug"}
-# What only few confs have, and what pydantic would look through the installed distributions with.
+# What only few confs have.
 SELDOM = {
-    "importlib.metadata",
     *(f"pipeline_builder.conf.{name}" for name in ("analytics", "checks", "comparisons", "inference", "monitoring")),
     *(
         f"pipeline_builder.definition.steps.{name}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.browsing import open_page
+from tests.browsing import follow, open_page
 from tests.console.consoles import looks_of, served
 from tests.trio import Trio, make_trio
 
@@ -71,8 +71,8 @@ def choose(page: Page, model: str, word: str, why: str = "") -> None:
 def test_a_person_looks_decides_by_keyboard_and_sees_what_came_of_it(browser: Browser, trio: Trio) -> None:
     with served(looks_of(trio, SMP_APPROVER="grace")) as console, open_page(browser, address=console.url) as (page, _):
         page.goto(console.address)
-        page.get_by_role("link", name="Decide", exact=True).click()
-        page.get_by_role("link", name="Look and decide").click()
+        follow(page.get_by_role("link", name="Decide", exact=True))
+        follow(page.get_by_role("link", name="Look and decide"))
         assert page.url == f"{console.url}{path_of(trio)}"
         choose(page, "churn", "Approve", "looks <b>right</b>")
         choose(page, "price", "Reject", "too slow")
@@ -90,7 +90,7 @@ def test_a_person_looks_decides_by_keyboard_and_sees_what_came_of_it(browser: Br
         assert page.locator("#told").count() == 0
         page.locator("#q-trio-price summary").click()
         choose(page, "price", "Approve after all")
-        page.get_by_role("button", name="Decide").click()
+        follow(page.get_by_role("button", name="Decide"))
         page.locator("#told").wait_for()
         assert "who takes back how a model was decided says why" in page.locator("#told").inner_text()
         assert page.get_by_role("radio", name="Approve after all", exact=True).is_checked()
@@ -105,10 +105,10 @@ def test_two_tabs_and_somebody_who_was_faster(browser: Browser, trio: Trio) -> N
         other = page.context.new_page()
         other.goto(console.url + path_of(trio))
         choose(other, "churn", "Reject", "too low")
-        other.get_by_role("button", name="Decide").click()
+        follow(other.get_by_role("button", name="Decide"))
         other.locator("#told").wait_for()
         choose(page, "churn", "Approve", "fine")
-        page.get_by_role("button", name="Decide").click()
+        follow(page.get_by_role("button", name="Decide"))
         page.locator("#told").wait_for()
         assert "Not all of it was done" in page.locator("#told").inner_text()
         assert "rejected by grace: too low" in page.locator("#told").inner_text()

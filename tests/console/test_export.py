@@ -21,7 +21,7 @@ from pipeline_builder.console.site import Below, Folder
 from pipeline_builder.descriptions import ApprovalStatus
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.target import Media
-from tests.browsing import open_page
+from tests.browsing import follow, open_page
 from tests.console.consoles import look_of, text_of
 from tests.workspaces import Workspace
 
@@ -200,7 +200,7 @@ def test_from_a_file_without_a_server(site: Path, browser: Browser) -> None:
     with open_page(browser, address=site.as_uri()) as (page, _):
         page.goto((site / "runs.html").as_uri())
         assert page.locator("form").is_hidden()
-        page.locator("main a").filter(has_text=re.compile("^[0-9a-z]{12}$")).first.click()
+        follow(page.locator("main a").filter(has_text=re.compile("^[0-9a-z]{12}$")).first)
         assert page.locator("h1").inner_text()
         assert page.url.startswith("file://")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.browsing import open_page
+from tests.browsing import follow, open_page
 from tests.console.consoles import Client, client_of, looks_of, served
 from tests.scoring import Scoring
 from tests.workspaces import Workspace
@@ -61,11 +61,11 @@ def test_everything_is_there_without_scripts(ran: Workspace, browser: Browser, c
         page.goto(console.address)
         page.goto(f"{console.url}/runs")
         page.locator("#f-state").select_option("failed")
-        page.get_by_role("button", name="Look for them").click()
+        follow(page.get_by_role("button", name="Look for them"))
         assert page.locator("table.runs tbody a.mono").all_inner_texts() == [run]
-        page.locator("table.runs tbody a.mono").click()
+        follow(page.locator("table.runs tbody a.mono"))
         page.locator("#graph .zoom").wait_for(state="hidden")
-        page.locator("#steps a[data-step=churn-Train]").click()
+        follow(page.locator("#steps a[data-step=churn-Train]"))
         assert page.url.endswith(f"/runs/tiny/{run}/steps/churn-Train")
         assert "such" in page.locator("#log pre").inner_text()
         assert page.locator("h1").inner_text() == "churn-Train"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.browsing import open_page
+from tests.browsing import follow, open_page
 from tests.console.consoles import looks_of, served
 from tests.scoring import Scoring
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 def test_from_the_calendar_to_a_day_and_its_columns(scored: Scoring, browser: Browser) -> None:
     with served(looks_of(scored)) as console, open_page(browser, address=console.url) as (page, _):
         page.goto(console.address)
-        page.get_by_role("navigation", name="Console").get_by_role("link", name="Scoring").click()
-        page.get_by_role("link", name="scoring", exact=True).click()
+        follow(page.get_by_role("navigation", name="Console").get_by_role("link", name="Scoring"))
+        follow(page.get_by_role("link", name="scoring", exact=True))
         assert page.locator(".calendar a").count() == 2
         page.locator("#drift summary").click()
         page.get_by_role("checkbox", name="the predictions").set_checked(False)
-        page.get_by_role("button", name="Draw").click()
+        follow(page.get_by_role("button", name="Draw"))
         assert page.locator("#drift .lines .dot").count() == 2
-        page.locator(".calendar a").last.click()
+        follow(page.locator(".calendar a").last)
         assert page.get_by_role("heading", level=1).inner_text() == "scoring: 2026-11-02"
         assert page.locator("section.wait").count() >= 1
-        page.get_by_role("link", name="2026-11-01").click()
+        follow(page.get_by_role("link", name="2026-11-01"))
         assert page.get_by_role("heading", level=1).inner_text() == "scoring: 2026-11-01"

@@ -13,13 +13,12 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cache
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
-
-from pipeline_builder.values import dataclass
 
 Client = Callable[[str, str], Any]
 """Returns boto3's client of a service in a Region."""
