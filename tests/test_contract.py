@@ -146,6 +146,7 @@ def test_a_definition_of_no_steps_is_refused(target: Target) -> None:
 # --- executions
 
 
+@pytest.mark.long
 def test_an_execution_is_run_to_its_end(target: Target) -> None:
     wanted = content(
         script("Write", WRITE),
@@ -199,6 +200,7 @@ def test_a_failed_step_has_its_reason_and_log(target: Target) -> None:
     assert target.pipelines.read_log(ended.arn, "None") == ""
 
 
+@pytest.mark.long
 def test_the_same_again_is_the_same_execution(target: Target) -> None:
     wanted = content(script("A", WRITE, **CACHED))
     first, _ = run(target, wanted)
@@ -213,6 +215,7 @@ def test_the_same_again_is_the_same_execution(target: Target) -> None:
     assert arns == {first.arn}
 
 
+@pytest.mark.long
 def test_after_a_failure_another_one_starts(target: Target, tmp_path: Path) -> None:
     wanted = content(script("A", f"test -e {tmp_path}/open"))
     first, _ = run(target, wanted)
@@ -224,6 +227,7 @@ def test_after_a_failure_another_one_starts(target: Target, tmp_path: Path) -> N
     assert {execution.fingerprint for execution in listed} == {first.fingerprint}
 
 
+@pytest.mark.long
 def test_a_cause_starts_one_execution_and_goes_on_with_it(target: Target, tmp_path: Path) -> None:
     wanted = content(script("Before", "true"), script("A", f"test -e {tmp_path}/open", DependsOn=["Before"]))
     deployed = target.pipelines.put_pipeline("p", wanted)
@@ -252,6 +256,7 @@ def test_a_cause_starts_one_execution_and_goes_on_with_it(target: Target, tmp_pa
         go_on(target.pipelines, ended, replace(deployed, definition=content(script("B", "true"))))
 
 
+@pytest.mark.long
 def test_a_stop_that_goes_on_is_waited_for(target: Target, tmp_path: Path) -> None:
     wanted = content(script("A", f"while [ ! -e {tmp_path}/open ]; do sleep 0.1; done"))
     deployed = target.pipelines.put_pipeline("p", wanted)
@@ -269,6 +274,7 @@ def test_a_stop_that_goes_on_is_waited_for(target: Target, tmp_path: Path) -> No
     assert follow(target.pipelines, going, lambda _: None).status is ExecutionStatus.SUCCEEDED
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("cause", ["", "c"])
 def test_a_cause_goes_on_with_nobody_elses_stopped_execution(target: Target, tmp_path: Path, cause: str) -> None:
     """It would bear no trace of the cause: the next try of the cause would start another one."""
@@ -286,6 +292,7 @@ def test_a_cause_goes_on_with_nobody_elses_stopped_execution(target: Target, tmp
     assert follow(target.pipelines, begun, lambda _: None).status is ExecutionStatus.SUCCEEDED
 
 
+@pytest.mark.long
 def test_a_cached_step_names_its_source_and_has_its_log(target: Target) -> None:
     first, _ = run(target, content(script("A", WRITE, **CACHED)))
     second, steps = run(target, content(script("A", WRITE, **CACHED), script("B", "true")))
@@ -294,6 +301,7 @@ def test_a_cached_step_names_its_source_and_has_its_log(target: Target) -> None:
     assert "hello\n" in target.pipelines.read_log(second.arn, "A")
 
 
+@pytest.mark.long
 def test_a_step_tells_what_it_asked_for_and_why_it_ran(target: Target) -> None:
     first, _ = run(target, content(script("A", WRITE, **CACHED), script("Later", "true", DependsOn=["A"])))
     made = target.pipelines.describe_job(first.arn, "A")
@@ -344,6 +352,7 @@ def test_a_log_is_followed_from_a_mark_on(target: Target) -> None:
     assert target.pipelines.read_log_part(ended.arn, "None").text == ""
 
 
+@pytest.mark.long
 def test_the_cache_is_foretold(target: Target) -> None:
     wanted = content(script("A", WRITE, **CACHED), script("B", READ, inputs={"word": output_of("A")}, **CACHED))
     before = target.pipelines.predict_cache("p", wanted, {})
@@ -375,6 +384,7 @@ def foretold(target: Target, definition: bytes) -> dict[str, bool]:
     return {item.step: item.hit for item in target.pipelines.predict_cache("p", definition, values)}
 
 
+@pytest.mark.long
 def test_a_rerun_takes_nothing_from_the_cache_and_those_after_it_take_its_results(target: Target) -> None:
     def wanted(comment: str = "") -> bytes:
         read = script("B", f"{READ}{comment}", inputs={"word": output_of("A")}, **CACHED)
@@ -403,6 +413,7 @@ def test_a_rerun_takes_nothing_from_the_cache_and_those_after_it_take_its_result
     assert (generations[-1], changed.parameters[PARAMETER]) == (FIRST, generations[0])
 
 
+@pytest.mark.long
 def test_a_rerun_of_some_steps_begins_no_generation(target: Target) -> None:
     def wanted(comment: str = "") -> bytes:
         read = script("B", f"{READ}{comment}", inputs={"word": output_of("A")}, **CACHED)
@@ -431,6 +442,7 @@ def test_a_rerun_that_is_asked_for_twice_is_one(target: Target, tmp_path: Path) 
     assert ended.status is ExecutionStatus.SUCCEEDED
 
 
+@pytest.mark.long
 def test_a_rerun_beside_a_run_is_one_of_its_own(target: Target, tmp_path: Path) -> None:
     wanted = carrying(script("A", f"while [ ! -e {tmp_path}/open ]; do sleep 0.1; done", **CACHED))
     deployed = target.pipelines.put_pipeline("p", wanted)
@@ -442,6 +454,7 @@ def test_a_rerun_beside_a_run_is_one_of_its_own(target: Target, tmp_path: Path) 
     assert target.pipelines.list_steps(begun[1])[0].cache_hit == ""
 
 
+@pytest.mark.long
 def test_a_failed_rerun_is_gone_on_with_without_the_cache(target: Target, tmp_path: Path) -> None:
     wanted = carrying(
         script("A", WRITE, **CACHED), script("B", f"test ! -e {tmp_path}/shut", DependsOn=["A"], **CACHED)
@@ -458,6 +471,7 @@ def test_a_failed_rerun_is_gone_on_with_without_the_cache(target: Target, tmp_pa
     assert {state.cache_hit for state in target.pipelines.list_steps(ended.arn)} == {""}
 
 
+@pytest.mark.long
 def test_a_run_after_a_failed_rerun_takes_what_that_has_made(target: Target, tmp_path: Path) -> None:
     wanted = carrying(
         script("A", WRITE, **CACHED), script("B", f"test ! -e {tmp_path}/shut", DependsOn=["A"], **CACHED)
@@ -471,6 +485,7 @@ def test_a_run_after_a_failed_rerun_takes_what_that_has_made(target: Target, tmp
     assert cached_by(target, wanted)[1] == {"A": failed.arn, "B": ""}
 
 
+@pytest.mark.long
 def test_a_definition_that_can_t_do_without_the_cache(target: Target) -> None:
     """One that was applied by an older version, or by other means."""
     inside = condition("If", compare("Equals", 1, 1), then=[script("C", WRITE, **CACHED)])
@@ -503,6 +518,7 @@ def test_a_definition_that_can_t_do_without_the_cache(target: Target) -> None:
     assert hits == {"B": ""}
 
 
+@pytest.mark.long
 def test_conditions_show_their_outcome(target: Target) -> None:
     check = compare("LessThanOrEqualTo", read_report("Measure", "mae"), 0.1)
     good = condition("Good", check, then=[script("Then", "true")], otherwise=[fail("Else", "too bad")])
@@ -514,6 +530,7 @@ def test_conditions_show_their_outcome(target: Target) -> None:
     assert steps["Then"].status in (StepStatus.SKIPPED, StepStatus.WAITING)  # the service doesn't list skipped steps
 
 
+@pytest.mark.long
 def test_stop_and_retry(target: Target, tmp_path: Path) -> None:
     wanted = content(
         script("Before", "true"),
@@ -545,6 +562,7 @@ def test_stop_and_retry(target: Target, tmp_path: Path) -> None:
     assert {name: state.attempts for name, state in states.items()} == {"Before": 1, "Wait": 3, "After": 1}
 
 
+@pytest.mark.long
 def test_selected_steps_take_the_rest_from_an_earlier_execution(target: Target) -> None:
     wanted = content(script("Write", WRITE), script("Read", READ, inputs={"word": output_of("Write")}))
     source, _ = run(target, wanted)
@@ -570,6 +588,7 @@ def test_selected_steps_that_need_nobodys_results_run_before_anything_else_has(t
     assert (ended.status, ended.selected) == (ExecutionStatus.SUCCEEDED, ("Other",))
 
 
+@pytest.mark.long
 def test_a_model_of_a_selections_source_is_not_registered_by_the_execution(target: Target) -> None:
     """What comes after the registration is selected: the package is the source's, and nobody decides about it again."""
     target.registry.put_group("g", "")
@@ -600,6 +619,7 @@ def test_an_object_is_what_was_put(target: Target, tmp_path: Path) -> None:
     assert target.store.missing(()) == ()
 
 
+@pytest.mark.long
 def test_of_two_writers_with_one_mark_one_writes(target: Target) -> None:
     store, uri = target.store, "s3://local/once.json"
     assert store.read(uri) is None
@@ -631,6 +651,7 @@ def test_entries_are_the_objects_below_a_prefix_with_what_changes(target: Target
     assert target.store.entries("s3://local/none/") == {}
 
 
+@pytest.mark.long
 def test_a_large_object_is_a_file_on_both_ends(target: Target, tmp_path: Path) -> None:
     content = b"0123456789abcdef" * (20 << 16)  # more than one part
     (tmp_path / "file").write_bytes(content)
@@ -648,6 +669,7 @@ def test_a_large_object_is_a_file_on_both_ends(target: Target, tmp_path: Path) -
     assert target.store.get("s3://local/large") == b"smaller"
 
 
+@pytest.mark.long
 def test_an_object_is_copied(target: Target, tmp_path: Path) -> None:
     content = b"0123456789abcdef" * (8 << 16)
     (tmp_path / "file").write_bytes(content)
@@ -669,6 +691,7 @@ def test_an_object_is_copied(target: Target, tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.long
 def test_s3_copies_a_large_object_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = bytes(range(256)) * (41 << 10)
     with serving(tmp_path) as served:
@@ -714,6 +737,7 @@ def register(target: Target, *, times: int) -> None:
         assert steps["Register"].metadata["RegisterModel"].endswith(f":model-package/g/{number + 1}")
 
 
+@pytest.mark.long
 def test_packages_are_listed_newest_first_and_described(target: Target) -> None:
     target.registry.put_group("g", "what for")
     target.registry.put_group("g", "what for")
@@ -730,6 +754,7 @@ def test_packages_are_listed_newest_first_and_described(target: Target) -> None:
     assert (found.metrics_uri, found.metadata["rows"]) == ("s3://local/metrics.json", "5")
 
 
+@pytest.mark.long
 def test_approval(target: Target) -> None:
     register(target, times=1)
     (package,) = target.registry.list_packages("g")
@@ -749,6 +774,7 @@ def test_approval(target: Target) -> None:
     assert (rejected.status, rejected.metadata["decided"]) == (ApprovalStatus.REJECTED, "yes")
 
 
+@pytest.mark.long
 def test_a_stage_of_the_life_cycle(target: Target) -> None:
     """It says nothing of the approval, which stays as it is."""
     register(target, times=2)

@@ -65,6 +65,7 @@ def pipelines(made: Scoring, *arguments: str) -> dict[str, dict[str, object]]:
     return found
 
 
+@pytest.mark.long
 def test_each_command_has_an_answer_of_both_and_with_a_name_of_that_one(ran: Scoring) -> None:
     assert [*pipelines(ran, "validate")] == ["training", "scoring"]
     assert ran.call("validate").out.splitlines() == [
@@ -150,6 +151,7 @@ def test_an_unknown_name_is_a_problem_with_what_was_meant(ran: Scoring, argument
     assert ran.call(*arguments, SMP_PIPELINE="none").code == 1
 
 
+@pytest.mark.long
 def test_what_is_wrong_in_any_is_said_of_all_at_once(checked_out: Scoring) -> None:
     checked_out.change(("step_class: Training", "step_class: Trianing"), conf="conf")
     checked_out.change(("step_class: Transform", "step_class: Trnsform"))
@@ -165,6 +167,7 @@ def test_what_is_wrong_in_any_is_said_of_all_at_once(checked_out: Scoring) -> No
     assert "Trianing" not in checked_out.call("build", "--pipeline", "scoring").err
 
 
+@pytest.mark.long
 def test_two_pipelines_have_neither_a_name_nor_a_file_both(checked_out: Scoring) -> None:
     checked_out.change(("pipelineName: churn-scoring", "pipelineName: churn-training"))
     assert checked_out.call("checkout").code == 0
@@ -181,6 +184,7 @@ def test_two_pipelines_have_neither_a_name_nor_a_file_both(checked_out: Scoring)
     ]
 
 
+@pytest.mark.long
 def test_a_pipeline_without_files_is_left_out_unless_it_is_named(checked_out: Scoring) -> None:
     (checked_out.root / "remotes" / "churn" / "conf" / "inference.yaml").unlink()
     commit(checked_out.root / "remotes" / "churn", "no inference yet")
@@ -200,6 +204,7 @@ def test_a_pipeline_without_files_is_left_out_unless_it_is_named(checked_out: Sc
     assert (nothing.code, nothing.err.count("PB206 no")) == (1, 1)
 
 
+@pytest.mark.long
 def test_a_repository_may_have_part_in_one_pipeline_only(checked_out: Scoring) -> None:
     other = checked_out.root / "remotes" / "other"
     (other / "conf").mkdir(parents=True)
@@ -222,6 +227,7 @@ def test_a_repository_may_have_part_in_one_pipeline_only(checked_out: Scoring) -
     assert kept == built
 
 
+@pytest.mark.long
 def test_a_step_goes_to_the_pipeline_that_has_it_and_a_parameter_too(ran: Scoring, checked_out: Scoring) -> None:
     unknown = ran.call("run", "--select", "churn-Tran")
     assert (unknown.code, unknown.err.count("PB442 ")) == (1, 1)
@@ -235,6 +241,7 @@ def test_a_step_goes_to_the_pipeline_that_has_it_and_a_parameter_too(ran: Scorin
     assert (nobodys.code, nobodys.err.count("'epoch'")) == (1, 1)
 
 
+@pytest.mark.long
 def test_the_suggested_policy_allows_what_any_pipeline_asks_for(checked_out: Scoring) -> None:
     manifest = checked_out.root / "model_repos.yaml"
     manifest.write_text(f"{MANIFEST}policy: {{images: ['example.com/other:*']}}\n")
@@ -287,6 +294,7 @@ def test_one_that_takes_too_long_doesnt_keep_the_other(ran: Scoring) -> None:
     assert ran.call("up", "--approve").code == 0  # what was stopped, if it had begun, goes on: others look at its end
 
 
+@pytest.mark.long
 def test_names_are_completed(ran: Scoring) -> None:
     words = {"COMP_WORDS": "pipeline-builder up --pipeline s", "COMP_CWORD": "3"}
     code = "import sys; from pipeline_builder.cli.group import main; main(prog_name='pipeline-builder')"
@@ -298,6 +306,7 @@ def test_names_are_completed(ran: Scoring) -> None:
     assert done.stdout.split() == ["plain,scoring"], done.stderr
 
 
+@pytest.mark.long
 def test_a_state_of_one_pipeline_goes_on_when_a_second_comes(tmp_path: Path) -> None:
     made = make_scoring(tmp_path, manifest=MANIFEST.replace("pipelines:\n", "").replace("  - {name: training}\n", "")
                         .replace("  - {name: scoring, kind: inference}\n", ""))  # fmt: skip
@@ -314,6 +323,7 @@ def test_a_state_of_one_pipeline_goes_on_when_a_second_comes(tmp_path: Path) -> 
     assert both["scoring"]["status"] == "Succeeded"
 
 
+@pytest.mark.long
 def test_another_main_pipeline_takes_no_others_record(ran: Scoring, pushed: Scoring) -> None:
     remote, manifest = pushed.root / "remotes" / "churn", ran.root / "model_repos.yaml"
     (remote / "conf" / "price.yaml").write_text(TRAINING.replace("churn", "price"))
@@ -338,6 +348,7 @@ def test_another_main_pipeline_takes_no_others_record(ran: Scoring, pushed: Scor
         shutil.rmtree(ran.root / "build/pipelines/training")
 
 
+@pytest.mark.long
 def test_a_watch_runs_all_for_a_push_and_a_broken_one_doesnt_keep_the_other(pushed: Scoring) -> None:
     before = pushed.record("training")["execution"]
     pushed.change(("max: 5", "max: 4"))
@@ -356,6 +367,7 @@ def test_a_watch_runs_all_for_a_push_and_a_broken_one_doesnt_keep_the_other(push
     assert (both["training"]["code"], both["scoring"]["problems"][0]["id"]) == (0, "PB305")
 
 
+@pytest.mark.long
 def test_what_fails_for_one_doesnt_keep_the_other_and_retry_means_what_failed(pushed: Scoring) -> None:
     script = pushed.root / "remotes" / "churn" / "scripts" / "train.py"
     script.write_text("import sys\n\nsys.exit('no luck')\n")
@@ -379,6 +391,7 @@ def test_a_step_of_the_pipeline_that_trains_is_missed_by_no_other(checked_out: S
     assert "did you mean 'churn-Train'" in ended.err or "known here: churn-" in ended.err
 
 
+@pytest.mark.long
 def test_a_backfill_is_about_each_that_scores(tmp_path: Path) -> None:
     weekly = "  - {name: weekly, kind: inference, config: '*/conf/weekly.yaml'}\n"
     made = make_scoring(tmp_path, manifest=MANIFEST.replace("repos:\n", f"{weekly}repos:\n"))

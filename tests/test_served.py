@@ -69,6 +69,7 @@ def workspace(tmp_path: Path) -> Workspace:
     return make_workspace(tmp_path, manifest=MANIFEST)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("repack", ["True", "False"])
 def test_a_server_program(workspace: Workspace, repack: str) -> None:
     """It is in the model's archive, or outside of it: an image of one's own takes it from where it is named."""
@@ -81,6 +82,7 @@ def test_a_server_program(workspace: Workspace, repack: str) -> None:
     assert (ended.code, "tiny-churn version 1 (Approved" in ended.out) == (0, True), ended.err
 
 
+@pytest.mark.long
 def test_tensorflow_serving_without_a_program(workspace: Workspace) -> None:
     """The entry point stays outside of the archive, where the image doesn't look: it answers by itself."""
     assert PREDICTIONS != EVALUATE

@@ -135,6 +135,7 @@ LOSSES: dict[str, Callable[[Workspace], object]] = {
 }
 
 
+@pytest.mark.long
 def test_each_edit_is_noticed_as_without_what_is_kept(workspace: Workspace) -> None:
     before = planned(workspace)
     for name, edit in EDITS.items():
@@ -167,6 +168,7 @@ def test_what_counts_for_nothing_changes_nothing(workspace: Workspace) -> None:
     assert planned(workspace, OTHER="x") == before
 
 
+@pytest.mark.long
 def test_variables_and_parameters_count(workspace: Workspace) -> None:
     before = planned(workspace)
     assert planned(workspace, SEED="3")[:2] != before[:2]
@@ -183,6 +185,7 @@ def test_what_is_kept_and_damaged_is_none(workspace: Workspace, harm: bytes) -> 
     assert planned(workspace) == before
 
 
+@pytest.mark.long
 def test_nothing_is_written_again(judged: Workspace) -> None:
     build, store = judged.root / "build", judged.root / ".pipeline_builder" / "store"
     files = [build / "report.html", *(build / "bundles").rglob("*.gz"), *store.rglob("*.json"), *store.rglob("*.gz")]
@@ -209,12 +212,14 @@ def _without_times(content: bytes) -> bytes:
     return re.sub(rb'\d+(?:\.\d+)? m?s\b|"seconds": [\d.]+', b"", content)
 
 
+@pytest.mark.long
 def test_a_decision_in_between_is_seen(judged: Workspace) -> None:
     assert judged.call("reject", "churn", "--comment", "too old", "--again", SEED="2").code == 0
     ended = judged.call("up", "--json", SEED="2")
     assert [package["status"] for package in ended.json["packages"]] == ["Rejected"], ended.err
 
 
+@pytest.mark.long
 def test_a_verdict_that_somebody_decides_beside_is_not_kept(judged: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """The registry is another when the verdict is kept than when its evidence was read."""
     monkeypatch.setenv("SEED", "2")
@@ -233,6 +238,7 @@ def test_a_verdict_that_somebody_decides_beside_is_not_kept(judged: Workspace, m
         assert (upheld.find() is None) is decided
 
 
+@pytest.mark.long
 def test_evidence_of_a_result_that_was_taken_from_the_cache_is_looked_at(judged: Workspace) -> None:
     assert judged.call("reject", "churn", "--comment", "too old", "--again", SEED="2").code == 0
     before = stored(judged, "**/evidence/*.json")
@@ -242,6 +248,7 @@ def test_evidence_of_a_result_that_was_taken_from_the_cache_is_looked_at(judged:
     assert (ended.code, "PB462" in ended.err) == (3, True), ended.err
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["model.tar.gz", "model_evaluation_metrics.json"])
 def test_what_was_judged_and_is_another_now_is_refused(judged: Workspace, kind: str) -> None:
     path = stored(judged, f"**/{kind}")
@@ -252,6 +259,7 @@ def test_what_was_judged_and_is_another_now_is_refused(judged: Workspace, kind: 
     assert (ended.code, "PB461" in ended.err) == (3, True), ended.err
 
 
+@pytest.mark.long
 def test_code_that_is_not_what_its_name_says_is_brought_back(judged: Workspace) -> None:
     path = stored(judged, "**/code/*/sourcedir.tar.gz")
     before = path.read_bytes()

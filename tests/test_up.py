@@ -78,6 +78,7 @@ def test_up_trains_and_promotes(workspace: Workspace) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.long
 def test_the_second_time_nothing_is_trained(trained: Workspace) -> None:
     before = trained.call("history", "--json").json
     ended = trained.run("up", "--approve")
@@ -90,6 +91,7 @@ def test_the_second_time_nothing_is_trained(trained: Workspace) -> None:
     assert len(trained.call("history", "--json").json["approvals"]) == 2
 
 
+@pytest.mark.long
 def test_only_what_a_change_touches_runs_again(trained: Workspace) -> None:
     trained.push("scripts/evaluate.py", EVALUATE + "# a comment\n")
     plan = trained.call("checkout"), trained.call("plan", "--json").json
@@ -107,6 +109,7 @@ def test_only_what_a_change_touches_runs_again(trained: Workspace) -> None:
     assert states(trained)["Preprocess"] == "Succeeded"
 
 
+@pytest.mark.long
 def test_without_an_answer_the_run_waits(workspace: Workspace) -> None:
     ended = workspace.run("up")
     assert ended.code == 0
@@ -118,11 +121,13 @@ def test_without_an_answer_the_run_waits(workspace: Workspace) -> None:
     assert len(workspace.call("history", "--json").json["approvals"]) == 1
 
 
+@pytest.mark.long
 def test_reject(workspace: Workspace) -> None:
     ended = workspace.run("up", "--reject", "--comment", "too old")
     assert (ended.code, "Rejected: rejected by ada: too old" in ended.out) == (0, True)
 
 
+@pytest.mark.long
 def test_the_champion_is_compared(trained: Workspace) -> None:
     trained.push("conf/conf.yaml", variant(("scale: 2", "scale: 1")))
     ended = trained.run("up")
@@ -130,6 +135,7 @@ def test_the_champion_is_compared(trained: Workspace) -> None:
     assert "champion 1" in ended.out
 
 
+@pytest.mark.long
 def test_a_failing_script(workspace: Workspace) -> None:
     workspace.push("scripts/train.py", "print('so far so good')\nraise SystemExit('the numbers are wrong')\n")
     ended = workspace.run("up", "--approve")
@@ -155,6 +161,7 @@ def gate(bound: float, *more: tuple[str, str]) -> str:
     return variant(("      registry:\n", f"{text}      registry:\n"), *more)
 
 
+@pytest.mark.long
 def test_a_model_within_its_bounds_is_registered(workspace: Workspace) -> None:
     workspace.push("conf/conf.yaml", gate(1.5))
     workspace.call("checkout")
@@ -181,6 +188,7 @@ def test_a_model_within_its_bounds_is_registered(workspace: Workspace) -> None:
     assert "nothing changed since execution" in workspace.run("up").err
 
 
+@pytest.mark.long
 def test_a_model_beyond_its_bounds_is_not_registered(workspace: Workspace) -> None:
     workspace.push("conf/conf.yaml", gate(0.5))
     ended = workspace.run("up", "--approve")
@@ -233,6 +241,7 @@ def test_a_repacked_model_carries_its_code(workspace: Workspace) -> None:
     assert (found["Train-Repack"], found["Transform"], found["Metrics"]) == ("cached", "cached", "Succeeded")
 
 
+@pytest.mark.long
 def test_parameters_of_the_command_line(workspace: Workspace) -> None:
     declared = "    pipelineName: tiny\n    parameters: [{name: Scale, type: Integer}, {name: Quick, type: Boolean}]\n"
     conf = variant(
@@ -252,12 +261,14 @@ def test_parameters_of_the_command_line(workspace: Workspace) -> None:
     assert "mean: 6.0" in workspace.call("logs", "churn-Train").out
 
 
+@pytest.mark.long
 def test_a_failing_script_as_json(workspace: Workspace) -> None:
     workspace.push("scripts/train.py", "raise SystemExit(3)\n")
     ended = workspace.run("up", "--json")
     assert (ended.code, ended.json["status"]) == (5, "Failed")
 
 
+@pytest.mark.long
 def test_killed_and_repeated(workspace: Workspace, door: Door) -> None:
     door.open()
     workspace.push("scripts/train.py", f"{door.enter}import time\ntime.sleep(1.5)\n{TRAIN}")
@@ -306,6 +317,7 @@ def test_killed_at_any_moment_and_repeated(workspace: Workspace, delay: float) -
     assert [a["after"] for a in history["approvals"]] == ["Approved"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupted_leaves_no_process_and_goes_on(workspace: Workspace, number: signal.Signals) -> None:
     marker = f"7{os.getpid()}.25"
@@ -322,6 +334,7 @@ def test_interrupted_leaves_no_process_and_goes_on(workspace: Workspace, number:
     assert workspace.run("up").code == 0
 
 
+@pytest.mark.long
 def test_stop_from_another_shell(workspace: Workspace) -> None:
     marker = f"8{os.getpid()}.25"
     workspace.push("scripts/train.py", f"import subprocess\nsubprocess.run(['sleep', '{marker}'])\n")
@@ -336,6 +349,7 @@ def test_stop_from_another_shell(workspace: Workspace) -> None:
     assert workspace.run("stop").out.split()[-1] == "Stopped"
 
 
+@pytest.mark.long
 def test_stop_of_an_execution_that_nobody_runs(workspace: Workspace) -> None:
     marker = f"9{os.getpid()}.25"
     workspace.push("scripts/train.py", f"import subprocess\nsubprocess.run(['sleep', '{marker}'])\n")
@@ -346,6 +360,7 @@ def test_stop_of_an_execution_that_nobody_runs(workspace: Workspace) -> None:
     assert workspace.run("stop", "--json").json["status"] == "Stopped"
 
 
+@pytest.mark.long
 def test_retry_goes_on_with_what_failed(workspace: Workspace, door: Door) -> None:
     workspace.push("scripts/train.py", door.enter + TRAIN)
     assert workspace.run("up").code == 5
@@ -359,6 +374,7 @@ def test_retry_goes_on_with_what_failed(workspace: Workspace, door: Door) -> Non
     assert workspace.run("promote").code == 0, execution
 
 
+@pytest.mark.long
 def test_a_result_stands_only_while_its_data_does(workspace: Workspace) -> None:
     workspace.push("conf/conf.yaml", CASES["cached-by-data"].conf)
     assert workspace.run("up").code == 0
@@ -374,6 +390,7 @@ def test_a_result_stands_only_while_its_data_does(workspace: Workspace) -> None:
     assert "nothing to run" in workspace.run("up").err
 
 
+@pytest.mark.long
 def test_a_run_of_what_changed_since_a_lock(workspace: Workspace) -> None:
     assert workspace.run("up").code == 0
     before = shutil.copy(workspace.root / "build" / "model_repos.lock.yaml", workspace.root / "before.yaml")
@@ -392,6 +409,7 @@ def test_a_run_of_what_changed_since_a_lock(workspace: Workspace) -> None:
     assert workspace.run("run", "--select", "a", "--changed-since", str(before)).code == 2
 
 
+@pytest.mark.long
 def test_resume_follows_what_was_interrupted(workspace: Workspace, door: Door) -> None:
     workspace.push("scripts/train.py", door.wait + TRAIN)
     process = workspace.start("up")
@@ -405,6 +423,7 @@ def test_resume_follows_what_was_interrupted(workspace: Workspace, door: Door) -
     assert workspace.run("run", "--resume").code == 0
 
 
+@pytest.mark.long
 def test_rollback_to_the_champion_before(trained: Workspace) -> None:
     refused = trained.run("rollback", "churn", "--comment", "too slow")
     assert (refused.code, "PB433" in refused.err) == (1, True), refused.err
@@ -418,6 +437,7 @@ def test_rollback_to_the_champion_before(trained: Workspace) -> None:
     assert "too slow" in newest["description"]
 
 
+@pytest.mark.long
 def test_two_at_once_share_one_execution(workspace: Workspace) -> None:
     running = [workspace.start("up") for _ in range(2)]
     outputs = [process.communicate(timeout=60) for process in running]
@@ -475,6 +495,7 @@ def test_the_target_is_not_in_the_definition(workspace: Workspace) -> None:
     assert local.json["sha256"] == aws.json["sha256"]
 
 
+@pytest.mark.long
 def test_a_commit_that_changes_nothing_that_runs_changes_no_byte(workspace: Workspace) -> None:
     workspace.run("checkout")
     before = workspace.run("build", "--json").json["sha256"]
@@ -483,6 +504,7 @@ def test_a_commit_that_changes_nothing_that_runs_changes_no_byte(workspace: Work
     assert workspace.run("build", "--json").json["sha256"] == before
 
 
+@pytest.mark.long
 def test_a_stale_plan_is_refused(workspace: Workspace) -> None:
     workspace.call("checkout")
     workspace.call("plan", "--out", "plan.json")
@@ -506,6 +528,7 @@ def _scale(workspace: Workspace, scale: int) -> None:
     workspace.call("checkout")
 
 
+@pytest.mark.long
 def test_each_stage_is_a_command(workspace: Workspace) -> None:
     for arguments in (["checkout"], ["validate"], ["build"], ["plan"], ["apply"], ["run"], ["promote"], ["report"]):
         ended = workspace.run(*arguments)
@@ -517,6 +540,7 @@ def test_each_stage_is_a_command(workspace: Workspace) -> None:
         assert workspace.run(command, "--json").json, command
 
 
+@pytest.mark.long
 def test_lost_folders_are_made_again(trained: Workspace) -> None:
     for name in ("build", "aws-train"):
         shutil.rmtree(trained.root / name)
@@ -551,6 +575,7 @@ def read_until(terminal: int, text: str) -> str:
     return seen
 
 
+@pytest.mark.long
 def test_help_and_the_schema_need_no_workspace(tmp_path: Path) -> None:
     outside = Workspace(tmp_path)
     assert outside.run("--help").out.startswith("Usage: pipeline-builder")

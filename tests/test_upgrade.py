@@ -73,6 +73,7 @@ def test_a_model_that_waits_is_rejected(workspace: Workspace) -> None:
     assert statuses(workspace) == {"1": "Approved", "2": "Rejected"}
 
 
+@pytest.mark.long
 def test_a_killed_run_goes_on(workspace: Workspace) -> None:
     done = workspace.call("run", "--resume", INTERRUPTED)
     assert done.code == 0, done.err
@@ -99,6 +100,7 @@ def test_what_it_has_decided_stays_decided(trio: Trio) -> None:
     assert trio.changes() == OLD
 
 
+@pytest.mark.long
 def test_what_waits_is_decided_one_by_one(trio: Trio) -> None:
     first = trio.decide("promote", "churn", "--comment", "fine", by="bob")
     assert (first.code, "the run has no evidence, as an earlier version left it" in first.err) == (0, True), first.err

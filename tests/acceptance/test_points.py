@@ -155,6 +155,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return Workspace(folder)
 
 
+@pytest.mark.long
 def test_the_archive_is_the_same_for_the_same_round_and_has_no_repository_of_its_own(repository: Workspace) -> None:
     first, second = (repository.root.parent / f"{number}.zip" for number in (1, 2))
     assert pack(repository.root, first) == pack(repository.root, second)
@@ -167,6 +168,7 @@ def test_the_archive_is_the_same_for_the_same_round_and_has_no_repository_of_its
     assert "tests/acceptance" not in names.stdout
 
 
+@pytest.mark.long
 def test_iam_is_expected_to_allow_every_recorded_call(repository: Workspace) -> None:
     """What `simulate` asks IAM, asked of the rendered roles here."""
     environment = {"SMP_TARGET": "aws", "SMP_REGION": REGION, "SMP_ACCOUNTID": ACCOUNT}

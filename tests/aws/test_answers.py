@@ -143,6 +143,7 @@ def test_a_login_page_elsewhere(aws: Aws, server: Server) -> None:
     assert problem.message.endswith("is not AWS (status 302): it leads to https://login.example.com/")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("headers", [{"Content_Type": "text/html"}, {}])
 def test_what_has_stored_nothing_is_not_believed(
     aws: Aws, server: Server, tmp_path: Path, headers: dict[str, str]

@@ -27,6 +27,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         yield aws
 
 
+@pytest.mark.long
 def test_a_copy_that_is_another_by_now_is_refused(aws: Aws) -> None:
     """Somebody in the other account has registered something else under the words of a copy."""
     sagemaker = aws.client("sagemaker")

@@ -75,6 +75,7 @@ def test_what_an_images_tag_stands_for(aws: Aws) -> None:
     assert image_digest(aws, IMAGE.replace(REGION, "us-east-1")) == ""
 
 
+@pytest.mark.long
 def test_a_large_upload_is_told_as_well(aws: Aws, tmp_path: Path) -> None:
     path = tmp_path / "model.tar.gz"
     path.write_bytes(b"x" * (9 << 20))

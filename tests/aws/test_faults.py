@@ -110,6 +110,7 @@ PASSING = [
 ]  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", PASSING, ids=["throttled", "503", "500", "time-out", "lost answer"])
 def test_what_passes_is_waited_for_and_done_once(setup: Setup, fault: Send) -> None:
     created = setup.fail("CreatePipeline", fault, 2)
@@ -122,6 +123,7 @@ def test_what_passes_is_waited_for_and_done_once(setup: Setup, fault: Send) -> N
     assert (len(listed), len(versions)) == (1, 1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("fault", "problem", "hint"),
     [
@@ -149,6 +151,7 @@ def test_what_stays_is_said_and_the_same_command_goes_on(setup: Setup, fault: Se
     assert deployed.definition == CONTENT
 
 
+@pytest.mark.long
 def test_an_upload_that_breaks_leaves_no_pipeline_that_names_it(setup: Setup, tmp_path: Path) -> None:
     wanted = compose_definition(tmp_path / "models")
     plan = build_plan(wanted.pipeline, wanted.content, None, ())
@@ -177,6 +180,7 @@ def test_somebody_else_updates_between_plan_and_apply(setup: Setup, tmp_path: Pa
     assert found["PipelineDefinition"] == theirs
 
 
+@pytest.mark.long
 def test_after_a_hundred_reruns_another_one_starts(setup: Setup) -> None:
     """A listing has the newest hundred: they can't be counted."""
     deployed = setup.target.pipelines.put_pipeline("p", CONTENT)
@@ -223,6 +227,7 @@ def test_a_time_that_is_up_before_a_start_starts_nothing(setup: Setup) -> None:
     assert (noted, listed) == ([], [])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("code", "known"), [("ValidationException", True), ("ThrottlingException", False)])
 def test_what_cannot_be_retried_is_said_and_nothing_starts(setup: Setup, code: str, known: bool) -> None:
     deployed = setup.target.pipelines.put_pipeline("p", canonical(json.loads(definition(script("A", "false")))))
@@ -236,6 +241,7 @@ def test_what_cannot_be_retried_is_said_and_nothing_starts(setup: Setup, code: s
     assert len(listed) == 1
 
 
+@pytest.mark.long
 def test_a_cause_is_found_behind_many_others(setup: Setup) -> None:
     """More than a page of executions later, when its token may have expired."""
     deployed = setup.target.pipelines.put_pipeline("p", CONTENT)
@@ -250,6 +256,7 @@ def test_a_cause_is_found_behind_many_others(setup: Setup) -> None:
     assert setup.target.pipelines.find_caused("none", "c") is None
 
 
+@pytest.mark.long
 def test_an_execution_that_is_not_listed_yet_is_not_started_twice(setup: Setup) -> None:
     deployed = setup.target.pipelines.put_pipeline("p", CONTENT)
     first = start(setup.target.pipelines, deployed, {}, rerun=False)

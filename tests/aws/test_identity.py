@@ -51,6 +51,7 @@ def test_a_role_that_may_not_look_at_itself() -> None:
         assert look_up({}, aws)["SMP_ROLE"] == "arn:aws:iam::123456789012:role/ci"
 
 
+@pytest.mark.long
 def test_without_credentials_it_stays_unset() -> None:
     aws = Aws("eu-west-1")
     with Stubber(aws.client("sts")) as sts:

@@ -63,6 +63,7 @@ def test_objects(aws: Aws) -> None:
         store.get("s3://no-such-bucket/x")
 
 
+@pytest.mark.long
 def test_a_large_file_is_encrypted_and_has_checksums_in_parts_too(aws: Aws, tmp_path: Path) -> None:
     key = aws.client("kms").create_key()["KeyMetadata"]["Arn"]
     (tmp_path / "file").write_bytes(bytes(20 << 20))
@@ -80,6 +81,7 @@ def test_a_large_file_is_encrypted_and_has_checksums_in_parts_too(aws: Aws, tmp_
     assert {params.get("ChecksumAlgorithm") for name, params in sent if name != "CompleteMultipartUpload"} == {"SHA256"}
 
 
+@pytest.mark.long
 def test_an_object_is_what_its_writer_says_and_never_what_its_name_says(aws: Aws, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(bytes(20 << 20))
     store, kinds = S3Store(aws), {}
@@ -137,6 +139,7 @@ def test_groups_are_made_once_and_with_tags(aws: Aws) -> None:
     assert tags == [{"Key": "team", "Value": "ml"}]
 
 
+@pytest.mark.long
 def test_packages_of_a_run_are_approved_and_again_nothing_changes(aws: Aws) -> None:
     registry = SageMakerRegistry(aws)
     registry.put_group("churn", "")

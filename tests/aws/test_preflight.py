@@ -114,6 +114,7 @@ def test_roles_of_jobs_are_looked_at_too(aws: Aws) -> None:
     assert ids(aws, needs(job_roles=frozenset({ROLE}))) == []
 
 
+@pytest.mark.long
 def test_every_finding_at_once(aws: Aws) -> None:
     make_account(trust={**TRUST, "Principal": {"Service": "lambda.amazonaws.com"}}, region="eu-west-1")
     kms = boto3.client("kms", region_name=REGION)
@@ -161,6 +162,7 @@ def test_without_credentials_nothing_else_is_asked(aws: Aws) -> None:
     assert "aws sso login" in str(caught.value.problems[0].hint)
 
 
+@pytest.mark.long
 def test_functions_that_are_not_deployed(aws: Aws) -> None:
     make_account()
     own, far = (f"arn:aws:lambda:{region}:123456789012:function:ask" for region in (REGION, "us-east-1"))

@@ -41,6 +41,7 @@ def token(credentials: str) -> str:
         return given.hidden[0]
 
 
+@pytest.mark.long
 def test_a_secret_is_a_token() -> None:
     assert token("secretsmanager:git/plain") == "t0ken"
     assert token("secretsmanager:git/json#token") == "s3cret"

@@ -61,6 +61,7 @@ def test_a_pipeline_has_its_settings_from_the_start(served: Served) -> None:
     assert written <= {"describe_pipeline", "list_pipeline_versions", "list_tags"}
 
 
+@pytest.mark.long
 def test_settings_that_changed_are_in_the_plan_and_applied(served: Served) -> None:
     target, _ = opened()
     first = target.pipelines.put_pipeline("p", content("true"))
@@ -79,6 +80,7 @@ def test_settings_that_changed_are_in_the_plan_and_applied(served: Served) -> No
     assert not plan(later, content("true")).changed
 
 
+@pytest.mark.long
 def test_another_role(served: Served) -> None:
     opened()[0].pipelines.put_pipeline("p", content("true"))
     other = ROLE.replace("local", "other")

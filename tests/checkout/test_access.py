@@ -42,6 +42,7 @@ def _signed(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- https: one header, for one address
 
 
+@pytest.mark.long
 def test_what_the_users_git_has_is_no_second_login(tmp_path: Path, world: Hosts, repository: Path, head: str) -> None:
     world.repositories["github.com"] = {"acme/churn": repository}
     world.guards["github.com"] = lambda header: header == basic("x-access-token:t0ken")
@@ -80,6 +81,7 @@ def test_a_redirect_gets_nothing(tmp_path: Path, world: Hosts, repository: Path)
 # --- signed: CodeCommit and connections
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("_signed")
 def test_a_connection_opens_its_repository(tmp_path: Path, world: Hosts, repository: Path, head: str) -> None:
     world.repositories[ENDPOINT] = {BEHIND: repository}
@@ -96,6 +98,7 @@ def test_a_connection_opens_its_repository(tmp_path: Path, world: Hosts, reposit
     assert login == "AKIDEXAMPLE%tok/en+1==:SIGNATURE"
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("_signed")
 def test_a_machine_has_what_its_git_has_where_only_the_trigger_is_a_connection(
     tmp_path: Path, world: Hosts, repository: Path, head: str
@@ -143,6 +146,7 @@ def test_where_connections_are(arn: str, expected: str) -> None:
     assert connection_url(arn, "acme/churn")[0] == expected
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("_signed")
 @pytest.mark.parametrize(
     ("lines", "aws"),
@@ -163,6 +167,7 @@ def test_codecommit_by_signed_requests(  # noqa: PLR0917 - pytest gives them by 
     assert all(login.startswith("AKIDEXAMPLE%tok/en+1==:2") for login in world.logins(CODECOMMIT))
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("_signed")
 def test_a_helper_for_codecommit_keeps_its_say(tmp_path: Path, world: Hosts, repository: Path, head: str) -> None:
     world.repositories[CODECOMMIT] = {"v1/repos/churn": repository}
@@ -174,6 +179,7 @@ def test_a_helper_for_codecommit_keeps_its_say(tmp_path: Path, world: Hosts, rep
     assert check_out(tmp_path, what, keys(tmp_path, environment)) == head
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("_signed")
 def test_a_profile_signs(tmp_path: Path, world: Hosts, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "aws").write_text(
@@ -213,6 +219,7 @@ def test_no_access_to_aws_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 # --- by the commands
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("_signed")
 def test_the_command_on_a_machine(tmp_path: Path, world: Hosts, repository: Path, head: str) -> None:
     world.repositories[CODECOMMIT] = {"v1/repos/churn": repository}

@@ -37,6 +37,7 @@ def check(workspace: Workspace, **environment: str) -> tuple[int, list[tuple[str
     return ended.code, [(problem["id"], place) for problem, place in zip(found["problems"], places, strict=True)]
 
 
+@pytest.mark.long
 def test_as_checked_out_it_agrees_and_nothing_is_written(workspace: Workspace) -> None:
     assert workspace.call("checkout").code == 0
     before = sorted(workspace.root.rglob("*"))
@@ -55,6 +56,7 @@ def test_a_checkout_tells_what_it_took(workspace: Workspace) -> None:
     assert [(repo["changed"], repo["bytes"]) for repo in again] == [(False, 0)] * 2
 
 
+@pytest.mark.long
 def test_what_moved_is_named_at_its_place(workspace: Workspace) -> None:
     write(workspace.root, "{url: remotes/churn, revision: main}", "{url: remotes/fraud, path: conf}")
     workspace.call("checkout")
@@ -89,6 +91,7 @@ def test_a_new_tag_of_a_pattern(workspace: Workspace) -> None:
     assert check(workspace) == (1, [("PB141", "3:31")])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("filters", ["true", "false"])
 def test_a_pinned_commit_that_no_branch_leads_to_any_more(workspace: Workspace, filters: str) -> None:
     (workspace.remote / "big.bin").write_bytes(bytes(100_000))
@@ -112,6 +115,7 @@ def test_a_pinned_commit_that_no_branch_leads_to_any_more(workspace: Workspace, 
         assert check(workspace, **trusted) == (0, [])
 
 
+@pytest.mark.long
 def test_what_cannot_be_asked_is_another_exit_code_and_hides_nothing(workspace: Workspace) -> None:
     workspace.call("checkout")
     commit(workspace.remote, "second")
@@ -121,6 +125,7 @@ def test_what_cannot_be_asked_is_another_exit_code_and_hides_nothing(workspace: 
     assert json.loads(workspace.call("lock", "--check", "--json").out)["repos"][1]["now"] == ""
 
 
+@pytest.mark.long
 def test_a_lock_of_before_submodules_and_files_in_lfs_were_asked_for(workspace: Workspace) -> None:
     add(workspace.remote, "lib", "../fraud", git(workspace.root / "remotes" / "fraud", "rev-parse", "HEAD"))
     workspace.call("checkout")

@@ -118,6 +118,7 @@ def test_what_may_pass_is_asked_again(tmp_path: Path, first: Callable[[BaseHTTPR
     )  # a look of ours, and git three times
 
 
+@pytest.mark.long
 def test_a_server_that_asks_to_wait_is_waited_for() -> None:
     with server(answer(429, "slow", Retry_After="1"), answer(404)) as (url, asked), pytest.raises(GitError):
         Git(environment=ENVIRONMENT, pauses=SHORT).resolve(Remote(url=url, local=False), "main")
@@ -138,6 +139,7 @@ def test_who_stops_waits_no_longer() -> None:
     assert caught.value.kind == "stopped"
 
 
+@pytest.mark.long
 def test_one_that_fails_for_good_does_not_keep_what_passes(tmp_path: Path) -> None:
     """A repository whose server is busy at first is there in the end, beside one that isn't found."""
     busy = [answer(503)]
@@ -163,6 +165,7 @@ def test_headers_are_never_among_gits_words() -> None:
 # --- revisions
 
 
+@pytest.mark.long
 def test_revisions_that_are_not_there_say_what_is(tmp_path: Path) -> None:
     repository = make_repository(tmp_path / "served" / "churn")
     git(repository, "tag", "v1")
@@ -196,6 +199,7 @@ def test_a_locked_commit_that_is_gone_is_named(tmp_path: Path) -> None:
     assert "without --locked" in str(problem.hint)
 
 
+@pytest.mark.long
 def test_a_repository_of_sha256(tmp_path: Path) -> None:
     folder = tmp_path / "served" / "long"
     folder.mkdir(parents=True)
@@ -224,6 +228,7 @@ def private(world: Hosts, repository: Path) -> Hosts:
     return world
 
 
+@pytest.mark.long
 def test_a_redirect_that_the_users_git_allows_gets_nothing(tmp_path: Path, private: Hosts) -> None:
     """A setting for an address wins over the one for all: git went there, and took the login along."""
     private.redirects["github.com"] = "other.example.com"
@@ -234,6 +239,7 @@ def test_a_redirect_that_the_users_git_allows_gets_nothing(tmp_path: Path, priva
     assert {at for at, _, _ in private.seen} == {"github.com"}
 
 
+@pytest.mark.long
 def test_of_the_users_git_only_the_network_has_a_say(tmp_path: Path, private: Hosts, head: str) -> None:
     traces = tmp_path / "traces"
     certificate = private.environment.pop("GIT_SSL_CAINFO")
@@ -252,6 +258,7 @@ def test_of_the_users_git_only_the_network_has_a_say(tmp_path: Path, private: Ho
     assert basic("x-access-token:t0ken").removeprefix("Basic ") not in (traces.read_text() if traces.exists() else "")
 
 
+@pytest.mark.long
 def test_without_credentials_all_is_as_in_a_terminal(tmp_path: Path, private: Hosts, head: str) -> None:
     """A helper finds the variables that it reads, and settings may come from variables, as CI systems have them."""
     helper = '[credential]\n helper = "!f() { echo username=x-access-token; echo password=$MY_TOKEN; }; f"\n'
@@ -263,6 +270,7 @@ def test_without_credentials_all_is_as_in_a_terminal(tmp_path: Path, private: Ho
     assert check_out(tmp_path / "2", manifest(f"url: {URL}"), keys(tmp_path / "2", environment)) == head
 
 
+@pytest.mark.long
 def test_the_manifests_repository_stays_out(
     tmp_path: Path, private: Hosts, head: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,6 +81,7 @@ def test_a_lock_reads_as_it_was_written(root: Path, tmp_path: Path) -> None:
         load_lock(tmp_path / "lock.yaml")
 
 
+@pytest.mark.long
 def test_branches_tags_commits_and_head(root: Path) -> None:
     remote = root / "remotes" / "a"
     first = git(remote, "rev-parse", "HEAD")
@@ -95,6 +96,7 @@ def test_branches_tags_commits_and_head(root: Path) -> None:
         assert text(root) == ("name: dev\n" if expected == second else "name: a\n")
 
 
+@pytest.mark.long
 def test_a_look_at_heads_and_a_checkout_agree(root: Path) -> None:
     remote = root / "remotes" / "a"
     git(remote, "tag", "--annotate", "--message", "x", "v1.9")
@@ -180,6 +182,7 @@ def test_an_edited_checkout_is_kept_aside(root: Path) -> None:
     assert (root / "aws-train" / ".edited" / "a-1" / "conf" / "conf.yaml").read_text() == "mine\n"
 
 
+@pytest.mark.long
 def test_a_repository_that_somebody_has_made_below_is_kept_aside(root: Path) -> None:
     run(root, one())
     git(root / "aws-train" / "a" / "conf", "init", "--quiet")
@@ -401,6 +404,7 @@ def opened(url: str, login: str) -> Remote:
     return Remote(url=url, local=False, access=by_login(url, lambda: login))
 
 
+@pytest.mark.long
 def test_a_token_goes_to_its_server_only(root: Path) -> None:
     bare = root / "served" / "a.git"
     git(root, "clone", "--quiet", "--bare", "remotes/a", str(bare))
@@ -435,6 +439,7 @@ def test_a_port_is_no_status() -> None:
     assert caught.value.kind == "unreachable"
 
 
+@pytest.mark.long
 def test_a_commit_that_is_there_is_not_fetched_again(root: Path) -> None:
     bare = root / "served" / "a.git"
     git(root, "clone", "--quiet", "--bare", "remotes/a", str(bare))

@@ -52,6 +52,7 @@ def locked_key(folder: Path) -> str:
     return (folder / "locked").read_text()
 
 
+@pytest.mark.long
 @needs_ssh
 def test_a_deploy_key_and_nothing_else(
     tmp_path: Path, repository: Path, head: str, deploy_key: asyncssh.SSHKey
@@ -92,6 +93,7 @@ def _look_at_processes(seen: list[str], stop: threading.Event) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.long
 @needs_ssh
 def test_each_fault_of_ssh_is_named(tmp_path: Path, repository: Path, deploy_key: asyncssh.SSHKey) -> None:
     with ssh_host(deploy_key, HOST_KEY) as host:
@@ -126,6 +128,7 @@ def test_each_fault_of_ssh_is_named(tmp_path: Path, repository: Path, deploy_key
     assert fault(text_of(deploy_key), "known_hosts: none")[0] == "PB124"
 
 
+@pytest.mark.long
 @needs_ssh
 def test_a_key_of_this_machine(tmp_path: Path, repository: Path, head: str, deploy_key: asyncssh.SSHKey) -> None:
     (tmp_path / "key").write_text(text_of(deploy_key))
@@ -203,6 +206,7 @@ def test_a_key_is_gone_with_whoever_held_it(tmp_path: Path) -> None:
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
+@pytest.mark.long
 @needs_ssh
 def test_a_path_with_a_percent_a_command_of_ones_own_and_a_revoked_key(
     tmp_path: Path, repository: Path, head: str, deploy_key: asyncssh.SSHKey

@@ -98,6 +98,7 @@ def test_of_what_nobody_knows_nothing_is_said(root: Path, gone: str) -> None:
     assert found(root, lock) == []
 
 
+@pytest.mark.long
 def test_what_is_planned_and_built_of_an_edit_says_so_once(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
     assert workspace.call("checkout").code == 0

@@ -127,6 +127,7 @@ def test_the_environments_configuration_has_no_say(root: Path) -> None:
     assert exported(root / "aws-train" / "a") == FILES
 
 
+@pytest.mark.long
 def test_the_machines_attributes_have_no_say(root: Path) -> None:
     """On a machine with an /etc/gitattributes: one of our own is put in its place, for this process alone."""
     (root / "etc").mkdir()
@@ -166,6 +167,7 @@ def test_what_another_form_has_exported_is_made_anew(root: Path) -> None:
     assert run(root, ENVIRONMENT).repos[0].changed
 
 
+@pytest.mark.long
 def test_a_rehearsals_source_is_the_same_too(root: Path) -> None:
     home = root / "home"
     make_home(home)
@@ -188,6 +190,7 @@ def test_a_rehearsals_source_is_the_same_too(root: Path) -> None:
 # --- where the user has a say
 
 
+@pytest.mark.long
 def test_a_remote_is_reached_as_the_user_says(root: Path) -> None:
     """By another address, and with the login of a credential helper."""
     bare = root / "served" / "a.git"
@@ -206,6 +209,7 @@ def test_a_remote_is_reached_as_the_user_says(root: Path) -> None:
     assert tool.has(root / "x.git", head)
 
 
+@pytest.mark.long
 def test_the_repository_that_we_are_in_has_no_say_how(root: Path) -> None:
     here = root / "remotes" / "a"
     git(here, "config", f"url.{root}/nowhere.insteadOf", str(here))
@@ -222,6 +226,7 @@ def test_the_repository_that_we_are_in_has_no_say_how(root: Path) -> None:
 # --- where the process has GIT_* of another repository
 
 
+@pytest.mark.long
 def test_a_checkout_in_a_hook_of_git(root: Path) -> None:
     """git's hooks have GIT_DIR, GIT_INDEX_FILE and others set, in a commit with `git commit FILE` to a file of its own."""
     folder = root / "manifest"
@@ -250,6 +255,7 @@ def test_a_commit_in_an_encoding_that_python_lacks(root: Path) -> None:
     assert run(root, ENVIRONMENT).lock.repos[0].subject == "odd"
 
 
+@pytest.mark.long
 def test_a_remote_with_ids_of_another_kind(root: Path) -> None:
     run(root, ENVIRONMENT)
     remote = root / "remotes" / "a"

@@ -70,6 +70,7 @@ def with_key(world: Hosts, key: str = "") -> dict[str, str]:
     return {**world.environment, "APP_KEY": key or private(app_key()).decode()}
 
 
+@pytest.mark.long
 def test_an_app_reads_its_repository(
     tmp_path: Path, world: Hosts, github: GitHub, head: str, fresh: Callable[[], None]
 ) -> None:
@@ -86,6 +87,7 @@ def test_an_app_reads_its_repository(
     assert world.logins("github.com") == {"x-access-token:ghs_0"}
 
 
+@pytest.mark.long
 def test_a_token_that_ends_is_renewed_between_commands(
     tmp_path: Path, world: Hosts, github: GitHub, head: str, fresh: Callable[[], None]
 ) -> None:
@@ -108,6 +110,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return begin
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("status", "words", "more", "expected"),
     [
@@ -183,6 +186,7 @@ def test_another_host_gets_no_signature(
     assert {at for at, _, _ in world.seen} == {"api.github.com"}
 
 
+@pytest.mark.long
 def test_a_token_that_is_refused_is_kept_no_longer(
     tmp_path: Path, world: Hosts, github: GitHub, head: str, fresh: Callable[[], None]
 ) -> None:
@@ -197,6 +201,7 @@ def test_a_token_that_is_refused_is_kept_no_longer(
     assert check_out(tmp_path, what, used) == head
 
 
+@pytest.mark.long
 def test_github_is_asked_again(
     tmp_path: Path, world: Hosts, github: GitHub, head: str, fresh: Callable[[], None]
 ) -> None:
@@ -213,6 +218,7 @@ def test_github_is_asked_again(
     assert done.lock.repos[0].commit == head
 
 
+@pytest.mark.long
 def test_what_is_no_web_server(tmp_path: Path, fresh: Callable[[], None]) -> None:
     fresh()
     named = App(id="1234", installation="77", api="https://api.github.com", owner="acme", name="churn")

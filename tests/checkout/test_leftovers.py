@@ -162,6 +162,7 @@ def test_a_damaged_index_is_made_anew(root: Path, text: str) -> None:
     assert not run(root, one()).repos[0].changed
 
 
+@pytest.mark.long
 def test_killed_between_a_folder_and_its_index_nothing_counts_as_edited(root: Path) -> None:
     run(root, one())
     shutil.copy(root / ".cache" / "a.index", root / "old")
@@ -179,6 +180,7 @@ def test_killed_between_a_folder_and_its_index_nothing_counts_as_edited(root: Pa
 # --- trees that are too deep
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "path", ["d/" * DEEP + "f", "d/" * (MOST_FOLDERS + 1) + "f", "/".join(["n" * 200] * 6), "n" * 256, "é" * 128]
 )
@@ -219,6 +221,7 @@ def fake_git(folder: Path, script: str) -> Git:
     return Git(environment={"PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}, timeout=0.5)
 
 
+@pytest.mark.long
 def test_git_is_ended_so_that_it_can_clear_its_own_files(tmp_path: Path) -> None:
     tool = fake_git(tmp_path, "trap 'echo cleared >said; exit 1' TERM\nwhile :; do sleep 0.05; done")
     with pytest.raises(GitError) as caught:
@@ -262,6 +265,7 @@ def start(root: Path, manifest: str, **environment: str) -> Process:
     return fork_call("tests.checkout.test_checkout:check_out", str(root), manifest, **environment)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="looks at processes through /proc")
 def test_a_git_whose_checkout_was_killed_alone_is_ended_by_the_next(root: Path) -> None:
     run(root, one())
@@ -289,6 +293,7 @@ def gits_in(cache: Path) -> list[int]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="looks at processes through /proc")
 def test_a_process_that_is_about_to_become_git_is_ended_too(root: Path) -> None:
     """Killed as it starts git, a checkout leaves a process that is not git yet; a long PATH makes that moment long."""

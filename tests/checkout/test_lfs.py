@@ -78,6 +78,7 @@ def weights(root: Path) -> bytes:
     return (root / "aws-train" / "churn" / "model" / "weights.bin").read_bytes()
 
 
+@pytest.mark.long
 def test_a_file_comes_in_place_of_its_pointer_once(root: Path, served: Hosts, server: LfsServer) -> None:
     done = bring(root, served)
     assert weights(root) == WEIGHTS
@@ -92,6 +93,7 @@ def test_a_file_comes_in_place_of_its_pointer_once(root: Path, served: Hosts, se
     assert (again.changed, len(server.asked)) == (False, 2)
 
 
+@pytest.mark.long
 def test_an_edited_file_is_kept_and_the_object_comes_from_the_cache(
     root: Path, served: Hosts, server: LfsServer
 ) -> None:
@@ -114,6 +116,7 @@ def test_what_is_kept_is_held_against_its_digest(root: Path, served: Hosts, serv
     assert len(server.asked) == 4
 
 
+@pytest.mark.long
 def test_without_the_key_pointers_stay_with_a_word(root: Path, served: Hosts, server: LfsServer) -> None:
     (warning,) = bring(root, served, HTTPS[0], HTTPS[2]).warnings
     assert (warning.id, warning.hint) == ("PB163", "'lfs: true' in its entry of the manifest brings them")
@@ -123,6 +126,7 @@ def test_without_the_key_pointers_stay_with_a_word(root: Path, served: Hosts, se
     assert weights(root).decode() == pointer_of(WEIGHTS)
 
 
+@pytest.mark.long
 def test_only_what_the_attributes_of_the_commit_give_to_it(root: Path, served: Hosts, server: LfsServer) -> None:
     churn = root / "remotes" / "churn"
     (churn / "model" / "docs.txt").write_text(pointer_of(b"an example"))
@@ -135,6 +139,7 @@ def test_only_what_the_attributes_of_the_commit_give_to_it(root: Path, served: H
     assert warning.hint == "its .gitattributes doesn't give them to LFS: 'git lfs track' does"
 
 
+@pytest.mark.long
 def test_an_object_store_gets_its_own_headers_and_no_login(root: Path, served: Hosts, server: LfsServer) -> None:
     server.store, server.given = "other.example.com", {"X-Signed": "yes"}
     bring(root, served)
@@ -142,6 +147,7 @@ def test_an_object_store_gets_its_own_headers_and_no_login(root: Path, served: H
     assert [(host, login) for host, _, login in server.asked] == [("git.example.com", GOOD), ("other.example.com", "")]
 
 
+@pytest.mark.long
 def test_a_redirect_to_a_store_leaves_the_login_behind(root: Path, served: Hosts, server: LfsServer) -> None:
     server.redirect = "other.example.com"
     bring(root, served)
@@ -151,6 +157,7 @@ def test_a_redirect_to_a_store_leaves_the_login_behind(root: Path, served: Hosts
     ]  # fmt: skip
 
 
+@pytest.mark.long
 def test_what_passes_is_tried_again_and_what_broke_off_goes_on(root: Path, served: Hosts, server: LfsServer) -> None:
     half = len(WEIGHTS) // 2
     server.batch_faults = [(429, {"Retry-After": "0"}, b""), (503, {}, b"")]
@@ -160,6 +167,7 @@ def test_what_passes_is_tried_again_and_what_broke_off_goes_on(root: Path, serve
     assert server.ranges == ["", "", f"bytes={half}-"]
 
 
+@pytest.mark.long
 def test_a_redirect_may_be_relative(root: Path, served: Hosts, server: LfsServer) -> None:
     to = f"../objects/{hashlib.sha256(WEIGHTS).hexdigest()}"
     server.faults = [(302, {"Location": to}, b"")]
@@ -182,6 +190,7 @@ def test_a_part_that_a_killed_checkout_has_left_is_no_part_of_another(
     assert not part.exists()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
@@ -206,6 +215,7 @@ def test_another_answer_is_no_object(
     assert weights(root) == WEIGHTS
 
 
+@pytest.mark.long
 def test_a_refused_login_and_a_missing_object_are_told_apart(root: Path, served: Hosts, server: LfsServer) -> None:
     server.guard = basic("x-access-token:another")
     (problem,) = failures(root, served)
@@ -221,6 +231,7 @@ def test_a_refused_login_and_a_missing_object_are_told_apart(root: Path, served:
     assert (problem.id, "no Git LFS" in (problem.hint or "")) == ("PB825", True)
 
 
+@pytest.mark.long
 def test_a_file_that_is_too_large_is_not_asked_for(root: Path, served: Hosts, server: LfsServer) -> None:
     churn = root / "remotes" / "churn"
     text = pointer_of(b"x").replace("size 1\n", f"size {3 * 1024**3}\n")
@@ -230,6 +241,7 @@ def test_a_file_that_is_too_large_is_not_asked_for(root: Path, served: Hosts, se
     assert (problem.id, server.asked) == ("PB154", [])
 
 
+@pytest.mark.long
 def test_one_with_an_extension_is_refused(root: Path, served: Hosts, server: LfsServer) -> None:
     churn = root / "remotes" / "churn"
     lines = pointer_of(b"x").splitlines(keepends=True)
@@ -270,12 +282,14 @@ def config(root: Path, url: str) -> None:
     commit(churn, "configured")
 
 
+@pytest.mark.long
 def test_a_server_that_the_commit_names_at_its_own_host(root: Path, served: Hosts, server: LfsServer) -> None:
     config(root, "https://git.example.com/lfs/acme")
     bring(root, served)
     assert server.asked[0] == ("git.example.com", "/lfs/acme/objects/batch", GOOD)
 
 
+@pytest.mark.long
 def test_a_server_elsewhere_is_asked_where_the_manifest_names_it(root: Path, served: Hosts, server: LfsServer) -> None:
     config(root, "https://other.example.com/lfs")
     (problem,) = failures(root, served)
@@ -301,6 +315,7 @@ def test_a_server_that_is_not_https_is_refused(root: Path, served: Hosts, server
     assert (problem.id, server.asked) == ("PB827", [])
 
 
+@pytest.mark.long
 def test_the_users_own_git_opens_what_names_no_credentials(root: Path, served: Hosts, server: LfsServer) -> None:
     helper = root / "gitconfig"
     helper.write_text('[credential]\n\thelper = "!f() { echo username=ada; echo password=secret; }; f"\n')
@@ -311,6 +326,7 @@ def test_the_users_own_git_opens_what_names_no_credentials(root: Path, served: H
     assert [login for _, _, login in server.asked] == ["", ada, ada]
 
 
+@pytest.mark.long
 def test_gits_own_authority_counts_before_that_of_other_programs(root: Path, served: Hosts) -> None:
     other = make_certificate(root / "other.pem")
     bring(root, served, SSL_CERT_FILE=str(other))
@@ -339,6 +355,7 @@ def test_a_folder_of_this_machine_has_its_objects_beside_it(root: Path, served: 
     assert server.asked == []
 
 
+@pytest.mark.long
 def test_files_of_submodules_come_from_the_submodules_server(root: Path, served: Hosts, server: LfsServer) -> None:
     remotes = root / "remotes"
     lib = made(remotes, "lib", **{".gitattributes": "*.bin filter=lfs\n", "of-lib.bin": server.put(b"of lib " * 30)})
@@ -371,6 +388,7 @@ def by_ssh(root: Path, key: asyncssh.SSHKey) -> Iterator[tuple[str, ...]]:
         )  # fmt: skip
 
 
+@pytest.mark.long
 def test_an_ssh_host_says_where_and_with_which_login(
     root: Path, served: Hosts, server: LfsServer, by_ssh: tuple[str, ...]
 ) -> None:

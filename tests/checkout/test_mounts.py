@@ -70,6 +70,7 @@ def test_a_checkout_in_a_layer_of_an_image_is_replaced(root: Path) -> None:
     assert done.stderr.count("PB159") == 1
 
 
+@pytest.mark.long
 def test_a_mount_in_the_place_of_a_checkout_is_said(root: Path) -> None:
     first(root)
     change(root)

@@ -28,6 +28,7 @@ NO_LOOK = {"GIT_HTTP_USER_AGENT": "git/2.40"}
 BLANKS = ("\u00a0", "\u2028", "\u0085", "\u3000")
 
 
+@pytest.mark.long
 def test_a_name_that_goes_on_after_a_blank_is_another_one(tmp_path: Path) -> None:
     remote = make_repository(tmp_path / "remotes" / "a")
     good = git(remote, "rev-parse", "HEAD")
@@ -49,6 +50,7 @@ def test_a_name_that_goes_on_after_a_blank_is_another_one(tmp_path: Path) -> Non
         assert f"refs/heads/release{BLANKS[0]}x" in every
 
 
+@pytest.mark.long
 def test_a_login_that_the_server_says_again_is_shown_to_nobody() -> None:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -102,6 +104,7 @@ def dripping(certificate: Path) -> Iterator[tuple[int, list[int]]]:
         thread.join()
 
 
+@pytest.mark.long
 def test_a_server_that_says_a_byte_now_and_then_is_given_up(tmp_path: Path) -> None:
     certificate = make_certificate(tmp_path / "certificate.pem")
     environment = {**ENVIRONMENT, "GIT_SSL_CAINFO": str(certificate)}
@@ -119,6 +122,7 @@ def test_a_server_that_says_a_byte_now_and_then_is_given_up(tmp_path: Path) -> N
     assert len(taken) < 80
 
 
+@pytest.mark.long
 def test_a_pack_that_is_cut_off_may_pass(tmp_path: Path) -> None:
     make_repository(tmp_path / "remotes" / "a")
     with serve(tmp_path / "remotes", cut=100) as (url, log), pytest.raises(GitError) as caught:
@@ -128,6 +132,7 @@ def test_a_pack_that_is_cut_off_may_pass(tmp_path: Path) -> None:
     assert (caught.value.kind, caught.value.passing, log.count("POST git-upload-pack")) == ("unreachable", True, 4)
 
 
+@pytest.mark.long
 def test_a_server_of_files_is_told_from_one_with_git(tmp_path: Path) -> None:
     remote = make_repository(tmp_path / "remotes" / "a")
     git(remote, "update-server-info")

@@ -40,6 +40,7 @@ def test_what_is_no_pack() -> None:
             read_pack(io.BytesIO(content).read, io.BytesIO())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("form", ["sha1", "sha256"])
 def test_with_and_without_git_on_the_way_it_is_the_same(tmp_path: Path, form: str) -> None:
     remote = tmp_path / "remotes" / "a"
@@ -77,6 +78,7 @@ def test_with_and_without_git_on_the_way_it_is_the_same(tmp_path: Path, form: st
             commit(remote, "two")
 
 
+@pytest.mark.long
 def test_a_damaged_list_of_shallow_commits_is_made_anew(tmp_path: Path) -> None:
     remote = tmp_path / "remotes" / "a"
     remote.mkdir(parents=True)
@@ -137,6 +139,7 @@ def pack_of(remote: Path, *objects: str) -> bytes:
     return done.stdout
 
 
+@pytest.mark.long
 def test_a_pack_is_taken_where_all_of_it_is_there_and_sound(tmp_path: Path) -> None:
     remote = tmp_path / "remote"
     remote.mkdir()

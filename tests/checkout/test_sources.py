@@ -59,6 +59,7 @@ def told(done: Checkouts) -> list[tuple[str, bool, bool]]:
     return [(repo.name, repo.changed, repo.fetched > 0) for repo in done.repos]
 
 
+@pytest.mark.long
 def test_one_look_one_fetch_and_the_named_folders_only(root: Path) -> None:
     with served(root) as (url, log, trusted):
         done = run(root, folders(url, "a", "b"), trusted)
@@ -76,6 +77,7 @@ def test_one_look_one_fetch_and_the_named_folders_only(root: Path) -> None:
         assert log == ["GET git-upload-pack", "POST git-upload-pack"]
 
 
+@pytest.mark.long
 def test_a_push_to_one_folder_brings_that_one(root: Path) -> None:
     with served(root) as (url, _, trusted):
         run(root, folders(url, "a", "b"), trusted)
@@ -87,6 +89,7 @@ def test_a_push_to_one_folder_brings_that_one(root: Path) -> None:
         assert (read(root, "b"), size(root) - before < 5000) == ("name: new\n", True)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("names", [("a", "a/conf"), ("a/conf", "a"), (":(top)odd", "b"), ("q*[x] y", "b")])
 def test_folders_in_each_other_and_of_odd_names(root: Path, names: tuple[str, str]) -> None:
     for name in (":(top)odd", "q*[x] y"):
@@ -102,6 +105,7 @@ def test_folders_in_each_other_and_of_odd_names(root: Path, names: tuple[str, st
         assert kept.read_text() == f"name: {name.partition('/')[0]}\n"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", ["a file", "a link", "nothing"])
 def test_what_is_no_folder_any_more_is_said(root: Path, what: str) -> None:
     with served(root) as (url, _, trusted):
@@ -118,6 +122,7 @@ def test_what_is_no_folder_any_more_is_said(root: Path, what: str) -> None:
     assert (read(root, "a"), read(root, "b")) == ("name: a\n", "name: b\n")
 
 
+@pytest.mark.long
 def test_folders_come_and_go_and_the_whole_of_it_too(root: Path) -> None:
     with served(root) as (url, _, trusted):
         run(root, folders(url, "b"), trusted)
@@ -130,6 +135,7 @@ def test_folders_come_and_go_and_the_whole_of_it_too(root: Path) -> None:
         assert len(done.lock.repos) == 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", ["no filters", "no ids", "a folder", "file"])
 def test_where_the_server_cannot_all_of_it_comes_once(root: Path, way: str) -> None:
     """Without filters git sends all; a server of the old protocol leaves files out and then gives none by its id."""
@@ -153,6 +159,7 @@ def test_one_that_fails_keeps_no_other(root: Path) -> None:
         assert (read(root, "a"), read(root, "b")) == ("name: a\n", "name: b\n")
 
 
+@pytest.mark.long
 def test_what_is_missing_from_a_cache_is_had_again(root: Path) -> None:
     with served(root) as (url, _, trusted):
         run(root, folders(url, "a", "b"), trusted)
@@ -164,6 +171,7 @@ def test_what_is_missing_from_a_cache_is_had_again(root: Path) -> None:
         assert (root / "aws-train" / "a" / "data.bin").stat().st_size == MEGABYTE
 
 
+@pytest.mark.long
 def test_caches_of_each_folder_by_itself_go(root: Path) -> None:
     with served(root) as (url, _, trusted):
         run(root, folders(url, "b"), trusted)
@@ -171,6 +179,7 @@ def test_caches_of_each_folder_by_itself_go(root: Path) -> None:
         assert [path.name for path in (root / ".cache").glob("*.git")] == ["a.git"]
 
 
+@pytest.mark.long
 def test_a_folder_of_too_many_files_is_refused_before_they_come(root: Path) -> None:
     remote = root / "remotes" / "all"
     blob = git(remote, "hash-object", "-w", "a/conf/conf.yaml")

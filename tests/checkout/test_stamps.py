@@ -71,6 +71,7 @@ def test_compiled_python_takes_a_look_which_knows_what_the_commit_has_of_it(root
     assert (folder / "kept.pyc").read_text() == "as committed"
 
 
+@pytest.mark.long
 def test_what_is_edited_while_others_are_checked_out_is_noticed(root: Path) -> None:
     """The second repository's server begins to answer when the first one's folder was edited."""
     folder = root / "aws-train" / "a"
@@ -130,6 +131,7 @@ def test_with_and_without_it_is_the_same(root: Path) -> None:
     assert (edited.repos[0].changed, [warning.id for warning in edited.warnings]) == (True, ["PB159"])
 
 
+@pytest.mark.long
 def test_what_an_unchanged_folder_did_without_is_fetched_for_its_authors(root: Path) -> None:
     run(root, one())
     packs = root / ".cache" / "a.git" / "objects" / "pack"

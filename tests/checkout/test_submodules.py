@@ -80,6 +80,7 @@ def files(root: Path, name: str = "churn") -> dict[str, str]:
     return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.long
 def test_submodules_and_theirs_come_at_their_commits(root: Path) -> None:
     remotes = root / "remotes"
     pinned = head(remotes / "lib")
@@ -99,6 +100,7 @@ def test_submodules_and_theirs_come_at_their_commits(root: Path) -> None:
     assert find_foreign(root / "cache") == []
 
 
+@pytest.mark.long
 def test_an_unchanged_checkout_stays_and_an_edited_file_of_a_submodule_is_kept(root: Path) -> None:
     bring(root, *LOCAL)
     (again,) = bring(root, *LOCAL).repos
@@ -122,6 +124,7 @@ def test_the_submodule_moves_with_its_parent(root: Path) -> None:
     assert files(root)["libs/common/plain.txt"] == "newer\n"
 
 
+@pytest.mark.long
 def test_without_the_key_they_are_left_out_with_a_word_and_come_with_it(root: Path) -> None:
     done = bring(root, "url: remotes/churn")
     (warning,) = done.warnings
@@ -142,6 +145,7 @@ def test_of_a_folder_only_its_own_submodules(root: Path) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.long
 def test_the_lock_has_them_and_is_held_to(root: Path, tmp_path: Path) -> None:
     done = bring(root, *LOCAL)
     path = tmp_path / "lock.yaml"
@@ -157,6 +161,7 @@ def test_the_lock_has_them_and_is_held_to(root: Path, tmp_path: Path) -> None:
     assert "at 111111111111" in problem.message
 
 
+@pytest.mark.long
 def test_one_fetch_for_an_address_that_is_named_often(root: Path) -> None:
     remotes = root / "remotes"
     certificate = make_certificate(root / "certificate.pem")
@@ -188,6 +193,7 @@ def test_a_server_of_before_that_knows_no_ids_gives_its_branches(root: Path) -> 
     assert files(root)["libs/common/plain.txt"] == "of lib\n"
 
 
+@pytest.mark.long
 def test_of_a_partial_clone_what_is_needed_comes(root: Path) -> None:
     remotes = root / "remotes"
     git(remotes / "churn", "config", "uploadpack.allowFilter", "true")
@@ -197,6 +203,7 @@ def test_of_a_partial_clone_what_is_needed_comes(root: Path) -> None:
     assert files(root)["common/plain.txt"] == "of lib\n"
 
 
+@pytest.mark.long
 def test_everything_that_is_wrong_is_said_at_once(root: Path) -> None:
     remotes = root / "remotes"
     churn = remotes / "churn"
@@ -238,6 +245,7 @@ def served(root: Path, world: Hosts) -> Hosts:
 HTTPS = ("url: https://git.example.com/acme/churn.git", "submodules: true", "credentials: env:TOKEN")
 
 
+@pytest.mark.long
 def test_the_credentials_of_the_parent_open_its_own_host(root: Path, served: Hosts) -> None:
     add(root / "remotes" / "churn", "by-ssh", "git@git.example.com:acme/lib.git", head(root / "remotes" / "lib"))
     done = bring(root, *HTTPS, env={**served.environment, "TOKEN": "good"})

@@ -223,6 +223,7 @@ CONFIGURED = (
 )  # fmt: skip
 
 
+@pytest.mark.long
 def test_nothing_that_a_repository_configures_is_run(tmp_path: Path, tree: Path) -> None:
     (tree / ".gitattributes").write_text("* filter=evil diff=evil merge=evil\n")
     commit(tree, "attributes")
@@ -382,6 +383,7 @@ def counted(tmp_path: Path) -> tuple[str, Path]:
     return f"{shim.parent}:{os.environ['PATH']}", log
 
 
+@pytest.mark.long
 def test_one_process_tells_where_a_folder_of_this_machine_stands_and_whether_it_has_changes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / "remotes" / name).mkdir(parents=True)

@@ -324,6 +324,7 @@ def test_wrong_usage(tmp_path: Path, arguments: list[str], expected: str) -> Non
     assert (ended.code, expected in ended.err) == (2, True), ended.err
 
 
+@pytest.mark.long
 def test_commands_before_their_time(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
     for command, expected in {
@@ -368,6 +369,7 @@ def test_a_link_instead_of_a_conf(tmp_path: Path) -> None:
     assert (ended.code, "PB201 the file is '/etc/passwd', expected a mapping with 'conf'" in ended.err) == (1, True)
 
 
+@pytest.mark.long
 def test_a_damaged_record_decides_nothing_and_is_made_again(tmp_path: Path) -> None:
     """What was judged is known by its evidence, with which the record has only to agree."""
     workspace = make_workspace(tmp_path)
@@ -416,6 +418,7 @@ def test_data_that_is_no_file(tmp_path: Path, kind: str) -> None:
     assert (ended.code, "PB520 there is no data at 's3://local/churn/numbers.csv'" in ended.err) == (5, True), ended.err
 
 
+@pytest.mark.long
 def test_metrics_that_are_nested_too_deep(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
     path = "/opt/ml/processing/output/model_evaluation_metrics.json"
@@ -444,6 +447,7 @@ def test_a_colon_in_the_path_of_the_state(tmp_path: Path) -> None:
     assert f"PB532 the state '{tmp_path}/a:b' cannot be used: there is a ':' in its path" in ended.err
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
 def test_closed_streams(tmp_path: Path, closed: str) -> None:
     workspace = make_workspace(tmp_path)
@@ -453,6 +457,7 @@ def test_closed_streams(tmp_path: Path, closed: str) -> None:
     assert (tmp_path / "build" / "report.html").is_file()
 
 
+@pytest.mark.long
 def test_a_full_disk_under_the_output(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
     command = f"{shlex.join(workspace.command('explain', 'PB100'))} > /dev/full"
@@ -463,6 +468,7 @@ def test_a_full_disk_under_the_output(tmp_path: Path) -> None:
     assert done.stderr.startswith("PB674 disk full: cannot write a file (No space left on device)\n  hint: make room")
 
 
+@pytest.mark.long
 def test_letters_that_the_output_cannot_print(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
     commit(workspace.remote, "A model for 日本")

@@ -56,6 +56,7 @@ def waiting(workspace: Workspace) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.long
 def test_a_run_that_waits_outlives_a_kill_and_goes_on_with_its_answer(workspace: Workspace) -> None:
     first = workspace.start("up")
     (one,) = until(lambda: waiting(workspace))
@@ -80,6 +81,7 @@ def test_a_run_that_waits_outlives_a_kill_and_goes_on_with_its_answer(workspace:
     assert "PB870" in twice.err
 
 
+@pytest.mark.long
 def test_a_failure_that_is_answered_while_nobody_runs_it_counts(workspace: Workspace) -> None:
     first = workspace.start("up")
     (one,) = until(lambda: waiting(workspace))

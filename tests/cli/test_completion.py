@@ -93,6 +93,7 @@ def test_what_bash_completes(trio: Trio, quick: Path, words: tuple[str, ...], ex
     assert sorted(found) == sorted(expected)
 
 
+@pytest.mark.long
 def test_executions_are_completed_newest_first(trio: Trio, quick: Path) -> None:
     assert trio.call("run", "--rerun", "--select", "churn-Train").code == 0
     listed = [one["arn"].rsplit("/", 1)[-1] for one in trio.call("history", "--json").json["executions"]]
@@ -100,6 +101,7 @@ def test_executions_are_completed_newest_first(trio: Trio, quick: Path) -> None:
     assert in_bash(trio, "promote", "--run", listed[0][:6], program=quick) == listed[:1]
 
 
+@pytest.mark.long
 def test_zsh_and_fish_are_told_what_each_is(trio: Trio, quick: Path) -> None:
     told = by_protocol(trio, "zsh", "pipeline-builder logs price-T", 2, program=PROGRAM)
     assert told == "plain\nprice-Train\na step of price\n"

@@ -51,6 +51,7 @@ def pointer(scoring: Scoring, date: str) -> Any:
     return json.loads(scoring.object(f"scores/dt={date}/_current.json").read_text())
 
 
+@pytest.mark.long
 def test_a_day_is_scored_once_and_again_where_that_is_asked_for(made: Scoring) -> None:
     made.land("2026-01-01", (1, 2, 3, 4))
     first = up(made, "2026-01-01")
@@ -103,6 +104,7 @@ def test_a_day_is_scored_once_and_again_where_that_is_asked_for(made: Scoring) -
     assert pointer(made, "2026-01-02")["execution"] == ledger(made, "2026-01-02")["execution"] == noted["execution"]
 
 
+@pytest.mark.long
 def test_days_are_looked_at(made: Scoring) -> None:
     made.land("2026-01-05", LIKE)
     made.land("2026-01-07", FAR)
@@ -150,6 +152,7 @@ def test_what_is_wrong_is_said_before_anything_runs(made: Scoring) -> None:
     assert len([*made.object("scores").glob("dt=*")]) == (before or 0)
 
 
+@pytest.mark.long
 def test_a_blocked_day_keeps_what_readers_see(made: Scoring) -> None:
     made.land("2026-01-10", (1, 2, 3))
     assert up(made, "2026-01-10").code == 0
@@ -173,6 +176,7 @@ def test_a_blocked_day_keeps_what_readers_see(made: Scoring) -> None:
     assert pointer(made, "2026-01-10")["execution"] == ledger(made, "2026-01-10")["execution"] == first["execution"]
 
 
+@pytest.mark.long
 def test_what_waits_in_a_branch_that_was_not_taken_keeps_no_row_from_being_counted(made: Scoring) -> None:
     made.land("2026-01-11", (1, 2, 3, 4))
     assert up(made, "2026-01-11").code == 0
@@ -187,6 +191,7 @@ def test_what_waits_in_a_branch_that_was_not_taken_keeps_no_row_from_being_count
     assert (score.rows_in, score.rows_out) == (4, 4)
 
 
+@pytest.mark.long
 def test_a_backfill(made: Scoring) -> None:
     for day, numbers in (("2026-02-01", (1, 2, 3)), ("2026-02-02", FAR), ("2026-02-04", (1, 2, 3, 4))):
         made.land(day, numbers)
@@ -318,6 +323,7 @@ def test_models_by_the_hour_are_published_each_by_itself(tmp_path: Path) -> None
     assert (gone.code, "PB977 the conf of 'churn-scoring' has no model 'reach' any more" in gone.err) == (1, True), gone
 
 
+@pytest.mark.long
 def test_one_date_is_worked_on_by_one(made: Scoring) -> None:
     made.land("2026-03-01")
     path = made.object("churn-scoring/ledger/.days/2026-03-01.json")

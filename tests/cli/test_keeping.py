@@ -72,6 +72,7 @@ def rows(workspace: Workspace, sql: str) -> list[Any]:
     return found
 
 
+@pytest.mark.long
 def test_it_says_what_would_go_and_takes_nothing(workspace: Workspace) -> None:
     before = files(workspace)
     for arguments in (("--dry-run",), ()):  # nobody is asked where nobody can answer
@@ -81,6 +82,7 @@ def test_it_says_what_would_go_and_takes_nothing(workspace: Workspace) -> None:
     assert "nothing was taken; --yes takes it" in ended.err
 
 
+@pytest.mark.long
 def test_what_nothing_needs_goes_and_the_rest_stays(workspace: Workspace) -> None:
     first, second, third, fourth, fifth = ids(workspace)
     before = files(workspace)
@@ -104,6 +106,7 @@ def test_what_nothing_needs_goes_and_the_rest_stays(workspace: Workspace) -> Non
     assert workspace.call("gc", "--yes", "--json").json["items"] == []
 
 
+@pytest.mark.long
 def test_who_goes_back_to_what_was_taken_runs_it_again(workspace: Workspace) -> None:
     _, second, _, fourth, _ = ids(workspace)
     assert workspace.call("gc", "--yes").code == 0
@@ -127,6 +130,7 @@ def test_an_execution_that_goes_on_keeps_all_it_has(workspace: Workspace) -> Non
     assert of(workspace, second) == before == {"Train"}
 
 
+@pytest.mark.long
 def test_who_takes_from_the_past_and_who_decides_about_it_wait_for_each_other(workspace: Workspace) -> None:
     second = ids(workspace)[1]
     with referring(State(workspace.root / ".pipeline_builder" / "state.db")):
@@ -145,6 +149,7 @@ def test_whose_lock_is_held_keeps_all(workspace: Workspace) -> None:
     assert of(workspace, second) == {"Train"}
 
 
+@pytest.mark.long
 def test_a_kill_at_any_moment_leaves_the_next_one_its_work(workspace: Workspace) -> None:
     before = files(workspace)
     codes: list[int] = []

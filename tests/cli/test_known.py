@@ -76,6 +76,7 @@ def replace(path: Path, old: str, new: str) -> None:
 NOTED = "entry_point: train.py\n        arguments: {ResourceConfig: {InstanceCount: 2}}"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("options", [(), ("--json",)], ids=["text", "json"])
 def test_what_is_said_again_is_the_same_with_every_warning(made: Workspace, options: tuple[str, ...]) -> None:
     replace(conf(made), "entry_point: train.py", NOTED)
@@ -116,6 +117,7 @@ def test_a_change_is_noticed(made: Workspace, change: Change) -> None:
     assert said(anew(made)) == said(ended)
 
 
+@pytest.mark.long
 def test_a_variable_counts_where_somebody_asks_for_it(made: Workspace) -> None:
     replace(conf(made), "scale: 2", 'scale: "${SMP_SCALE:-2}"')
     assert made.call("validate").code == 0
@@ -187,6 +189,7 @@ def test_a_link_out_of_the_checkouts_is_looked_at_each_time(made: Workspace) -> 
     assert entries(made) == []
 
 
+@pytest.mark.long
 def test_one_bad_model_among_many_is_told_as_without_the_store(tmp_path: Path) -> None:
     """With many models only those that are new are checked, and what is wrong with one is said as of the whole."""
     make_units(tmp_path, 10)

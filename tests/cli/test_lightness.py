@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from pipeline_builder.cli import main
 from pipeline_builder.cli.group import MODULES
 from tests.workspaces import MANIFEST, make_workspace
@@ -36,6 +38,7 @@ def test_validate_imports_nothing_heavy(tmp_path: Path) -> None:
     assert not imported & SELDOM
 
 
+@pytest.mark.long
 def test_a_command_imports_no_other() -> None:
     """Each module adds the commands that the group looks for in it, and brings none of the others."""
     look = (

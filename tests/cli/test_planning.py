@@ -26,6 +26,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Trio:
     return trio
 
 
+@pytest.mark.long
 def test_a_plan_says_what_is_not_checked_out_and_refreshes(ran: Trio) -> None:
     assert ran.call("plan").out.startswith("pipeline 'trio' is unchanged")
     new = ran.change("churn")
@@ -68,6 +69,7 @@ def test_a_plan_says_what_is_not_checked_out_and_refreshes(ran: Trio) -> None:
     assert "--out writes the whole plan" in ran.call("plan", "--select", "price", "--out", "p.json").err
 
 
+@pytest.mark.long
 def test_a_commit_that_changes_nothing_of_a_folder_is_none_that_it_lacks(tmp_path: Path) -> None:
     trio = make_trio(tmp_path / "trio")
     assert trio.call("checkout").code == 0
@@ -75,6 +77,7 @@ def test_a_commit_that_changes_nothing_of_a_folder_is_none_that_it_lacks(tmp_pat
     assert "not in this plan" not in trio.call("plan").out
 
 
+@pytest.mark.long
 def test_a_repository_that_is_gone_stops_no_plan(tmp_path: Path) -> None:
     trio = make_trio(tmp_path / "trio")
     assert trio.call("checkout").code == 0
@@ -116,6 +119,7 @@ def test_a_run_of_some_steps(ran: Trio) -> None:
     assert "--reject" not in elsewhere.err
 
 
+@pytest.mark.long
 def test_that_nothing_is_selected_is_said(tmp_path: Path) -> None:
     trio = make_trio(tmp_path / "trio")
     assert trio.call("up").code == 0

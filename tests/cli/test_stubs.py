@@ -125,6 +125,7 @@ def test_values_that_are_given_are_held_against_the_requests(workspace: Workspac
         assert f"(what was given for the parameter '{given.partition('=')[0]}')" in ended.err
 
 
+@pytest.mark.long
 def test_a_run_with_a_stub_and_its_approval(workspace: Workspace) -> None:
     ended = workspace.call("up", "--stub", "churn_Tune=tune.json", "--approve", "--json")
     assert ended.code == 3, ended.err

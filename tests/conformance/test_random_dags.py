@@ -39,6 +39,7 @@ def came_out(local: Target, nodes: Sequence[Node], content: bytes) -> None:
         assert local.store.get(f"s3://local/out/{ended.id}/{name}/text").decode() == text
 
 
+@pytest.mark.long
 @settings(max_examples=25, deadline=None, suppress_health_check=_SLOW)
 @given(nodes=dags())
 def test_every_step_runs_when_it_may(tmp_path: Path, nodes: tuple[Node, ...]) -> None:

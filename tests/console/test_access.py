@@ -199,6 +199,7 @@ def test_a_form_token_is_one_browsers(console: Console) -> None:
     assert posted(console, mine, Origin="").status == 303  # what Sec-Fetch-Site says is enough
 
 
+@pytest.mark.long
 def test_other_sites_get_nothing_into_their_pages(console: Console) -> None:
     cookie = log_in(console)
     for site in ("cross-site", "same-site"):

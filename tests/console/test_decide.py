@@ -88,6 +88,7 @@ def told(page: str) -> str:
     return unescape(text_of(found[0])) if found else ""
 
 
+@pytest.mark.long
 def test_one_form_decides_about_each_model_with_its_own_words(trio: Trio, opened: Open) -> None:
     client, path = opened(trio), where(trio)
     page = decide(client, path, churn="approve: looks right", price="reject: too slow", segments="later")
@@ -130,6 +131,7 @@ def test_the_same_form_twice_decides_once_and_says_so(trio: Trio, opened: Open) 
     assert len(trio.changes()) == 1
 
 
+@pytest.mark.long
 def test_somebody_else_was_faster(trio: Trio, opened: Open) -> None:
     client, path = opened(trio), where(trio)
     form = form_of(client.page(path), churn="approve: fine", price="approve: fine")
@@ -141,6 +143,7 @@ def test_somebody_else_was_faster(trio: Trio, opened: Open) -> None:
     assert [change[:2] for change in trio.changes()] == [("trio-churn/1", "Rejected"), ("trio-price/1", "Approved")]
 
 
+@pytest.mark.long
 def test_what_is_decided_is_taken_back_with_words_and_only_as_it_was_seen(trio: Trio, opened: Open) -> None:
     client, path = opened(trio), where(trio)
     decide(client, path, churn="reject: too low")
@@ -248,6 +251,7 @@ local:
 """
 
 
+@pytest.mark.long
 def test_an_author_is_told_before_that_somebody_else_has_to_approve(tmp_path: Path, opened: Open) -> None:
     workspace = make_workspace(tmp_path / "own", manifest=FOUR_EYES)
     assert workspace.call("up").code == 0
@@ -274,6 +278,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
     return Kept.keep(workspace)
 
 
+@pytest.mark.long
 def test_the_champion_is_taken_out_of_use(kept: Kept, opened: Open) -> None:
     workspace = kept.restore()
     client, path = opened(workspace), "/decide/rollback/tiny-churn"
@@ -297,6 +302,7 @@ def test_the_champion_is_taken_out_of_use(kept: Kept, opened: Open) -> None:
     ]
 
 
+@pytest.mark.long
 def test_a_rollback_of_what_is_no_champion_any_more(kept: Kept, opened: Open) -> None:
     workspace = kept.restore()
     client, path = opened(workspace), "/decide/rollback/tiny-churn"
@@ -309,6 +315,7 @@ def test_a_rollback_of_what_is_no_champion_any_more(kept: Kept, opened: Open) ->
     assert client.get("/decide/rollback/nothing").status_code == 404
 
 
+@pytest.mark.long
 def test_what_waits_is_listed_oldest_first_and_not_what_a_newer_version_has_settled(trio: Trio, opened: Open) -> None:
     first = where(trio).rsplit("/", 1)[-1]
     trio.change("churn")
@@ -326,6 +333,7 @@ def test_what_waits_is_listed_oldest_first_and_not_what_a_newer_version_has_sett
     assert "Nothing waits" in opened(trio).text("/decide")
 
 
+@pytest.mark.long
 def test_a_day_that_the_gate_has_held_back_is_listed_with_what_scores_it_again(tmp_path: Path, opened: Open) -> None:
     scoring = make_scoring(tmp_path / "scored")
     scoring.land("2026-11-01", FAR)
@@ -338,6 +346,7 @@ def test_a_day_that_the_gate_has_held_back_is_listed_with_what_scores_it_again(t
     assert "Days that were not published" in client.text("/decide")
 
 
+@pytest.mark.long
 def test_an_approval_beside_stubs_says_so(tmp_path: Path, opened: Open) -> None:
     trio = make_trio(tmp_path / "stubbed")
     (trio.root / "data" / "model.tar.gz").write_bytes(b"a model")
@@ -351,6 +360,7 @@ def test_an_approval_beside_stubs_says_so(tmp_path: Path, opened: Open) -> None:
     assert "stubs for churn-Train" in told(page)
 
 
+@pytest.mark.long
 def test_what_came_of_a_form_is_told_although_another_is_sent_before_it_is_seen(trio: Trio, opened: Open) -> None:
     client, path = opened(trio), where(trio)
     page = client.page(path)

@@ -98,6 +98,7 @@ def test_a_person_looks_decides_by_keyboard_and_sees_what_came_of_it(browser: Br
     assert len(trio.changes()) == 2
 
 
+@pytest.mark.long
 def test_two_tabs_and_somebody_who_was_faster(browser: Browser, trio: Trio) -> None:
     with served(looks_of(trio, SMP_APPROVER="grace")) as console, open_page(browser, address=console.url) as (page, _):
         page.goto(console.address)
@@ -115,6 +116,7 @@ def test_two_tabs_and_somebody_who_was_faster(browser: Browser, trio: Trio) -> N
     assert len(trio.changes()) == 1
 
 
+@pytest.mark.long
 def test_without_the_token_nothing_is_seen_and_another_sites_form_decides_nothing(browser: Browser, trio: Trio) -> None:
     looks = looks_of(trio, SMP_APPROVER="grace")
     with served(looks) as console:
@@ -157,6 +159,7 @@ def test_without_the_token_nothing_is_seen_and_another_sites_form_decides_nothin
     assert trio.changes() == []
 
 
+@pytest.mark.long
 def test_nothing_is_wider_than_a_phone(browser: Browser, judged: Trio) -> None:
     looks = looks_of(judged, SMP_APPROVER="grace")
     with served(looks) as console, open_page(browser, width=390, dark=True, address=console.url) as (page, _):

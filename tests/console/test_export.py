@@ -114,6 +114,7 @@ class _Killed(Folder):
         super().write(name, content)
 
 
+@pytest.mark.long
 def test_killed_and_repeated_it_is_whole(ran: Workspace, site: Path, tmp_path: Path) -> None:
     """The first one is no foreign folder by then, and in a later one no page of a state in between stays."""
     folder = tmp_path / "site"
@@ -196,6 +197,7 @@ def test_in_a_bucket_files_are_what_a_browser_takes_them_for(ran: Workspace) -> 
     assert export_site(look_of(ran), site, most=1).written == 0
 
 
+@pytest.mark.long
 def test_from_a_file_without_a_server(site: Path, browser: Browser) -> None:
     with open_page(browser, address=site.as_uri()) as (page, _):
         page.goto((site / "runs.html").as_uri())

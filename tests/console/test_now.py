@@ -70,6 +70,7 @@ def test_the_page_leads_to_what_it_is_about(client: Client) -> None:
     assert "no &lt;b&gt;such&lt;/b&gt; column" in page
 
 
+@pytest.mark.long
 def test_a_failure_that_was_mended_is_said_so(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
     workspace.push("scripts/train.py", "raise SystemExit('broken')\n")

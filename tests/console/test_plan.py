@@ -68,6 +68,7 @@ def planned(client: Client) -> Any:
     return found
 
 
+@pytest.mark.long
 def test_what_changes_is_told_in_values_that_can_be_read_with_the_code_behind_it(trio: Trio, opened: Open) -> None:
     commit = trio.change("churn", SCRIPT, RATE)
     assert trio.call("checkout").code == 0
@@ -141,6 +142,7 @@ def files(root: Path) -> dict[str, tuple[int, int, int]]:
     return found
 
 
+@pytest.mark.long
 def test_looking_writes_nothing_and_fetches_nothing(trio: Trio, opened: Open) -> None:
     trio.change("churn", SCRIPT, RATE)
     assert trio.call("checkout").code == 0
@@ -156,6 +158,7 @@ def test_looking_writes_nothing_and_fetches_nothing(trio: Trio, opened: Open) ->
     assert before.keys() <= now.keys()
 
 
+@pytest.mark.long
 def test_it_is_worked_out_again_only_where_something_has_changed(trio: Trio, opened: Open) -> None:
     client = opened(trio)
     first = planned(client)
@@ -165,6 +168,7 @@ def test_it_is_worked_out_again_only_where_something_has_changed(trio: Trio, ope
     assert planned(client)["pipelines"][0]["word"] == "changes"
 
 
+@pytest.mark.long
 def test_while_it_is_worked_out_the_last_one_stands_and_says_so(trio: Trio, opened: Open) -> None:
     client = opened(trio)
     planned(client)

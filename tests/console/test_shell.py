@@ -27,6 +27,7 @@ def test_the_first_page(client: Client) -> None:
     assert 'href="/runs.json?state=failed"' in client.page("/runs?state=failed")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (390, False)])
 def test_nobody_is_kept_out_and_nothing_is_cut_off(
     ran: Workspace, scored: Scoring, browser: Browser, width: int, dark: bool
@@ -44,6 +45,7 @@ def test_nobody_is_kept_out_and_nothing_is_cut_off(
             assert (barriers(page), cut_off(page)) == ([], [])
 
 
+@pytest.mark.long
 def test_with_a_keyboard(ran: Workspace, browser: Browser) -> None:
     with served(looks_of(ran)) as console, open_page(browser, address=console.url) as (page, _):
         page.goto(console.address)
@@ -65,6 +67,7 @@ def focused(page: Page) -> str:
     return str(page.evaluate("document.activeElement.innerText"))
 
 
+@pytest.mark.long
 def test_all_of_it_is_there_without_a_script(ran: Workspace, browser: Browser) -> None:
     with served(looks_of(ran)) as console, open_page(browser, address=console.url, script=False) as (page, _):
         page.goto(console.address)
@@ -73,6 +76,7 @@ def test_all_of_it_is_there_without_a_script(ran: Workspace, browser: Browser) -
         assert page.url.endswith("/log/churn-Train")
 
 
+@pytest.mark.long
 def test_who_comes_without_the_token_is_told_how(ran: Workspace, browser: Browser) -> None:
     with served(looks_of(ran)) as console:
         context = browser.new_context()
@@ -88,6 +92,7 @@ def test_who_comes_without_the_token_is_told_how(ran: Workspace, browser: Browse
 # --- a page that stays open
 
 
+@pytest.mark.long
 def test_what_changes_is_swapped_and_the_rest_stays_as_it_was(tmp_path: Any, browser: Browser) -> None:
     workspace = make_workspace(tmp_path)
     assert workspace.call("up").code == 0
@@ -118,6 +123,7 @@ def restarted(workspace: Workspace, port: int) -> tuple[Any, Callable[[], None]]
     return console, end
 
 
+@pytest.mark.long
 def test_a_page_whose_console_has_ended_says_so_and_goes_on_when_it_may(ran: Workspace, browser: Browser) -> None:
     context = browser.new_context()
     page = context.new_page()
@@ -136,6 +142,7 @@ def test_a_page_whose_console_has_ended_says_so_and_goes_on_when_it_may(ran: Wor
         context.close()
 
 
+@pytest.mark.long
 def test_a_page_that_nobody_sees_does_not_listen_and_catches_up(tmp_path: Any, browser: Browser) -> None:
     """A sleeping laptop, and the seventh tab: browsers have six connections for one address."""
     workspace = make_workspace(tmp_path)

@@ -226,6 +226,7 @@ def test_the_parameter_is_no_conf_s_own(tmp_path: Path) -> None:
 # --- a cached result is its step's
 
 
+@pytest.mark.long
 def test_two_equal_steps_don_t_answer_each_other(tmp_path: Path) -> None:
     """SageMaker looks at previous runs of the step; and what refers to B finds nothing at A's address."""
     local = target(tmp_path)

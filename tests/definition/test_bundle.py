@@ -124,6 +124,7 @@ def test_the_address_of_a_large_bundle_is_what_it_was(tmp_path: Path) -> None:
     assert found.sha256 == hashlib.sha256(buffer.getvalue()).hexdigest()
 
 
+@pytest.mark.long
 def test_only_content_counts(tmp_path: Path) -> None:
     one = files(tmp_path / "one", train_py="x", lib__a_py="y")
     two = tmp_path / "somewhere" / "else"
@@ -178,6 +179,7 @@ def test_the_tar_is_what_tarfile_writes(tmp_path: Path) -> None:
     assert found.getvalue() == expected.getvalue()
 
 
+@pytest.mark.long
 def test_a_build_without_changes_writes_nothing(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
     workspace.run("checkout")

@@ -82,6 +82,7 @@ def test_where_nobody_can_be_asked_each_image_is_said(tmp_path: Path) -> None:
     assert len(caught.value.problems) == 3
 
 
+@pytest.mark.long
 def test_commands_take_the_address_from_the_lock_and_keep_it(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path, conf=conf(framework="xgboost", version="1.7-1"))
     workspace.call("checkout")

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -151,6 +152,7 @@ _TREE = read_yaml(CONF)
 _ALL_PATHS = [path for path in _paths(_TREE) if path]
 
 
+@pytest.mark.long
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(_ALL_PATHS), trees)
 def test_any_value_anywhere_composes_or_is_a_problem(path: tuple[Any, ...], value: Any) -> None:
@@ -162,12 +164,14 @@ def test_any_value_anywhere_composes_or_is_a_problem(path: tuple[Any, ...], valu
     _composes_or_tells(write_yaml(tree))
 
 
+@pytest.mark.long
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, len(CONF) - 1), st.integers(0, 30), st.text(max_size=12))
 def test_any_damage_of_the_text_composes_or_is_a_problem(start: int, length: int, text: str) -> None:
     _composes_or_tells(CONF[:start] + text + CONF[start + length :])
 
 
+@pytest.mark.long
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(_ALL_PATHS), trees), min_size=2, max_size=4))
 def test_several_wrong_values_compose_or_are_problems(changes: list[tuple[tuple[Any, ...], Any]]) -> None:

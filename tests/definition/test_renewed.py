@@ -202,6 +202,7 @@ GIVEN: Mapping[str, Callable[[Path], None]] = {
 }  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("given", GIVEN.values(), ids=GIVEN)
 def test_what_hangs_together_is_composed_together(folder: Path, given: Callable[[Path], None]) -> None:
     given(folder)
@@ -211,6 +212,7 @@ def test_what_hangs_together_is_composed_together(folder: Path, given: Callable[
         assert renewed
 
 
+@pytest.mark.long
 def test_an_output_in_one_of_before_is_refused(folder: Path) -> None:
     replace(folder, "unit0004", TRAIN, f"{OUTPUT}shared/x")
     found, whole, _ = kept_then(folder, rewrite("unit0003", TRAIN, f"{OUTPUT}shared"))
@@ -227,6 +229,7 @@ def test_of_many_repositories_no_commits_travel(tmp_path: Path) -> None:
     assert found[0]["commit_parameters"] == {}
 
 
+@pytest.mark.long
 def test_a_note_belongs_to_one_composition(folder: Path) -> None:
     """What was noted with another value of a variable is of no use, though no file has changed since."""
     replace(folder, "unit0003", "unit0003/numbers.csv", "${SMP_WHICH:-unit0003/numbers.csv}")
@@ -237,12 +240,14 @@ def test_a_note_belongs_to_one_composition(folder: Path) -> None:
     assert result(open_workspace(folder, "kept", **warned)) == result(open_workspace(folder, "anew", **warned))
 
 
+@pytest.mark.long
 def test_a_variable_counts(folder: Path) -> None:
     found, whole, renewed = kept_then(folder, ALONE["a script"], SMP_S3BUCKETNAME="other")
     assert found == whole
     assert not renewed
 
 
+@pytest.mark.long
 def test_an_image_that_nobody_has_asked_for_is_asked_for(folder: Path) -> None:
     key = {"framework": "xgboost", "instance_type": "ml.m5.2xlarge", "region": "us-east-1", "scope": "training"}
     for state in ("kept", "anew"):
@@ -257,6 +262,7 @@ def test_an_image_that_nobody_has_asked_for_is_asked_for(folder: Path) -> None:
     assert list(found[4].values()) == ["example.com/xgboost:1.7-1"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("change", WHOLE.values(), ids=WHOLE)
 def test_what_concerns_more_is_composed_as_a_whole(folder: Path, change: Callable[[Path], None]) -> None:
     found, whole, renewed = kept_then(folder, change)
@@ -264,6 +270,7 @@ def test_what_concerns_more_is_composed_as_a_whole(folder: Path, change: Callabl
     assert not renewed
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("change", WRONG.values(), ids=WRONG)
 def test_what_is_wrong_is_said_as_of_the_whole(folder: Path, change: Callable[[Path], None]) -> None:
     found, whole, _ = kept_then(folder, change)

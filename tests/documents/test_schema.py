@@ -51,6 +51,7 @@ def deep(error: Any) -> list[str]:
     return [error.message, *(found for inner in error.context for found in deep(inner))]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("file", [ConfFile, ManifestSection], ids=["conf", "manifest"])
 def test_they_are_schemas(file: type[BaseModel]) -> None:
     for validator in VALIDATORS:
@@ -65,6 +66,7 @@ def test_a_schema_is_whole_whatever_was_read_before() -> None:
     assert ManifestSection.model_validate(read.model_dump(exclude_unset=True)) == read
 
 
+@pytest.mark.long
 def test_only_what_is_written_is_built() -> None:
     look = (
         "from pipeline_builder.manifest.sections import ManifestSection as Whole, RepoSection, ServiceSection\n"

@@ -82,6 +82,7 @@ def deploy(local: Target, definition: Definition) -> None:
                 local.store.put(f"{uri}x" if uri.endswith("/") else uri, b"1\n2\n")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [name for name in CASES if name not in ELSEWHERE])
 def test_a_case_runs(tmp_path: Path, local: Target, name: str) -> None:
     case = CASES[name]
@@ -112,6 +113,7 @@ def test_what_is_read_of_a_case_is_told_before_it_runs(tmp_path: Path, local: Ta
     assert local.pipelines.predict_cache("p", definition.content, given)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "step", "expected"),
     [

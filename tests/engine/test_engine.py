@@ -192,6 +192,7 @@ def test_paths_outside_of_opt_ml_are_refused(tmp_path: Path, path: str) -> None:
     assert str(refused.value).startswith(f"PB524 step 'a': the path '{path}' is outside of /opt/ml")
 
 
+@pytest.mark.long
 def test_a_job_over_its_maximum_run_time(tmp_path: Path) -> None:
     step = script("a", "sleep 30")
     step["Arguments"]["StoppingCondition"] = {"MaxRuntimeInSeconds": 1}
@@ -213,6 +214,7 @@ def test_ready_steps_run_at_once(tmp_path: Path) -> None:
 # --- the step cache
 
 
+@pytest.mark.long
 def test_cache_hits_and_misses(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
@@ -260,6 +262,7 @@ def test_an_entry_whose_files_are_gone_does_not_answer(tmp_path: Path) -> None:
     assert steps["a"].cache_hit == ""
 
 
+@pytest.mark.long
 def test_an_expired_entry_does_not_answer(tmp_path: Path) -> None:
     local = target(tmp_path)
     content = definition(script("a", f"echo x > {OUT}/y", CacheConfig={"Enabled": True, "ExpireAfter": "PT1S"}))
@@ -366,6 +369,7 @@ run(target(Path({str(tmp_path)!r})), Path({str(tmp_path / "d.json")!r}).read_byt
     assert (begun.origin, ended.arn, ended.status) == ("continued", stopped.arn, ExecutionStatus.SUCCEEDED)
 
 
+@pytest.mark.long
 def test_two_processes_never_run_the_same_execution(tmp_path: Path) -> None:
     count = tmp_path / "count"
     content = definition(script("a", f"echo x >> {count}; sleep 0.7"))
@@ -388,6 +392,7 @@ def test_two_processes_never_run_the_same_execution(tmp_path: Path) -> None:
     assert seen.count("Executing") >= 2  # the one that ran it, and at least one that watched
 
 
+@pytest.mark.long
 def test_who_watches_what_is_stopped_does_not_go_on_with_it(tmp_path: Path) -> None:
     local = target(tmp_path)
     deployed = local.pipelines.put_pipeline("p", definition(script("a", "sleep 60")))

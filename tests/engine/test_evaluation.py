@@ -51,6 +51,7 @@ def test_a_public_evaluation_is_read(tmp_path: Path, local: Target) -> None:
     assert b"regression_metrics" in local.store.get(uri)
 
 
+@pytest.mark.long
 def test_arguments_decide_at_the_gate(tmp_path: Path, local: Target) -> None:
     keys = "        file: evaluation.json\n        output: evaluation\n        args: {mse: 7.5}\n"
     steps = evaluated(tmp_path, local, keys)
@@ -58,6 +59,7 @@ def test_arguments_decide_at_the_gate(tmp_path: Path, local: Target) -> None:
     assert "mse.value is 7.5, expected at most 3" in steps["Register-Blocked"][1]
 
 
+@pytest.mark.long
 def test_a_step_without_its_report_fails_by_itself(tmp_path: Path, local: Target) -> None:
     steps = evaluated(tmp_path, local, "")
     status, reason = steps["Metrics"]
@@ -67,6 +69,7 @@ def test_a_step_without_its_report_fails_by_itself(tmp_path: Path, local: Target
     assert steps["Register-Gate"][0] is StepStatus.WAITING
 
 
+@pytest.mark.long
 def test_a_shell_script_evaluates(tmp_path: Path, local: Target) -> None:
     conf = "        file: evaluation.json\n        output: evaluation\n        args: [--mse, 1.5]\n"
     folder = tmp_path / "x"

@@ -54,6 +54,7 @@ def test_an_execution_that_began_before_its_last_use_has_it(made: Path) -> None:
     assert unused(made, busy=NOW - timedelta(days=100)) == []
 
 
+@pytest.mark.long
 def test_asking_for_one_notes_that_it_is_used(tmp_path: Path) -> None:
     environments = Environments(tmp_path / "envs", whole=False)
     python = environments.get((), observe=lambda _: None)

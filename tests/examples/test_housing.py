@@ -32,6 +32,7 @@ STUBBED = ("--stub", "pca-Quality=examples/housing/stubs/pca-Quality.json", "--a
 DATA = EXAMPLES / "data" / "housing" / "housing.csv"
 
 
+@pytest.mark.long
 def test_the_data_is_what_the_generator_makes() -> None:
     assert runpy.run_path(str(EXAMPLE / "data" / "generate.py"))["table"]() == DATA.read_text()
 

@@ -20,6 +20,7 @@ EXAMPLE = EXAMPLES / "purchase-intent"
 DATA = ROOT / "examples" / "data" / "purchase-intent" / "labelled" / "online_shoppers_intention.csv"
 
 
+@pytest.mark.long
 def test_the_data_is_what_the_generator_makes() -> None:
     table = runpy.run_path(str(EXAMPLE / "data" / "generate.py"))["table"]()
     assert table == DATA.read_text()
@@ -35,6 +36,7 @@ def test_the_data_has_the_shape_of_the_real_table() -> None:
     assert {row[header.index("VisitorType")] for row in rows} == {"New_Visitor", "Returning_Visitor", "Other"}
 
 
+@pytest.mark.long
 def test_days_are_the_same_everywhere_and_only_the_sale_is_otherwise(tmp_path: Path) -> None:
     days, script = tmp_path / "sessions", EXAMPLE / "data" / "days.py"
     for arguments in ([str(days)], [str(tmp_path), "--labelled", "2026-11-27"]):

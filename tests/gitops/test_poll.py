@@ -88,6 +88,7 @@ def tokens(poller: Poller) -> list[str]:
     return sent
 
 
+@pytest.mark.long
 def test_one_start_for_all_that_moved(aws: Aws) -> None:
     poller = open_poller(VALUES, aws)
     first = poller.poll(["churn", "fraud"], {"churn": head(A), "fraud": head(B)})

@@ -446,6 +446,7 @@ def test_there_is_one_watch_for_a_state(tmp_path: Path) -> None:
         assert (tmp_path / "watch" / "lock").read_text() == "process 3"
 
 
+@pytest.mark.long
 def test_folders_of_one_repository_are_asked_for_once(place: Place) -> None:
     text = "version: 1\nrepos:\n" + "".join(
         f"  - {{url: 'https://example.com/churn.git', name: n{number}, path: p{number}}}\n" for number in range(5)

@@ -136,6 +136,7 @@ def processes_of(path: Path) -> list[str]:
     return found
 
 
+@pytest.mark.long
 def test_a_push_becomes_a_model(workspace: Workspace) -> None:
     with watching(workspace, "--approve", "--comment", "by the watch") as watch:
         (first,) = watch.results(1)
@@ -153,12 +154,14 @@ def test_a_push_becomes_a_model(workspace: Workspace) -> None:
     assert record["packages"][0]["approval_description"].startswith("approved by ada: by the watch")
 
 
+@pytest.mark.long
 def test_without_being_asked_it_approves_nothing(workspace: Workspace) -> None:
     ended = workspace.run("watch", "--once")
     assert (ended.code, "waits for your decision" in ended.out) == (0, True), ended.err
     assert history(workspace) == (["Succeeded"], [])
 
 
+@pytest.mark.long
 def test_restarted_it_sees_what_was_pushed_meanwhile_and_nothing_twice(workspace: Workspace) -> None:
     with watching(workspace) as watch:
         watch.results(1)
@@ -171,6 +174,7 @@ def test_restarted_it_sees_what_was_pushed_meanwhile_and_nothing_twice(workspace
     assert history(workspace)[0] == ["Succeeded"] * 2
 
 
+@pytest.mark.long
 def test_killed_in_the_middle_of_a_run_it_goes_on(workspace: Workspace, door: Door) -> None:
     push(workspace, "scripts/train.py", door.wait + TRAIN)
     with closing(Watching(workspace.start("watch", *QUICK, "--json"))) as watch:
@@ -184,6 +188,7 @@ def test_killed_in_the_middle_of_a_run_it_goes_on(workspace: Workspace, door: Do
     assert history(workspace)[0] == ["Succeeded"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_ended_in_the_middle_of_a_run_its_jobs_end(workspace: Workspace, number: signal.Signals, door: Door) -> None:
     door.open()
@@ -197,6 +202,7 @@ def test_ended_in_the_middle_of_a_run_its_jobs_end(workspace: Workspace, number:
     assert workspace.run("watch", "--once").code == 0
 
 
+@pytest.mark.long
 def test_a_run_that_takes_too_long_fails_and_the_watch_goes_on(workspace: Workspace) -> None:
     push(workspace, "scripts/train.py", ENDLESS)
     with watching(workspace, "--timeout", "0.05") as watch:
@@ -208,6 +214,7 @@ def test_a_run_that_takes_too_long_fails_and_the_watch_goes_on(workspace: Worksp
     assert processes_of(workspace.root) == []
 
 
+@pytest.mark.long
 def test_what_is_broken_is_said_and_mended_by_a_push(workspace: Workspace) -> None:
     push(workspace, "conf/conf.yaml", CONF.replace("step_class: Training", "step_class: Trainin"))
     with watching(workspace) as watch:
@@ -225,6 +232,7 @@ def test_what_is_broken_is_said_and_mended_by_a_push(workspace: Workspace) -> No
         assert watch.results(count + 1)[-1]["code"] == 0
 
 
+@pytest.mark.long
 def test_a_failed_run_is_not_repeated_unless_asked(workspace: Workspace, door: Door) -> None:
     push(workspace, "scripts/train.py", door.enter + TRAIN)
     assert workspace.run("watch", "--once").code == 5
@@ -237,6 +245,7 @@ def test_a_failed_run_is_not_repeated_unless_asked(workspace: Workspace, door: D
     assert workspace.run("watch", "--once", "--retry-failed").out == "nothing moved\n"
 
 
+@pytest.mark.long
 def test_a_remote_that_is_away_for_a_while(workspace: Workspace) -> None:
     bare = workspace.root / "bare" / "churn.git"
     with watching(workspace) as watch:
@@ -250,6 +259,7 @@ def test_a_remote_that_is_away_for_a_while(workspace: Workspace) -> None:
         assert "".join(watch.err).count("PB151") == 1
 
 
+@pytest.mark.long
 def test_while_a_remote_is_away_the_others_go_on(tmp_path: Path) -> None:
     manifest = MANIFEST.replace("churn\n", "churn\n  - url: remotes/fraud\n", 1).replace("{", "{local/fraud: data, ")
     models, _, steps = CONF.partition("  sagemakerPipeline:\n")
@@ -271,6 +281,7 @@ def test_while_a_remote_is_away_the_others_go_on(tmp_path: Path) -> None:
     assert second.json["heads"] == {"churn": new, "fraud": first.json["heads"]["fraud"]}
 
 
+@pytest.mark.long
 def test_a_manifest_that_is_broken_and_mended(workspace: Workspace) -> None:
     path = workspace.root / "model_repos.yaml"
     good = path.read_text()
@@ -284,6 +295,7 @@ def test_a_manifest_that_is_broken_and_mended(workspace: Workspace) -> None:
         watch.has_said("the files are in order again")
 
 
+@pytest.mark.long
 def test_there_is_one_at_a_time(workspace: Workspace) -> None:
     with watching(workspace) as watch:
         watch.results(1)
@@ -296,6 +308,7 @@ def test_there_is_one_at_a_time(workspace: Workspace) -> None:
     assert workspace.run("watch", "--once").out == "nothing moved\n"
 
 
+@pytest.mark.long
 def test_two_that_cron_starts_at_the_same_time(workspace: Workspace, door: Door) -> None:
     push(workspace, "scripts/train.py", door.wait + TRAIN)
     first = workspace.start("watch", "--once")
@@ -323,6 +336,7 @@ def test_ended_while_a_server_does_not_answer(workspace: Workspace, number: sign
     assert processes_of(workspace.root) == []
 
 
+@pytest.mark.long
 def test_one_look_for_machines(workspace: Workspace) -> None:
     first = workspace.run("watch", "--once", "--json").json
     assert (first["code"], first["status"], len(first["packages"])) == (0, "Succeeded", 1)

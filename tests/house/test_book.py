@@ -113,6 +113,7 @@ def test_every_key_is_in_the_reference(root: type[Section]) -> None:
             assert [names for names in keys if not spoken & set(names)] == [], model
 
 
+@pytest.mark.long
 def test_every_environment_variable_is_on_its_page() -> None:
     text = (DOCS / "reference" / "environment.md").read_text("utf-8")
     read = [*(ROOT / "pipeline_builder").rglob("*.py"), *(ROOT / "templates").rglob("*.j2"), ROOT / "buildspec.yml"]

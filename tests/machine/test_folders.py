@@ -47,6 +47,7 @@ def test_files_are_in_the_order_of_their_paths_without_links(tmp_path: Path) -> 
     assert render_some(found.left_out) == "'folder' (a link), 'link' (a link), 'pipe' (a pipe)"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("depth", [MOST_FOLDERS + 1, 1200, 5000])
 def test_deeper_ones_are_a_problem_and_can_be_swept(tmp_path: Path, depth: int) -> None:
     deep = tmp_path / "model"
@@ -58,6 +59,7 @@ def test_deeper_ones_are_a_problem_and_can_be_swept(tmp_path: Path, depth: int) 
     assert not deep.exists()
 
 
+@pytest.mark.long
 def test_a_training_that_digs_fails_its_step_and_the_next_run_passes(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
     workspace.push("scripts/train.py", TRAIN + DIG.format(depth=1200))

@@ -131,6 +131,7 @@ def test_what_a_killed_command_left_goes_too(tmp_path: Path) -> None:
     assert not left.exists()
 
 
+@pytest.mark.long
 def test_two_commands_at_once_write_whole_entries(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from pipeline_builder.machine.kept import Kept\n"

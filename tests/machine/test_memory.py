@@ -43,6 +43,7 @@ def packed(folder: Path, file: IO[bytes]) -> None:
     pack(tree, survey(tree), file)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 def test_large_things_pass_through_little_memory(tmp_path: Path, kind: str) -> None:
     # In this one client and server are threads of one process, which have their stacks.

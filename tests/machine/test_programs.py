@@ -43,6 +43,7 @@ def test_what_cannot_be_started(tmp_path: Path) -> None:
     assert fault_of([str(tmp_path)], UV) == f"{started}Permission denied"
 
 
+@pytest.mark.long
 def test_what_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
     file = program(tmp_path / "uv", f"#!/bin/sh\nsleep 60 &\necho $! >'{tmp_path}/child'\nsleep 60\n")
     began = time.monotonic()

@@ -94,6 +94,7 @@ def test_more_than_codebuild_takes() -> None:
     )
 
 
+@pytest.mark.long
 def test_no_name_that_the_service_sets_can_be_taken() -> None:
     everything: dict[str, Any] = {"codeartifact": {"domain": "ml", "repository": "pypi"}, "run_timeout_minutes": 60}
     paths = {"url": "https://github.com/a/w.git", "trigger": {"kind": "webhook", "include": "a", "exclude": "b"}}

@@ -52,6 +52,7 @@ def test_an_exported_variable_is_no_longer_than_codepipeline_takes() -> None:
     assert len(line) == len("export SUMMARY=''") + 1000
 
 
+@pytest.mark.long
 @given(subject=st.text(max_size=300), trigger=st.text(max_size=300), group=st.text(min_size=1, max_size=1200))
 def test_whatever_people_write_is_one_inert_line(subject: str, trigger: str, group: str) -> None:
     record = run_record("churn")

@@ -124,6 +124,7 @@ def test_no_secret_is_shown(tmp_path: Path, store: LocalStore) -> None:
     assert "AKIA" not in repr(files)
 
 
+@pytest.mark.long
 def test_what_is_shown_is_inert_and_bounded(tmp_path: Path, store: LocalStore) -> None:
     old = bundle(tmp_path / "old", train_dot_py="")
     many = {f"f{number:03}_dot_py": "x\n" for number in range(MOST_FILES + 5)}
@@ -151,6 +152,7 @@ def test_a_deployed_bundle_that_cant_be_read_is_told_and_nothing_fails(tmp_path:
     assert compare(store, old, new).unknown == "what lies where the deployed bundle was isn't what its name says"
 
 
+@pytest.mark.long
 def test_a_bundle_that_claims_more_than_it_is_fills_no_memory(tmp_path: Path, store: LocalStore) -> None:
     new = bundle(tmp_path / "new", train_dot_py="b")
     packed = io.BytesIO()

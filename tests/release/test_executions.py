@@ -105,6 +105,7 @@ def built(service: Service) -> Service:
 # --- CodePipeline's retries, on this machine
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "start",
     [

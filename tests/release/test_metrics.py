@@ -69,6 +69,7 @@ json_values: Any = st.recursive(
 )
 
 
+@pytest.mark.long
 @given(json_values, st.text("a0.[]", max_size=8))
 def test_any_json_is_read_without_an_error(report: Any, path: str) -> None:
     compare_metrics(report, report)

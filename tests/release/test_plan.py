@@ -81,6 +81,7 @@ def test_a_plan_field_by_field() -> None:
     )
 
 
+@pytest.mark.long
 @given(st.text(min_size=1, max_size=60), st.text(max_size=60))
 @example("x\n```\n</details><script>alert(1)</script>\n````", "a`b```c~~~~\r\n# heading ![x](y)")
 def test_whatever_a_plan_names_is_one_block_of_code_in_markdown(name: str, value: str) -> None:

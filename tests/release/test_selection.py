@@ -106,6 +106,7 @@ def test_a_condition_stands_for_what_is_inside() -> None:
     assert (chosen.steps, chosen.needed, chosen.left_out) == (("gate", "after"), ("m",), ("m",))
 
 
+@pytest.mark.long
 def test_a_condition_that_is_selected_runs_what_is_inside(tmp_path: Path) -> None:
     local = target(tmp_path)
     gate = condition(
@@ -117,6 +118,7 @@ def test_a_condition_that_is_selected_runs_what_is_inside(tmp_path: Path) -> Non
     assert states(local, found, content) == {"m": "Succeeded", "gate": "Succeeded", "in": "Succeeded", "no": "Skipped"}
 
 
+@pytest.mark.long
 def test_only_what_changed_runs_on_the_results_of_the_last_run(tmp_path: Path) -> None:
     local = target(tmp_path)
     _, first, _ = run(local, CHAIN)
@@ -136,6 +138,7 @@ def test_only_what_changed_runs_on_the_results_of_the_last_run(tmp_path: Path) -
     assert again.selection == Selection(steps=("b",), source=newest.arn)
 
 
+@pytest.mark.long
 def test_a_step_that_changed_for_another_reason_runs_too(tmp_path: Path) -> None:
     local = target(tmp_path)
     run(local, CHAIN)

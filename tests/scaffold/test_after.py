@@ -32,6 +32,7 @@ def pipeline(workspace: Workspace, of: str = "churn") -> dict[str, Any]:
     return found
 
 
+@pytest.mark.long
 def test_the_steps_of_both_are_in_the_pipeline(with_churn: Workspace) -> None:
     before = (with_churn.root / "churn/conf/conf.yaml").read_text()
     made = new(with_churn, "price", "--framework", "pytorch", "--after", "churn", "--after", "churn", "--add")
@@ -81,6 +82,7 @@ def test_the_same_again_puts_nothing_in_twice(with_churn: Workspace) -> None:
     assert (manifest.read_text(), (with_churn.root / "churn/conf/conf.yaml").read_text()) == (after, conf)
 
 
+@pytest.mark.long
 def test_no_certain_place_and_a_checkout_are_left_alone(with_churn: Workspace) -> None:
     conf = with_churn.root / "churn/conf/conf.yaml"
     text = conf.read_text()

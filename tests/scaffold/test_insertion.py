@@ -92,6 +92,7 @@ LOCALS = (
 )  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("end", ["", "\n", "\n# a comment\n", "\n\n\n"], ids=["bare", "newline", "comment", "blank"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["lf", "crlf"])
 def test_every_form(newline: str, end: str) -> None:

@@ -142,11 +142,13 @@ def test_the_sample_data_is_what_the_generator_makes(empty: Workspace, task: str
     )
 
 
+@pytest.mark.long
 def test_the_schema_is_the_commands(empty: Workspace) -> None:
     new(empty, "churn", "--no-git")
     assert json.loads((empty.root / "churn/conf/conf.schema.json").read_text()) == empty.call("schema", "conf").json
 
 
+@pytest.mark.long
 def test_a_fresh_user(empty: Workspace) -> None:
     """`new --add` in an empty folder, and `up`: trained, through the gate, registered."""
     made = new(empty, "churn", "--framework", "none", "--add")
@@ -167,6 +169,7 @@ SCORES = {"conf/inference.yaml", "conf/inference.schema.json", "scripts/prepare.
 BOTH = [{"name": "training"}, {"name": "scoring", "kind": "inference"}]
 
 
+@pytest.mark.long
 def test_with_inference_the_sample_day_is_scored(empty: Workspace) -> None:
     made = new(empty, "churn", "--framework", "none", "--add", "--inference")
     no_problem(made)
@@ -182,6 +185,7 @@ def test_with_inference_the_sample_day_is_scored(empty: Workspace) -> None:
     assert (record["pipeline"], scored["status"], scored["rows_out"]) == ("churn-scoring", "published", 100)
 
 
+@pytest.mark.long
 def test_a_second_model_that_scores_joins_the_pipelines_of_the_first(empty: Workspace) -> None:
     new(empty, "churn", "--framework", "none", "--add", "--inference")
     made = new(empty, "price", "--framework", "none", "--add", "--inference", "--json").json
@@ -227,6 +231,7 @@ def test_what_cannot_score(empty: Workspace) -> None:
     assert "the pipeline that scores is in churn/conf/inference.yaml" in two
 
 
+@pytest.mark.long
 def test_a_gate_that_nothing_passes(empty: Workspace) -> None:
     new(empty, "price", "--framework", "none", "--task", "regression", "--metric", "mae", "--max", "1e-7", "--add")
     gate = yaml.safe_load((empty.root / "price/conf/conf.yaml").read_text())["conf"]["models"]["price"]["gate"]
@@ -386,6 +391,7 @@ def test_a_manifest_that_names_another_bucket_revision_and_image(empty: Workspac
     assert conf["train"]["image_uri"].startswith("492215442770.dkr.ecr.eu-central-1.amazonaws.com/")
 
 
+@pytest.mark.long
 def test_without_git_in_a_repository_that_has_all(empty: Workspace) -> None:
     (empty.root / "a.txt").write_text("a")
     make_repository(empty.root)
@@ -620,6 +626,7 @@ def test_without_git_on_the_machine(empty: Workspace) -> None:
     assert list(empty.root.iterdir()) == []
 
 
+@pytest.mark.long
 def test_who_commits(empty: Workspace) -> None:
     nobody = {f"GIT_{role}_{part}": "" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
     environment = {name: value for name, value in empty.environment().items() if name not in nobody}

@@ -161,6 +161,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", BROKEN)
 def test_a_uv_that_does_not_work_is_left_out(with_uv: Machine, kind: str) -> None:
     text, why = BROKEN[kind]
@@ -175,6 +176,7 @@ def test_a_uv_that_hangs_is_left_out(with_uv: Machine) -> None:
     assert (code, with_uv.works(), "no answer within 10 s" in said) == (0, True, True), said
 
 
+@pytest.mark.long
 def test_what_is_no_program_is_none(with_uv: Machine) -> None:
     here = with_uv.program("uv", "").environment["PATH"]
     (with_uv.folder / "first" / "uv").chmod(0o644)
@@ -183,6 +185,7 @@ def test_what_is_no_program_is_none(with_uv: Machine) -> None:
     assert (code, with_uv.works(), "left out" in said) == (0, True, False), said
 
 
+@pytest.mark.long
 def test_without_uv_pip_brings_it_whatever_else_it_is_told(machine: Machine) -> None:
     told = machine.set(
         PIP_USER="1", PIP_TARGET=str(machine.folder / "t"), PIP_PREFIX="/p", PIP_CONSTRAINT="/nowhere",
@@ -198,6 +201,7 @@ def test_without_uv_pip_brings_it_whatever_else_it_is_told(machine: Machine) -> 
     assert told.set_up() == (0, "")
 
 
+@pytest.mark.long
 def test_a_folder_with_another_name_is_set_up_anew(with_uv: Machine) -> None:
     assert with_uv.set_up()[0] == 0
     outer = with_uv.folder / "a b'c\"ü"
@@ -209,6 +213,7 @@ def test_a_folder_with_another_name_is_set_up_anew(with_uv: Machine) -> None:
     assert str(with_uv.checkout) not in (outer / "checkout" / ".venv" / "bin" / "activate").read_text()
 
 
+@pytest.mark.long
 def test_half_an_environment_is_made_anew(with_uv: Machine) -> None:
     assert with_uv.set_up()[0] == 0
     venv, left = with_uv.checkout / ".venv", with_uv.checkout / ".pipeline_builder" / "setup-killed"
@@ -225,6 +230,7 @@ def test_half_an_environment_is_made_anew(with_uv: Machine) -> None:
     assert (code, with_uv.works()) == (0, True), said
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("written", [None, "", "home = ", "version_info = 3.11.7\n"])
 @pytest.mark.parametrize("active", [False, True], ids=["", "active"])
 def test_an_environment_that_was_killed_before_it_knew_what_made_it(
@@ -244,6 +250,7 @@ def test_an_environment_that_was_killed_before_it_knew_what_made_it(
     assert (code, machine.works()) == (0, True), said
 
 
+@pytest.mark.long
 def test_two_at_once(with_uv: Machine) -> None:
     both = [with_uv.start(), with_uv.start()]
     said = [process.communicate(timeout=60)[0] for process in both]
@@ -251,6 +258,7 @@ def test_two_at_once(with_uv: Machine) -> None:
     assert "".join(said).count("setting up .venv") == 1
 
 
+@pytest.mark.long
 def test_an_index_that_cannot_be_reached(with_uv: Machine) -> None:
     away = "http://127.0.0.1:9/simple"
     cut = with_uv.unset("PIP_NO_INDEX").unset("PIP_FIND_LINKS").unset("UV_OFFLINE")
@@ -286,6 +294,7 @@ def test_the_checkout_of_another_user(with_uv: Machine) -> None:
     )
 
 
+@pytest.mark.long
 def test_a_python_is_tried_as_well(with_uv: Machine) -> None:
     unset = with_uv.unset("PYTHON")
     old = unset.program("python3", "#!/bin/sh\necho it is 3.9\nexit 1\n")

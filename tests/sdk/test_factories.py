@@ -232,6 +232,7 @@ def test_what_is_wrong_is_said_at_its_line(tmp_path: Path) -> None:
     check(tmp_path, WITH_STEPS, environments=environments, program=with_a_tiny_sdk(tmp_path))
 
 
+@pytest.mark.long
 def test_a_factory_runs_once_for_its_content(tmp_path: Path) -> None:
     given: Any = {"environments": plain_environments(tmp_path), "program": with_a_tiny_sdk(tmp_path)}
     said: list[str] = []

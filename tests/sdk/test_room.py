@@ -97,6 +97,7 @@ ILL = {
 }  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", ILL)
 def test_what_is_ended_is_said(tmp_path: Path, case: str) -> None:
     program, words = ILL[case]

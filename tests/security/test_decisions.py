@@ -37,6 +37,7 @@ def trio(ran: Trio, tmp_path: Path) -> Trio:
 # --- the states, and who leaves them
 
 
+@pytest.mark.long
 def test_a_bare_rejection_takes_no_champion_out_of_use(trio: Trio) -> None:
     assert trio.decide("promote", "--comment", "fine").code == 0
     before = trio.changes()
@@ -47,6 +48,7 @@ def test_a_bare_rejection_takes_no_champion_out_of_use(trio: Trio) -> None:
     assert (trio.changes(), len(before)) == (before, 3)
 
 
+@pytest.mark.long
 def test_what_was_rolled_back_comes_back_only_when_that_is_said(trio: Trio) -> None:
     assert trio.decide("promote").code == 0
     trio.change("price")
@@ -70,6 +72,7 @@ def test_what_was_rolled_back_comes_back_only_when_that_is_said(trio: Trio) -> N
     assert trio.changes() == [*before, ("trio-price/2", "Approved", "ada")]
 
 
+@pytest.mark.long
 def test_the_same_answer_changes_nothing_whoever_gives_it(trio: Trio) -> None:
     assert trio.decide("promote", "churn", "--comment", "fine").code == 0
     before = trio.changes()
@@ -167,6 +170,7 @@ def test_up_neither_registers_nor_asks_again_for_what_comes_from_the_cache(trio:
 # --- what failed, and what the gate blocks
 
 
+@pytest.mark.long
 def test_what_failed_is_said_and_the_others_may_be_decided(tmp_path: Path) -> None:
     trio = make_trio(tmp_path / "trio")
     trio.change("segments", FAILS)
@@ -184,6 +188,7 @@ def test_what_failed_is_said_and_the_others_may_be_decided(tmp_path: Path) -> No
     assert trio.statuses() == {"segments": "Approved"}
 
 
+@pytest.mark.long
 def test_a_model_that_was_registered_as_approved_counts_as_nobodys_decision(tmp_path: Path) -> None:
     allowed = (
         "policy: {statuses: [PendingManualApproval, Approved]}\n" if "policy" in ManifestSection.model_fields else ""
@@ -253,6 +258,7 @@ def four_eyes(tmp_path: Path, where: str) -> Trio:
     return make_trio(tmp_path / "trio", MANIFEST + where)
 
 
+@pytest.mark.long
 def test_who_has_written_a_commit_cannot_approve_it(tmp_path: Path) -> None:
     trio = four_eyes(tmp_path, "approval: {four_eyes: true}\n")
     refused = trio.decide("up", "--approve", by="ada")
@@ -375,6 +381,7 @@ def test_words_that_are_no_text_are_kept_as_the_escapes_that_they_are(trio: Trio
     assert "approved by ad\\udcffa: fine \\udcff (" in trio.decide("verify", "churn").out
 
 
+@pytest.mark.long
 def test_confs_that_cannot_be_read_keep_nothing_in_use(trio: Trio) -> None:
     assert trio.decide("promote").code == 0
     trio.change("price")
@@ -410,6 +417,7 @@ def test_what_names_evidence_and_is_none_is_no_evidence(trio: Trio) -> None:
     assert trio.changes() == []
 
 
+@pytest.mark.long
 def test_evidence_of_another_run_judges_nothing(trio: Trio) -> None:
     trio.change("price")
     first = trio.record["evidence"]

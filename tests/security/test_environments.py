@@ -190,6 +190,7 @@ def output(python: Path, code: str) -> str:
     return subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
 
+@pytest.mark.long
 @isolated
 def test_a_build_sees_no_password_and_reaches_nobody(tmp_path: Path, home: Path, index: Index) -> None:
     index.files["spy-1.0.tar.gz"] = sdist("spy", {"setup.py": SPYING % (str(home), str(home), index.port)})
@@ -207,6 +208,7 @@ def test_a_build_sees_no_password_and_reaches_nobody(tmp_path: Path, home: Path,
     assert not any("building" in line for line in said[1:-1]) or "/files/spy-1.0.tar.gz" in index.asked
 
 
+@pytest.mark.long
 @isolated
 def test_several_packages_without_wheels_and_what_they_need(tmp_path: Path, home: Path, index: Index) -> None:
     needs = 'name = "one"; module = ""; requires = "Requires-Dist: three\\n"'
@@ -218,6 +220,7 @@ def test_several_packages_without_wheels_and_what_they_need(tmp_path: Path, home
     assert sum("which has no wheel" in line for line in said) == 3
 
 
+@pytest.mark.long
 @isolated
 def test_a_build_can_write_nowhere_but_to_itself(tmp_path: Path, home: Path, index: Index) -> None:
     victim = tmp_path / "state" / "envs" / "victim"
@@ -248,6 +251,7 @@ STARTS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("attack", STARTS)
 def test_what_starts_with_the_interpreter_does_not_start_here(
     tmp_path: Path, home: Path, index: Index, monkeypatch: pytest.MonkeyPatch, attack: str
@@ -262,6 +266,7 @@ def test_what_starts_with_the_interpreter_does_not_start_here(
     assert marker.exists() or attack == "a usercustomize"  # in a job it does start, as it should
 
 
+@pytest.mark.long
 def test_a_wheel_that_replaces_the_interpreter(tmp_path: Path, home: Path, index: Index) -> None:
     marker = tmp_path / "ran"
     files = {f"evil-1.0.data/scripts/{name}": f"#!/bin/sh\nenv > {marker}\n" for name in ("python", "python3")}
@@ -287,6 +292,7 @@ BACKENDS = {
 }  # fmt: skip
 
 
+@pytest.mark.long
 @isolated
 @pytest.mark.parametrize("attack", BACKENDS)
 def test_builds_that_go_wrong(tmp_path: Path, home: Path, index: Index, attack: str) -> None:
@@ -297,6 +303,7 @@ def test_builds_that_go_wrong(tmp_path: Path, home: Path, index: Index, attack: 
     assert not list((tmp_path / "state" / "envs").glob("wheels/*/*"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("line", ["-r /etc/passwd", "x @ file:///etc/passwd", "../x", "--index-url http://evil/simple"])
 @isolated
 def test_what_a_build_wants_is_no_way_out(tmp_path: Path, home: Path, index: Index, line: str) -> None:
@@ -307,6 +314,7 @@ def test_what_a_build_wants_is_no_way_out(tmp_path: Path, home: Path, index: Ind
         made(tmp_path, "spy")
 
 
+@pytest.mark.long
 def test_a_source_that_is_another_than_its_digest_says(tmp_path: Path, home: Path, index: Index) -> None:
     index.files["spy-1.0.tar.gz"] = sdist("spy", {"setup.py": ""})
     url = index.url.replace("/simple/", "/files/spy-1.0.tar.gz")
@@ -345,6 +353,7 @@ def test_a_git_requirement_is_not_built_here(tmp_path: Path, home: Path) -> None
         made(tmp_path, "x @ git+https://host.example/x.git@0123abc")
 
 
+@pytest.mark.long
 def test_no_binary_builds_nothing(tmp_path: Path, home: Path, index: Index) -> None:
     marker = tmp_path / "ran"
     index.files["helper-1.0.tar.gz"] = sdist("helper", {"setup.py": f"open({str(marker)!r}, 'w')"})

@@ -276,6 +276,7 @@ def test_a_repeated_approval_refuses(
 # --- the verdict
 
 
+@pytest.mark.long
 def test_a_report_in_an_order_of_its_own_is_the_same_report(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
     ordered = '{"z": "NaN", "regression_metrics": {"r2": 0, "mae": {"value"'
@@ -285,6 +286,7 @@ def test_a_report_in_an_order_of_its_own_is_the_same_report(tmp_path: Path) -> N
     assert re.search(r"r2 .*\n +mae ", ended.out), "shown as its author wrote it"
 
 
+@pytest.mark.long
 def test_a_blocked_run_stays_blocked_whatever_its_record_says(blocked: Workspace, tmp_path: Path) -> None:
     workspace = copy_of(blocked, tmp_path / "w")
 
@@ -359,6 +361,7 @@ def test_a_champion_whose_evidence_the_registry_has_lost_lets_nothing_pass(block
     assert (ended.code, "had is lost (its approval names the evidence" in ended.err) == (5, True), ended.err
 
 
+@pytest.mark.long
 def test_a_champion_that_changes_before_the_word_is_said_is_refused(blocked: Workspace, tmp_path: Path) -> None:
     workspace = copy_of(blocked, tmp_path / "w")
     workspace.push("conf/conf.yaml", CONF.replace("scale: 2", "scale: 4").replace("10%", "1000%"))
@@ -383,6 +386,7 @@ def test_bounds_are_those_that_were_judged(blocked: Workspace, tmp_path: Path) -
 # --- what goes on as it did
 
 
+@pytest.mark.long
 def test_what_moves_elsewhere_is_no_matter(waiting: Workspace, tmp_path: Path) -> None:
     """Another deployed definition, another commit, new data: the model is what it was, and data is said."""
     workspace = copy_of(waiting, tmp_path / "w")
@@ -461,6 +465,7 @@ def test_every_decision_is_exported_with_its_evidence(approved: Workspace, tmp_p
     assert (line["evidence"], "was changed" in line["problem"]) == (None, True)
 
 
+@pytest.mark.long
 def test_nobodys_secret_is_in_the_evidence(tmp_path: Path) -> None:
     conf = CONF.replace(
         "  sagemakerPipeline:\n", "  sagemakerPipeline:\n    parameters:\n      - {name: code, default: x}\n"

@@ -139,6 +139,7 @@ def test_an_environment_below_what_is_hidden_can_be_changed(folder: Path, tmp_pa
     assert not (state / "env" / "mark").exists()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("alone", [False, True])
 def test_an_environment_in_tmp_is_no_file_of_the_jobs_there(folder: Path, tmp_path: Path, alone: bool) -> None:
     """Neither is it counted, nor walked through each second."""
@@ -148,6 +149,7 @@ def test_an_environment_in_tmp_is_no_file_of_the_jobs_there(folder: Path, tmp_pa
     said(dataclasses.replace(job, python=tmp_path / "env" / "bin" / "python"), alone=alone)
 
 
+@pytest.mark.long
 def test_what_lies_where_data_were_mounted_is_counted(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     fill = "; ".join(f"head -c 8000000 /dev/zero > {CHANNEL}/{n}" for n in range(5))
@@ -244,6 +246,7 @@ def processes_of_now(jobs: Path) -> list[int]:
     return [number for number, command in list_processes() if os.fsencode(f"{jobs}/") in command]
 
 
+@pytest.mark.long
 def test_a_server_that_was_stopped_ends_with_its_execution(folder: Path) -> None:
     said(make_job(folder / "a", "true"))
     os.kill(server_of(folder), signal.SIGSTOP)
@@ -305,6 +308,7 @@ OLD_KERNEL = """
 """
 
 
+@pytest.mark.long
 def test_a_kernel_without_the_newer_calls_has_jobs_as_ever(folder: Path) -> None:
     command = [sys.executable, "-c", textwrap.dedent(OLD_KERNEL), str(folder / "jobs")]
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}

@@ -239,6 +239,7 @@ def test_metrics_that_cannot_be_used_block_a_model() -> None:
 # --- the report
 
 
+@pytest.mark.long
 def test_a_report_is_bounded_and_says_what_it_leaves_out() -> None:
     record = run_record("churn")
     many = {f"metric {n}": float(n) for n in range(9_000)}
@@ -386,6 +387,7 @@ def answer_of(look: Callable[[Path], object], folder: Path) -> str:
     return ""
 
 
+@pytest.mark.long
 def test_every_page_that_can_be_damaged(filled: Path, tmp_path: Path) -> None:
     """Whichever page is overwritten, there is an answer with an id, or the page was of no use to the question."""
     content = filled.read_bytes()
@@ -848,6 +850,7 @@ def test_no_data_fingerprint_of_lists(tmp_path: Path) -> None:
         compose_definition(tmp_path, conf)
 
 
+@pytest.mark.long
 def test_a_git_that_is_none_for_gitpython(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path, state=False)
     ended = workspace.run("checkout", GIT_PYTHON_GIT_EXECUTABLE="/nowhere/git")

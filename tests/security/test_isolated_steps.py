@@ -32,6 +32,7 @@ def log(workspace: Workspace, step: str) -> str:
     return found.read_text()
 
 
+@pytest.mark.long
 def test_network_isolation_holds_in_every_kind_of_job(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path, conf=isolated(CONF))
     for name in ("preprocess.py", "train.py", "inference.py", "evaluate.py"):
@@ -48,6 +49,7 @@ def _only_loopback_here() -> bool:
     return [path.name for path in Path("/sys/class/net").iterdir()] == ["lo"]
 
 
+@pytest.mark.long
 def test_a_step_names_the_limit_of_the_manifest(tmp_path: Path) -> None:
     limits = "  limits: {log: 1MB, memory: 50%, processes: 200, disk: 100MB, file_size: 50MB}\n"
     workspace = make_workspace(tmp_path, manifest=MANIFEST + limits)

@@ -109,6 +109,7 @@ def test_attack(answers: dict[str, str], name: str) -> None:
     assert not answers[name]
 
 
+@pytest.mark.long
 def test_the_environment_of_jobs_is_not_poisoned_for_the_next(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "env"], check=True)
     python = tmp_path / "env" / "bin" / "python"
@@ -153,6 +154,7 @@ def bound(folder: Path, code: str, **limits: Any) -> tuple[JobResult, str]:
     return result, job.log.read_text(errors="replace")
 
 
+@pytest.mark.long
 def test_a_fork_bomb_ends_at_its_limit(tmp_path: Path) -> None:
     result, log = bound(tmp_path, BOMB, processes=100)
     assert result.end is JobEnd.EXITED
@@ -164,6 +166,7 @@ def test_a_fork_bomb_ends_at_its_limit(tmp_path: Path) -> None:
     assert log.endswith(f"{result.excess}\n")
 
 
+@pytest.mark.long
 def test_memory_ends_at_its_limit(tmp_path: Path) -> None:
     result, _ = bound(tmp_path, HOG, memory=150 * MEGABYTE)
     assert (result.exit_code, result.excess.partition(" (")[0]) == (
@@ -172,6 +175,7 @@ def test_memory_ends_at_its_limit(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.long
 def test_shared_memory_counts(tmp_path: Path) -> None:
     code = "import time\nwith open('/dev/shm/x', 'wb') as f:\n while True: f.write(bytes(5_000_000)); time.sleep(0.01)"
     result, _ = bound(tmp_path, code, memory=150 * MEGABYTE)
@@ -183,6 +187,7 @@ def test_address_space_is_no_memory(tmp_path: Path) -> None:
     assert bound(tmp_path, code, memory=150 * MEGABYTE)[0] == JobResult(end=JobEnd.EXITED, exit_code=0)
 
 
+@pytest.mark.long
 def test_many_files_end_at_the_limit_of_the_disk(tmp_path: Path) -> None:
     code = """
 import time, tempfile
@@ -295,6 +300,7 @@ def test_nothing_is_missing_here(tmp_path: Path) -> None:
     assert find_isolation(tmp_path).missing == ()
 
 
+@pytest.mark.long
 def test_in_a_container_that_forbids_namespaces(tmp_path: Path) -> None:
     outer = ("--unshare-user", "--disable-userns", "--dev-bind", "/", "/")
     missing, ended = within(tmp_path, *outer, jobs=[(WRITE, {}), (HOG, HUNDRED_AND_FIFTY)])
@@ -314,6 +320,7 @@ def test_in_a_container_without_control_groups(tmp_path: Path) -> None:
     assert ended[2][:2] == [137, "the job reached its limit of processes and threads"]
 
 
+@pytest.mark.long
 def test_in_a_container_that_masks_proc(tmp_path: Path) -> None:
     outer = ("--unshare-user", "--unshare-pid", "--dev-bind", "/", "/", "--proc", "/proc")
     missing, ended = within(tmp_path, *outer, jobs=[(WRITE, {"processes": 8})])

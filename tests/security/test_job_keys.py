@@ -70,6 +70,7 @@ def denied(ask: Any, words: str = "is not authorized to perform", **request: Any
     assert error["Code"] == "403" or words in error["Message"], error
 
 
+@pytest.mark.long
 def test_what_a_job_may_do(running: tuple[Job, str]) -> None:
     job, arn = running
     s3, sagemaker = job.client("s3"), job.client("sagemaker")
@@ -89,6 +90,7 @@ def test_what_a_job_may_do(running: tuple[Job, str]) -> None:
     assert job.client("sts").get_caller_identity()["Arn"] == "arn:aws:sts::000000000000:assumed-role/local/SageMaker"
 
 
+@pytest.mark.long
 def test_a_job_reads_nothing_of_others(running: tuple[Job, str]) -> None:
     job, arn = running
     s3, execution = job.client("s3"), arn.rsplit("/", 1)[-1]
@@ -104,6 +106,7 @@ def test_a_job_reads_nothing_of_others(running: tuple[Job, str]) -> None:
     denied(s3.head_bucket, Bucket="sagemaker-us-east-1-000000000000")
 
 
+@pytest.mark.long
 def test_a_job_writes_nowhere_else_on_any_way(served: Served, running: tuple[Job, str]) -> None:
     job, arn = running
     s3, execution = job.client("s3"), arn.rsplit("/", 1)[-1]
@@ -129,6 +132,7 @@ def test_a_job_writes_nowhere_else_on_any_way(served: Served, running: tuple[Job
         s3.upload_part(Bucket="local", Key=f"{own}/x", UploadId=upload, PartNumber=1, Body=b"1")
 
 
+@pytest.mark.long
 def test_a_job_decides_starts_and_stops_nothing(running: tuple[Job, str]) -> None:
     job, arn = running
     sagemaker, region = job.client("sagemaker"), job.variables["AWS_REGION"]
@@ -167,6 +171,7 @@ def opened(url: str, method: str = "GET", body: bytes | None = None) -> int:
         return error.code
 
 
+@pytest.mark.long
 def test_presigned_addresses_are_no_more_than_their_key(served: Served, running: tuple[Job, str]) -> None:
     job, _ = running
     s3 = job.client("s3", signature_version="s3v4")
@@ -183,6 +188,7 @@ def test_presigned_addresses_are_no_more_than_their_key(served: Served, running:
     assert opened(mine) == 200
 
 
+@pytest.mark.long
 def test_the_key_ends_with_the_step(served: Served, door: Door) -> None:
     step = script("A", WAIT.format(wait="true"), inputs={"in": "s3://local/data/in"})
     served.create("p", definition(step))
@@ -219,6 +225,7 @@ for port in %r:
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not private_mounts_available(), reason="jobs can't be isolated here")
 def test_a_job_without_a_network_reaches_this_one_and_nothing_else(served: Served) -> None:
     with socket.socket() as other:
@@ -236,6 +243,7 @@ def test_a_job_without_a_network_reaches_this_one_and_nothing_else(served: Serve
     assert log.splitlines() == ["endpoint 403", "port closed", "port closed"]
 
 
+@pytest.mark.long
 def test_who_brings_keys_of_their_own_gets_none_of_ours(served: Served) -> None:
     step = script("A", "env | grep AWS_ | sort")
     step["Arguments"]["Environment"] = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
@@ -283,6 +291,7 @@ except Exception as error:
     assert log == ["arn:aws:sts::000000000000:assumed-role/local/SageMaker", "AccessDeniedException"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("base", ["models", "stepped"])
 def test_a_training_owns_a_folder_of_an_address_that_others_have_too(served: Served, door: Door, base: str) -> None:
     step = training("T", f"env > /opt/ml/model/env; {door.until}")

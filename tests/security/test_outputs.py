@@ -182,6 +182,7 @@ def test_names_that_are_no_keys_fail_the_step(local: Target, kind: str, name: st
     assert step.failure_reason.isascii()
 
 
+@pytest.mark.long
 def test_a_large_sparse_file_stays_sparse(tmp_path: Path) -> None:
     local = target(tmp_path)
     step = script("p", "truncate -s 300M /opt/ml/processing/output/holes")

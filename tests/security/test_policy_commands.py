@@ -26,6 +26,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return made
 
 
+@pytest.mark.long
 def test_what_a_run_is_given_is_refused_before_it_starts(workspace: Workspace) -> None:
     assert workspace.call("apply").code == 0
     for value, id_ in (("s3://local/tiny/code/x", "PB233"), ("s3://elsewhere/x", "PB232")):
@@ -86,6 +87,7 @@ def test_the_page_about_it_says_what_is_said(tmp_path: Path) -> None:
     assert made.call("policy", "--suggest").out == suggested.replace("4b4a146", commit)
 
 
+@pytest.mark.long
 def test_no_conf_widens_a_role(tmp_path: Path) -> None:
     """Roles are made of the definition, so what isn't allowed is refused before there is one."""
     manifest = f"{MANIFEST}service: {{source: {{kind: codecommit, repository: models}}}}\n"

@@ -11,6 +11,7 @@ from pipeline_builder.engine.inside.serving.programs import find
 from tests.engine.inside.test_servers import SERVER, needs_namespaces, run
 
 
+@pytest.mark.long
 @needs_namespaces
 def test_a_server_reaches_nobody_outside(tmp_path: Path) -> None:
     with socket.socket() as outside:
@@ -23,6 +24,7 @@ def test_a_server_reaches_nobody_outside(tmp_path: Path) -> None:
     assert (code, ", False, " in answer) == (0, True), (answer, log)
 
 
+@pytest.mark.long
 @needs_namespaces
 def test_a_server_sees_its_own_code_only(tmp_path: Path) -> None:
     secret = tmp_path / "secret"

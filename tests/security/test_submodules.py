@@ -207,6 +207,7 @@ def test_few_trees_that_unfold_to_very_many_files_are_not_searched_to_their_end(
     assert problem.id == "PB154"
 
 
+@pytest.mark.long
 def test_a_file_of_very_many_submodules_is_read_once() -> None:
     """As many as its megabyte takes: looking from the begin for each took minutes."""
     names = [f"m{number}" for number in range(25_000)]
@@ -274,6 +275,7 @@ def test_answers_that_are_none(root: Path, world: Hosts, answer: object) -> None
     assert {problem.id for problem in caught.value.problems} <= {"PB825", "PB826"}
 
 
+@pytest.mark.long
 def test_a_file_of_this_machine_names_no_server(root: Path, world: Hosts) -> None:
     server = LfsServer()
     server.put(SECRET)
@@ -285,6 +287,7 @@ def test_a_file_of_this_machine_names_no_server(root: Path, world: Hosts) -> Non
     assert {path.partition("/objects/")[0] for _, path, _ in server.asked} == {"/acme/model.git/info/lfs"}
 
 
+@pytest.mark.long
 def test_what_is_said_has_no_login_in_it(root: Path, world: Hosts) -> None:
     token = "tok-0123456789abcdef"
     header = basic(f"x-access-token:{token}")
@@ -296,6 +299,7 @@ def test_what_is_said_has_no_login_in_it(root: Path, world: Hosts) -> None:
     assert header.removeprefix("Basic ") not in str(problem)
 
 
+@pytest.mark.long
 def test_a_header_that_is_none_is_not_shown(root: Path, world: Hosts) -> None:
     server = LfsServer(given={"Authorization": "RemoteAuth tok-0123456789abcdef\n"})
     server.put(SECRET)
@@ -303,6 +307,7 @@ def test_a_header_that_is_none_is_not_shown(root: Path, world: Hosts) -> None:
     assert (problem.id, "tok-0123456789abcdef" in str(problem)) == ("PB826", False)
 
 
+@pytest.mark.long
 def test_an_object_is_no_link_out_of_the_folder(root: Path, world: Hosts) -> None:
     """A link in a commit is a file with its target in it, so a pointer's path is always a file of the folder."""
     server = LfsServer()

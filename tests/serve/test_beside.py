@@ -25,6 +25,7 @@ except urllib.error.HTTPError as error:
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("isolated", [False, True])
 def test_jobs_are_answered_while_they_run_and_nobody_after(tmp_path: Path, isolated: bool) -> None:
     share_environment(tmp_path / "state")

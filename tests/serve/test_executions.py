@@ -61,6 +61,7 @@ def status_of(served: Served, arn: str, step: str) -> str | None:
     return status
 
 
+@pytest.mark.long
 def test_an_execution_runs_its_steps_and_tells_of_them(served: Served) -> None:
     served.create("p", chain())
     arn = served.start("p", PipelineExecutionDisplayName="mine", PipelineExecutionDescription="why")
@@ -78,6 +79,7 @@ def test_an_execution_runs_its_steps_and_tells_of_them(served: Served) -> None:
     assert any("Succeeded" in line for line in until(lambda: served.said))
 
 
+@pytest.mark.long
 def test_a_start_with_the_same_token_is_the_same_execution(served: Served) -> None:
     served.create("p", chain())
     token = "once" * 8
@@ -90,6 +92,7 @@ def test_a_start_with_the_same_token_is_the_same_execution(served: Served) -> No
     assert len(served.sagemaker.list_pipeline_executions(PipelineName="p")["PipelineExecutionSummaries"]) == 1
 
 
+@pytest.mark.long
 def test_a_version_is_started_by_its_number_or_alias(served: Served) -> None:
     contents = [definition(script("A", f"echo {number}")) for number in (1, 2)]
     served.create("p", contents[0], PipelineVersionAliases=["live"])
@@ -160,6 +163,7 @@ def test_executions_are_listed_in_pages(served: Served) -> None:
     assert {item["PipelineExecutionStatus"] for item in listed} == {"Failed"}
 
 
+@pytest.mark.long
 def test_a_failed_step_says_why_and_what_depends_on_it_is_not_listed(served: Served) -> None:
     served.create(
         "p",
@@ -211,6 +215,7 @@ def test_a_cached_step_names_the_execution_that_ran_it(served: Served) -> None:
     assert served.steps(second)["A"]["CacheHitResult"] == {"SourcePipelineExecutionArn": first}
 
 
+@pytest.mark.long
 def test_an_execution_is_stopped_and_tried_again(served: Served, tmp_path: Path) -> None:
     served.create(
         "p", definition(script("Before", WRITE), waiting(tmp_path), script("After", "true", DependsOn=["Wait"]))
@@ -238,6 +243,7 @@ def test_an_execution_is_stopped_and_tried_again(served: Served, tmp_path: Path)
         served.sagemaker.retry_pipeline_execution(PipelineExecutionArn=arn)
 
 
+@pytest.mark.long
 def test_a_failed_execution_goes_on_where_it_failed(served: Served, tmp_path: Path) -> None:
     served.create(
         "p", definition(script("Before", WRITE), script("Try", f"test -e {tmp_path}/open", DependsOn=["Before"]))
@@ -252,6 +258,7 @@ def test_a_failed_execution_goes_on_where_it_failed(served: Served, tmp_path: Pa
     assert {name: step["AttemptCount"] for name, step in served.steps(arn).items()} == {"Before": 1, "Try": 2}
 
 
+@pytest.mark.long
 def test_selected_steps_run_with_what_an_earlier_execution_made(served: Served) -> None:
     served.create("p", chain())
     selected = {"SelectedSteps": [{"StepName": "Read"}]}
@@ -304,6 +311,7 @@ def test_what_is_not_there_is_not_found(served: Served) -> None:
         client.list_pipeline_executions(PipelineName="q")
 
 
+@pytest.mark.long
 def test_at_most_so_many_go_on_at_once(served: Served, tmp_path: Path) -> None:
     served.create("p", definition(waiting(tmp_path)))
     arns = [served.start("p") for _ in range(20)]
@@ -315,6 +323,7 @@ def test_at_most_so_many_go_on_at_once(served: Served, tmp_path: Path) -> None:
     assert {served.end(arn)["PipelineExecutionStatus"] for arn in arns} == {"Succeeded"}
 
 
+@pytest.mark.long
 def test_so_many_steps_at_once_as_asked(served: Served, tmp_path: Path) -> None:
     (tmp_path / "at").mkdir()
     (tmp_path / "count.sh").write_text(
@@ -327,6 +336,7 @@ def test_so_many_steps_at_once_as_asked(served: Served, tmp_path: Path) -> None:
     assert (tmp_path / "seen").read_text().split() == ["1", "1", "1"]
 
 
+@pytest.mark.long
 def test_the_next_server_goes_on_with_what_was_on_its_way(tmp_path: Path) -> None:
     with serving(tmp_path) as served:
         served.create(
@@ -354,6 +364,7 @@ def test_a_fail_step_without_a_message_has_no_reason(served: Served) -> None:
     assert listed["PipelineExecutionFailureReason"] == FAILED
 
 
+@pytest.mark.long
 def test_a_stop_that_the_server_did_not_live_to_do_is_done_by_the_next(tmp_path: Path) -> None:
     with serving(tmp_path) as served:
         served.create("p", definition(waiting(tmp_path)))

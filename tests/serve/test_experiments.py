@@ -25,6 +25,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
         yield found
 
 
+@pytest.mark.long
 def test_each_execution_has_a_trial_in_its_experiment(served: Served) -> None:
     step = script("Say", "echo hello")
     served.create("own", definition(step, PipelineExperimentConfig=OWN))

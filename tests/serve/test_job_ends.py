@@ -63,6 +63,7 @@ def objects(served: Served, prefix: str) -> list[str]:
     return [item["Key"].rsplit("/", 1)[-1] for item in found]
 
 
+@pytest.mark.long
 def test_a_training_that_is_stopped_by_its_name_saves_and_its_step_fails(served: Served) -> None:
     after = training("After", "true") | {"DependsOn": ["T"]}
     served.create("stop-one", definition(training("T", saving()), script("Other", "sleep 1"), after))
@@ -85,6 +86,7 @@ def test_a_training_that_is_stopped_by_its_name_saves_and_its_step_fails(served:
         served.sagemaker.stop_processing_job(ProcessingJobName="none")
 
 
+@pytest.mark.long
 def test_a_processing_job_that_is_stopped_by_its_name(served: Served) -> None:
     command = "echo said > /opt/ml/output/message; echo 1 > /opt/ml/processing/output/a; echo ready; sleep 60"
     served.create("stop-processing", definition(script("P", command)))
@@ -107,6 +109,7 @@ def archive(files: dict[str, str]) -> bytes:
     return content.getvalue()
 
 
+@pytest.mark.long
 def test_a_transform_that_is_stopped_by_its_name_stores_nothing(served: Served) -> None:
     put = {
         "code.tar.gz": archive({"main.py": WAITING}),
@@ -137,6 +140,7 @@ def test_a_transform_that_is_stopped_by_its_name_stores_nothing(served: Served) 
     assert objects(served, "transformed") == []
 
 
+@pytest.mark.long
 def test_a_stopped_execution_lets_its_training_save(served: Served) -> None:
     served.create("stop-all", definition(training("T", saving())))
     arn = served.start("stop-all")
@@ -148,6 +152,7 @@ def test_a_stopped_execution_lets_its_training_save(served: Served) -> None:
     assert objects(served, f"models/{job['TrainingJobName']}") == ["model.tar.gz"]
 
 
+@pytest.mark.long
 def test_a_job_that_is_stopping_says_so(tmp_path: Path) -> None:
     with serving(tmp_path, settings={"grace": 60.0}) as served:
         command = "trap 'echo told' TERM; echo ready; while [ ! -f /opt/ml/go ]; do sleep 0.1; done"
@@ -164,6 +169,7 @@ def test_a_job_that_is_stopping_says_so(tmp_path: Path) -> None:
         assert describe(served, served.steps(arn)["T"])["TrainingJobStatus"] == "Stopped"
 
 
+@pytest.mark.long
 def test_the_maximum_run_time(served: Served) -> None:
     served.create("late", definition(training("T", saving(), StoppingCondition={"MaxRuntimeInSeconds": 1})))
     arn = served.start("late")
@@ -175,6 +181,7 @@ def test_the_maximum_run_time(served: Served) -> None:
     assert all(item["SecondaryStatus"] in ("Stopped", "MaxRuntimeExceeded") for item in listed)
 
 
+@pytest.mark.long
 def test_a_spot_training_is_described_with_its_times_and_metrics(served: Served) -> None:
     command = f"echo loss=0.5; {COUNTING}".replace("-ge 2", "-ge 1")
     served.create("spot", definition(training("Spot", command, metrics={"loss": "loss=(.*)"}, **CHECKPOINTS, **SPOT)))

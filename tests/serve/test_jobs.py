@@ -65,6 +65,7 @@ def test_a_processing_job(served: Served) -> None:
         served.sagemaker.create_processing_job(**processing("one", "true"))
 
 
+@pytest.mark.long
 def test_a_training_job_leaves_a_model_that_a_transform_uses(served: Served) -> None:
     served.engine.store.put("s3://local/in/a.csv", b"1\n")
     metrics = [{"Name": "loss", "Regex": "loss=([0-9.]+)"}]
@@ -117,6 +118,7 @@ def test_each_status_of_a_training_has_a_message_from_the_first_moment_on(served
     assert messages()[1:] == ["Training job stopped"]
 
 
+@pytest.mark.long
 def test_a_job_that_fails(served: Served) -> None:
     served.sagemaker.create_training_job(**train("bad", "echo it broke; exit 3"))
     waiter = served.sagemaker.get_waiter("training_job_completed_or_stopped")
@@ -126,6 +128,7 @@ def test_a_job_that_fails(served: Served) -> None:
     assert (found["TrainingJobStatus"], found["FailureReason"]) == ("Failed", "AlgorithmError: it broke")
 
 
+@pytest.mark.long
 def test_a_job_is_stopped(served: Served, door: Door) -> None:
     served.sagemaker.create_processing_job(**processing("long", f"trap 'exit 0' TERM; {door.until}"))
     until((served.engine.jobs_folder / "processing-job-long" / "job" / "log.txt").exists)
@@ -136,6 +139,7 @@ def test_a_job_is_stopped(served: Served, door: Door) -> None:
         served.sagemaker.stop_processing_job(ProcessingJobName="long")
 
 
+@pytest.mark.long
 def test_a_job_goes_on_with_the_next_server(tmp_path: Path, door: Door) -> None:
     with serving(tmp_path) as served:
         served.sagemaker.create_processing_job(**processing("long", f"{door.until}; echo done"))
@@ -185,6 +189,7 @@ def test_a_job_that_is_not_there(served: Served, kind: str) -> None:
             getattr(served.sagemaker, f"{verb}_{kind}_job")(**name)
 
 
+@pytest.mark.long
 def test_many_jobs_are_listed_in_pages_and_searched(served: Served) -> None:
     for number in range(3):
         tags = [{"Key": "number", "Value": str(number)}]
@@ -282,6 +287,7 @@ def test_what_a_preflight_asks(tmp_path: Path) -> None:
             client.close()
 
 
+@pytest.mark.long
 def test_uploads_in_parts_are_listed(served: Served) -> None:
     s3 = served.s3
     s3.create_bucket(Bucket="local")

@@ -94,6 +94,7 @@ def pipeline(served: Served, name: str, *steps: dict[str, Any], parameters: tupl
     served.create(name, json.dumps({"Version": "2020-12-01", "Parameters": declared, "Steps": steps}).encode())
 
 
+@pytest.mark.long
 def test_transforms_take_models_by_name(served: Served) -> None:
     served.sagemaker.create_model(
         ModelName="chain", Containers=[container("one"), container("two")], ExecutionRoleArn=ROLE
@@ -112,6 +113,7 @@ def test_transforms_take_models_by_name(served: Served) -> None:
         served.start("Uses", PipelineParameters=[{"Name": "Model", "Value": "nobodys"}])
 
 
+@pytest.mark.long
 def test_a_model_of_a_package_of_before(served: Served) -> None:
     client = served.sagemaker
     client.create_model_package_group(ModelPackageGroupName="churn")

@@ -23,6 +23,7 @@ def test_every_operation_is_one_of_aws(service: str) -> None:
     assert {name for names in served_operations()[service].values() for name in names} <= known
 
 
+@pytest.mark.long
 def test_what_is_in_the_table_is_answered(tmp_path: Path) -> None:
     with serving(tmp_path) as served:
         codes = {name: code(served, name) for names in served_operations()["sagemaker"].values() for name in names}

@@ -127,6 +127,7 @@ OPERATIONS = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("service", sorted(served_operations()))
 def test_every_paginator_gives_what_one_page_has(served: Served, service: str) -> None:
     client, asked = served.client(service), arguments(served)

@@ -90,6 +90,7 @@ def test_a_checksum_is_verified_and_kept(served: Served, algorithm: str) -> None
     assert served.s3.get_object(Bucket="bucket", Key="key")["Body"].read() == b"content"
 
 
+@pytest.mark.long
 def test_a_large_file_goes_up_and_comes_down_in_parts(served: Served, tmp_path: Path) -> None:
     content = b"0123456789abcdef" * (1 << 20)
     (tmp_path / "large").write_bytes(content)
@@ -275,6 +276,7 @@ def test_a_presigned_address_gives_the_object(served: Served) -> None:
         assert answer.read() == b"key"
 
 
+@pytest.mark.long
 def test_readers_see_an_old_object_or_a_new_one(served: Served) -> None:
     bodies = [bytes([number]) * 300_000 for number in range(4)]
     served.s3.put_object(Bucket="bucket", Key="key", Body=bodies[0])

@@ -164,6 +164,7 @@ def test_jobs_are_described_and_listed_and_their_logs_read(served: Served) -> No
     logs.close()
 
 
+@pytest.mark.long
 def test_many_clients_at_once(served: Served) -> None:
     def work(number: int) -> str:
         client = served.client("sagemaker")
@@ -202,6 +203,7 @@ def end_process(process: Process, number: signal.Signals) -> str:
     return process.communicate(timeout=60)[1]
 
 
+@pytest.mark.long
 def test_as_a_process_that_is_killed_and_goes_on(tmp_path: Path, door: Door) -> None:
     process, client = start_process(tmp_path / "state")
     try:

@@ -158,6 +158,7 @@ def test_a_trigger_that_isnt_there(served: Served, trigger: str) -> None:
         served.create("wrong", definition(model("A"), model("B", DependsOn=[{"Step": "A", "Trigger": trigger}])))
 
 
+@pytest.mark.long
 def test_two_thousand_steps(served: Served, tmp_path: Path) -> None:
     """As the SDK's own integration test makes them (test_large_pipeline)."""
     steps = [

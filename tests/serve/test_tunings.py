@@ -41,6 +41,7 @@ def named(step: Found) -> str:
     return name
 
 
+@pytest.mark.long
 def test_a_tuning_is_described_and_its_trainings_are_listed(served: Served) -> None:
     step = tuning("tune", "assert hp['x'] != '3'\nsay(hp['x'])", {"x": ["2", "1", "3"]}, strategy="Grid", jobs=3)
     served.create("tuned", definition(scripted(served, step)))
@@ -66,6 +67,7 @@ def test_a_tuning_is_described_and_its_trainings_are_listed(served: Served) -> N
         served.sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName="nobody")
 
 
+@pytest.mark.long
 def test_a_tuning_that_runs_is_described_and_stopped(served: Served) -> None:
     step = tuning("tune", "time.sleep(60)", {"x": ["1", "2"]}, strategy="Grid", jobs=2)
     served.create("slow", definition(scripted(served, step)))
@@ -104,6 +106,7 @@ def ended(served: Served, name: str) -> Found:
     return until(look)
 
 
+@pytest.mark.long
 def test_a_tuning_that_is_no_step_s(served: Served) -> None:
     tags = [{"Key": "team", "Value": "a"}]
     request = asked(served, "alone", "say(hp['x'])", 3)
@@ -132,6 +135,7 @@ def test_a_tuning_that_is_no_step_s_stops(served: Served) -> None:
     assert ended(served, "slow-one")["HyperParameterTuningJobStatus"] == "Stopped"
 
 
+@pytest.mark.long
 def test_tunings_go_on_with_the_next_server(tmp_path: Path) -> None:
     with serving(tmp_path) as served:
         door = tmp_path / "door"

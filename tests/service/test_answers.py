@@ -45,6 +45,7 @@ def answer(trio: Trio, comment: str, *, approved: bool = True) -> Staged:
     return (run_promote if approved else run_reject)(session(trio), setting, service)
 
 
+@pytest.mark.long
 def test_the_judging_stage_is_green_where_a_model_waits_and_says_first_what_failed(trio: Trio) -> None:
     found = exported(trio)
     assert found["VERDICT"] == "pass"
@@ -54,6 +55,7 @@ def test_the_judging_stage_is_green_where_a_model_waits_and_says_first_what_fail
     )
 
 
+@pytest.mark.long
 def test_an_answer_without_a_limit_is_for_all_that_wait_and_again(trio: Trio) -> None:
     for _ in range(2):  # as a stage that is retried
         assert answer(trio, "fine").record
@@ -61,6 +63,7 @@ def test_an_answer_without_a_limit_is_for_all_that_wait_and_again(trio: Trio) ->
     assert len(trio.changes()) == 2
 
 
+@pytest.mark.long
 def test_models_that_are_not_named_keep_waiting(trio: Trio) -> None:
     for _ in range(2):
         answer(trio, "only price: churn is too slow")
@@ -85,6 +88,7 @@ def test_what_cannot_be_read_decides_nothing(trio: Trio, comment: str, approved:
     assert trio.changes() == []
 
 
+@pytest.mark.long
 def test_a_rejection_may_be_of_some(trio: Trio) -> None:
     for _ in range(2):
         answer(trio, "only churn: recall is too low", approved=False)
@@ -95,6 +99,7 @@ def test_a_rejection_may_be_of_some(trio: Trio) -> None:
         answer(trio, "fine")
 
 
+@pytest.mark.long
 def test_what_was_decided_by_hand_meanwhile_stays(trio: Trio) -> None:
     assert trio.decide("reject", "churn", "--comment", "by hand", by="bob").code == 0
     with pytest.raises(PlanRefused, match="rejected by bob: by hand"):

@@ -104,6 +104,7 @@ def statuses(desk: Desk) -> dict[str, str]:
     return {stack.name: stack.status for stack in desk.formation.stacks if stack.status != "DELETE_COMPLETE"}
 
 
+@pytest.mark.long
 def test_both_stacks_are_made_and_a_second_time_nothing_changes(desk: Desk) -> None:
     storage, service = desk.deploy()
     assert statuses(desk) == {"demo-storage": "CREATE_COMPLETE", "demo": "CREATE_COMPLETE"}
@@ -129,6 +130,7 @@ def test_both_stacks_are_made_and_a_second_time_nothing_changes(desk: Desk) -> N
     assert statuses(desk) == {"demo-storage": "CREATE_COMPLETE", "demo": "CREATE_COMPLETE"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "wording",
     [
@@ -154,6 +156,7 @@ def test_execution_is_with_what_makes_a_repetition_safe(desk: Desk) -> None:
     assert tagged == [("pipeline-builder:service", "demo")] * 2
 
 
+@pytest.mark.long
 def test_a_schedule_that_is_gone_from_the_manifest_goes_with_the_stack(desk: Desk) -> None:
     desk.deploy()
     desk.change(('  Weekly: {Type: AWS::Scheduler::Schedule, Properties: {ScheduleExpression: "rate(7 days)"}}\n', ""))
@@ -162,6 +165,7 @@ def test_a_schedule_that_is_gone_from_the_manifest_goes_with_the_stack(desk: Des
     assert "Weekly" not in desk.formation.stack("demo").resources
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("recreates", "action", "words"),
     [("Always", "replaced", "it replaces"), ("Conditionally", "maybe replaced", "it may replace")],
@@ -181,6 +185,7 @@ def test_what_holds_data_is_replaced_with_force_only(desk: Desk, recreates: str,
     assert desk.formation.stack("demo").resources["Topic"]["Properties"] == {"TopicName": "other"}
 
 
+@pytest.mark.long
 def test_what_holds_no_data_is_replaced_without_force(desk: Desk) -> None:
     desk.deploy()
     desk.formation.recreates = {"Project.TimeoutInMinutes": "Always"}
@@ -191,6 +196,7 @@ def test_what_holds_no_data_is_replaced_without_force(desk: Desk) -> None:
     assert (changed.name, changed.old, changed.new) == ("TimeoutInMinutes", "480", "600")
 
 
+@pytest.mark.long
 def test_a_store_that_would_be_deleted_needs_force_and_one_that_stays_does_not(desk: Desk) -> None:
     line = "  Logs: {Type: AWS::Logs::LogGroup}\n"
     desk.change(("Outputs:", f"{line}Outputs:"))
@@ -204,6 +210,7 @@ def test_a_store_that_would_be_deleted_needs_force_and_one_that_stays_does_not(d
     assert [(change.action, change.kept) for change in service.plan.changes] == [("removed", True)]
 
 
+@pytest.mark.long
 def test_a_dry_run_leaves_nothing(desk: Desk) -> None:
     storage, service = desk.deploy(dry_run=True)
     assert (statuses(desk), desk.asked, service.plan.offline) == ({"demo-storage": "DELETE_IN_PROGRESS"}, [], True)
@@ -223,6 +230,7 @@ def test_without_a_yes_nothing_happens(desk: Desk) -> None:
     assert statuses(desk) == {"demo-storage": "DELETE_IN_PROGRESS"}
 
 
+@pytest.mark.long
 def test_a_failed_creation_tells_its_first_reason_and_the_next_one_begins_anew(desk: Desk) -> None:
     desk.formation.fails = {"Topic": 'Resource handler returned message:\n "Invalid parameter: Topic Name" (…)'}
     problem = desk.problem(OutsideFailure)
@@ -243,6 +251,7 @@ def test_a_failed_creation_tells_its_first_reason_and_the_next_one_begins_anew(d
     assert statuses(desk)["demo"] == "CREATE_COMPLETE"
 
 
+@pytest.mark.long
 def test_a_failed_update_is_rolled_back_and_said(desk: Desk) -> None:
     desk.deploy()
     desk.change(("480", "600"), ("7 days", "1 day"))
@@ -256,6 +265,7 @@ def test_a_failed_update_is_rolled_back_and_said(desk: Desk) -> None:
     assert statuses(desk)["demo"] == "UPDATE_COMPLETE"
 
 
+@pytest.mark.long
 def test_a_stack_that_could_not_be_rolled_back_is_explained(desk: Desk) -> None:
     desk.deploy()
     desk.change(("480", "600"))
@@ -266,6 +276,7 @@ def test_a_stack_that_could_not_be_rolled_back_is_explained(desk: Desk) -> None:
     assert "failed to update: [Project]" in problem.message
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("status", ["CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_FAILED"])
 def test_other_stacks_that_take_no_update(desk: Desk, status: str) -> None:
     desk.deploy()
@@ -306,6 +317,7 @@ def test_what_the_check_before_a_deployment_finds_is_said_with_its_place(desk: D
     ]
 
 
+@pytest.mark.long
 def test_somebody_elses_stack_is_left_alone(desk: Desk) -> None:
     desk.deploy()
     desk.formation.stack("demo").tags = {}
@@ -331,6 +343,7 @@ def begin(desk: Desk) -> None:
     assert statuses(desk)["demo"] == "UPDATE_IN_PROGRESS"
 
 
+@pytest.mark.long
 def test_an_operation_that_is_going_on_is_followed(desk: Desk) -> None:
     desk.deploy()
     begin(desk)
@@ -343,6 +356,7 @@ def test_an_operation_that_is_going_on_is_followed(desk: Desk) -> None:
     assert ("Project", "UPDATE_COMPLETE") in [(event.resource, event.status) for event in desk.events]
 
 
+@pytest.mark.long
 def test_its_failure_is_ours_where_it_was_the_same_deployment(desk: Desk) -> None:
     desk.deploy()
     desk.formation.fails = {"Project": "no capacity"}
@@ -355,6 +369,7 @@ def test_its_failure_is_ours_where_it_was_the_same_deployment(desk: Desk) -> Non
     assert desk.formation.count("ExecuteChangeSet") == begun + 1
 
 
+@pytest.mark.long
 def test_the_failure_of_another_deployment_is_not(desk: Desk) -> None:
     desk.deploy()
     desk.formation.fails = {"Project": "no capacity"}
@@ -375,6 +390,7 @@ def test_throttling_and_faults_are_waited_for(desk: Desk) -> None:
     assert (desk.formation.refusals, desk.formation.count("ExecuteChangeSet")) == ([], 3)
 
 
+@pytest.mark.long
 def test_throttling_that_stays_is_said_and_the_same_command_goes_on(desk: Desk) -> None:
     desk.formation.refusals = [("DescribeStackEvents", "Throttling", 400)] * 8
     problem = desk.problem(OutsideFailure)
@@ -388,6 +404,7 @@ def test_looking_is_quick_while_something_happens_and_slow_while_not(desk: Desk)
     assert (min(desk.slept), max(desk.slept)) == (3.0, 6.75)
 
 
+@pytest.mark.long
 def test_an_end_that_is_never_listed_is_noticed(desk: Desk) -> None:
     desk.deploy()
     begin(desk)
@@ -423,6 +440,7 @@ Resources:
 """
 
 
+@pytest.mark.long
 def test_what_a_change_widens_is_shown_before_anybody_is_asked(desk: Desk) -> None:
     desk.change(("Resources:\n", ROLE))
     desk.deploy()
@@ -442,6 +460,7 @@ def test_what_a_change_widens_is_shown_before_anybody_is_asked(desk: Desk) -> No
     assert (plan.widens, len(plan.narrows)) == ((), 1)
 
 
+@pytest.mark.long
 def test_where_the_deployed_template_isnt_shown_that_is_said(desk: Desk) -> None:
     desk.deploy()
     desk.change(("480", "481"))
@@ -456,6 +475,7 @@ def service_manifest(**service: str) -> Manifest:
     return parse_manifest({"repos": [{"url": "a/b"}], "service": {**SECTION, "name": "demo", **service}})
 
 
+@pytest.mark.long
 def test_a_new_service_gets_what_is_better_and_a_deployed_one_keeps_its_own(desk: Desk) -> None:
     new = decide(service_manifest(), desk.stacks).service
     assert (new.execution_role, new.wait) == ("per-repository", "step-functions")
@@ -473,6 +493,7 @@ def test_a_new_service_gets_what_is_better_and_a_deployed_one_keeps_its_own(desk
     assert said == ["'wait' isn't written, so a build that waits for runs is rendered, as services of before have it"]
 
 
+@pytest.mark.long
 def test_a_deployed_service_that_waits_without_a_build_keeps_that(desk: Desk) -> None:
     desk.deploy()
     desk.change(("Minutes: 480", "Minutes: 480, Description: 'AWS::StepFunctions::StateMachine'"))

@@ -140,6 +140,7 @@ def test_what_leaves_the_manifest_leaves_the_stack_and_a_pipeline_comes_and_goes
     assert list(cloud.statuses()) == ["demo-storage"]
 
 
+@pytest.mark.long
 def test_a_place_where_another_pipelines_artifacts_are_thrown_away_is_refused(workspace: Workspace) -> None:
     conf, manifest = workspace.remote / "conf" / "inference.yaml", workspace.root / "model_repos.yaml"
     manifest.write_text(f"{manifest.read_text()}{PIPELINES}\n{POLICY}\n")
@@ -155,6 +156,7 @@ def test_a_place_where_another_pipelines_artifacts_are_thrown_away_is_refused(wo
         assert (ended.code, said in ended.err) == (1, True), ended.err
 
 
+@pytest.mark.long
 def test_a_dry_run_and_a_refusal_leave_nothing(workspace: Workspace, cloud: Cloud) -> None:
     dry = run(workspace, cloud, "deploy", "--dry-run", "--json")
     assert dry.code == 0, dry.err
@@ -172,6 +174,7 @@ def test_another_account_than_the_credentials(workspace: Workspace, cloud: Cloud
     assert cloud.formation.count("DescribeStacks") == 0
 
 
+@pytest.mark.long
 def test_account_and_region_of_the_credentials_are_taken_where_nobody_has_set_them(
     workspace: Workspace, cloud: Cloud
 ) -> None:
@@ -183,6 +186,7 @@ def test_account_and_region_of_the_credentials_are_taken_where_nobody_has_set_th
     assert (ended.code, ended.out.splitlines()[0]) == (0, "stack 'demo-storage' will be created: 4 added")
 
 
+@pytest.mark.long
 def test_a_dry_run_ends_with_its_last_line(workspace: Workspace, cloud: Cloud) -> None:
     assert not run(workspace, cloud, "deploy", "--dry-run").out.endswith("\n\n")
 
@@ -193,6 +197,7 @@ def test_without_credentials_these_are_asked_for(workspace: Workspace, command: 
     assert (ended.code, ended.err.splitlines()[0][:29]) == (4, "PB701 no credentials for AWS:"), ended.err
 
 
+@pytest.mark.long
 def test_a_failure_is_one_line_and_exit_code_4(workspace: Workspace, cloud: Cloud) -> None:
     cloud.formation.fails = {
         "TrainRole": "Resource of type 'AWS::IAM::Role' with identifier 'demo-train' already exists."

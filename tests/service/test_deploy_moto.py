@@ -54,6 +54,7 @@ def test_a_long_template_goes_by_the_bucket_under_its_hash(aws: Aws, monkeypatch
     assert aws.calls["put_object"] == 1
 
 
+@pytest.mark.long
 def test_every_version_of_every_object_goes(aws: Aws) -> None:
     s3 = aws.client("s3")
     s3.create_bucket(Bucket="demo-artifacts", CreateBucketConfiguration=PLACE)

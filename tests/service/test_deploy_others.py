@@ -56,6 +56,7 @@ def other(formation: Formation, old: str, new: str) -> Callable[[], None]:
 # --- others at the same time
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("operation", ["CreateChangeSet", "DescribeChangeSet", "ExecuteChangeSet"])
 def test_another_deployment_in_between_is_waited_for_and_planned_upon(desk: Desk, operation: str) -> None:
     desk.deploy()
@@ -75,6 +76,7 @@ def test_another_deployment_in_between_is_waited_for_and_planned_upon(desk: Desk
     assert desk.asked.count("demo") == (2 if operation == "ExecuteChangeSet" else 1)
 
 
+@pytest.mark.long
 def test_who_is_always_too_late_is_told_so(desk: Desk) -> None:
     desk.deploy()
     desk.change(("480", "600"))
@@ -88,6 +90,7 @@ def test_who_is_always_too_late_is_told_so(desk: Desk) -> None:
     assert (problem.id, "5 times" in problem.message) == ("PB765", True)
 
 
+@pytest.mark.long
 def test_a_change_set_that_the_other_has_given_up_is_made_anew(desk: Desk) -> None:
     desk.deploy()
     desk.change(("480", "600"))
@@ -103,6 +106,7 @@ def test_a_change_set_that_the_other_has_given_up_is_made_anew(desk: Desk) -> No
     assert statuses(desk) == {**DONE, "demo": "UPDATE_COMPLETE"}
 
 
+@pytest.mark.long
 def test_a_stack_that_somebody_deletes_while_it_is_deployed_is_a_failure(desk: Desk) -> None:
     desk.deploy()
     desk.change(("480", "600"))
@@ -118,6 +122,7 @@ def test_a_stack_that_somebody_deletes_while_it_is_deployed_is_a_failure(desk: D
     assert statuses(desk) == DONE
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("same", [True, False])
 def test_two_at_once(desk: Desk, same: bool) -> None:
     """Two deployments of one service from nothing, both to their ends; a different one comes after the first."""
@@ -218,6 +223,7 @@ def test_what_was_begun_goes_on_and_that_is_said(desk: Desk) -> None:
     assert str(problem.hint).endswith("what was begun goes on in CloudFormation; repeat the command to follow it")
 
 
+@pytest.mark.long
 def test_who_may_not_unprotect_has_lost_nothing(site: Site) -> None:
     site.formation.refusals = [("UpdateTerminationProtection", "AccessDenied", 403)]
     before = site.versions()
@@ -230,6 +236,7 @@ def test_who_may_not_unprotect_has_lost_nothing(site: Site) -> None:
     assert (site.statuses(), site.bucket_is_there()) == ({}, False)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("with_data", [False, True])
 def test_each_call_of_destroy_denied_in_turn_then_it_completes(site: Site, with_data: bool) -> None:
     def snapshot() -> list[FakeStack]:

@@ -101,6 +101,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         yield found
 
 
+@pytest.mark.long
 def test_the_service_goes_and_its_data_stays(site: Site) -> None:
     plan = site.destroy()
     assert [resource.name for resource in plan.deleted] == ["Topic"]
@@ -110,6 +111,7 @@ def test_the_service_goes_and_its_data_stays(site: Site) -> None:
     assert site.destroy().nothing
 
 
+@pytest.mark.long
 def test_with_data_everything_goes_but_the_key(site: Site) -> None:
     plan = site.destroy(with_data=True)
     assert (plan.bucket, [resource.name for resource in plan.storage if resource.kept]) == (BUCKET, ["Bucket", "Key"])
@@ -125,6 +127,7 @@ def test_without_a_yes_nothing_goes(site: Site) -> None:
     assert (len(site.statuses()), site.versions()) == (2, 4)
 
 
+@pytest.mark.long
 def test_interrupted_while_emptying_it_goes_on(site: Site) -> None:
     def interrupt(count: int) -> None:
         raise KeyboardInterrupt(count)
@@ -136,6 +139,7 @@ def test_interrupted_while_emptying_it_goes_on(site: Site) -> None:
     assert (site.statuses(), site.bucket_is_there()) == ({}, False)
 
 
+@pytest.mark.long
 def test_interrupted_after_the_stacks_the_bucket_is_still_found(site: Site) -> None:
     site.destroy(with_data=False)
     site.formation.stack("demo-storage").protected = False
@@ -144,6 +148,7 @@ def test_interrupted_after_the_stacks_the_bucket_is_still_found(site: Site) -> N
     assert (plan.bucket, site.bucket_is_there()) == (BUCKET, False)
 
 
+@pytest.mark.long
 def test_a_bucket_without_the_services_tag_is_somebody_elses(site: Site) -> None:
     site.destroy()
     site.formation.stack("demo-storage").status = "DELETE_COMPLETE"
@@ -152,6 +157,7 @@ def test_a_bucket_without_the_services_tag_is_somebody_elses(site: Site) -> None
     assert site.bucket_is_there()
 
 
+@pytest.mark.long
 def test_a_stack_that_cannot_be_deleted_says_why(site: Site) -> None:
     site.formation.fails = {"Topic": "User is not authorized to perform: sns:DeleteTopic"}
     with pytest.raises(OutsideFailure) as caught:
@@ -166,6 +172,7 @@ def test_a_stack_that_cannot_be_deleted_says_why(site: Site) -> None:
     assert site.statuses() == {"demo-storage": "CREATE_COMPLETE"}
 
 
+@pytest.mark.long
 def test_stacks_that_are_not_ours_or_are_protected(site: Site) -> None:
     site.formation.stack("demo").protected = True
     with pytest.raises(OutsideFailure) as protected:
@@ -178,6 +185,7 @@ def test_stacks_that_are_not_ours_or_are_protected(site: Site) -> None:
     assert len(site.statuses()) == 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("whole", [True, False])
 @pytest.mark.parametrize(
     "operation", ["ListStackResources", "UpdateTerminationProtection", "DeleteStack", "DescribeStackEvents"]

@@ -92,6 +92,7 @@ def test_artifacts_outlive_the_executions_that_need_them(service: dict[str, Any]
     assert [found for found in problems if not found.warning] == []
 
 
+@pytest.mark.long
 def test_nothing_of_a_step_lies_where_the_bucket_throws_away(tmp_path: Path) -> None:
     """A service is easily called as the folder in which its models or data are."""
     workspace = make_workspace(tmp_path, manifest=MANIFEST.format(name="churn", connection=CONNECTION))

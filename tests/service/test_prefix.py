@@ -60,6 +60,7 @@ def test_the_definition_differs_in_addresses_only(workspace: Workspace) -> None:
     assert texts[1].replace(f"{PREFIX}/tiny/", "tiny/") == texts[0]
 
 
+@pytest.mark.long
 def test_a_bad_prefix_is_refused_by_every_command_that_uses_it(workspace: Workspace) -> None:
     for command in (["validate"], ["build"], ["render"], ["stage", "build"], ["promote"]):
         ended = workspace.call(*command, **AWS, SMP_S3PREFIX="/team/../x/")
@@ -142,6 +143,7 @@ def test_without_a_prefix_the_files_are_those_of_always() -> None:
     assert render(*REPOS)["storage.yaml"].count("Prefix: builds/\n") == 1
 
 
+@pytest.mark.long
 def test_a_deployed_service_that_gets_a_prefix_is_told_what_it_leaves_behind() -> None:
     below, without = (files["service.yaml"] for files in services())
     (line,) = describe_move(without, below)

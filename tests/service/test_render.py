@@ -42,6 +42,7 @@ def workspace(tmp_path: Path) -> Workspace:
     return made
 
 
+@pytest.mark.long
 def test_render_writes_four_files_and_then_nothing(workspace: Workspace) -> None:
     first = workspace.call("render", "--out", "out", **AWS)
     assert (first.code, first.err) == (0, "")
@@ -59,10 +60,12 @@ def test_render_writes_four_files_and_then_nothing(workspace: Workspace) -> None
     assert (workspace.root / "out" / "buildspec.yml").read_bytes() == (ROOT / "buildspec.yml").read_bytes()
 
 
+@pytest.mark.long
 def test_the_build_folder_is_the_default(workspace: Workspace) -> None:
     assert workspace.call("render", **AWS).out.startswith("build/service/storage.yaml  written")
 
 
+@pytest.mark.long
 def test_rendered_for_builds_on_aws_and_not_for_this_machine(workspace: Workspace) -> None:
     workspace.call("render", "--out", "out", **AWS)
     text = (workspace.root / "out" / "service.yaml").read_text()
@@ -74,6 +77,7 @@ def test_rendered_for_builds_on_aws_and_not_for_this_machine(workspace: Workspac
     assert source["OutputArtifactFormat"] == "CODEBUILD_CLONE_REF"  # the model is in this repository
 
 
+@pytest.mark.long
 def test_roles_that_nobody_has_written_are_those_of_before_and_that_is_said(workspace: Workspace) -> None:
     path = workspace.root / "model_repos.yaml"
     path.write_text(MANIFEST.replace("  execution_role: make\n", "").replace("  wait: build\n", ""))
@@ -255,6 +259,7 @@ def test_a_rehearsal_checks_out_what_the_lock_does_not_have(workspace: Workspace
     assert "checkout  2 repositories" in ended.err
 
 
+@pytest.mark.long
 def test_the_cost_of_the_manifest_at_hand(workspace: Workspace) -> None:
     """A push on each working day, and what the schedule starts; a build waits, or a state machine does."""
     found = workspace.call("render", "--cost", "--json", **AWS)
@@ -280,6 +285,7 @@ def test_what_cost_does_not_go_with(workspace: Workspace) -> None:
     assert (unknown.code, "PB638 there is no price 'build'" in unknown.err) == (1, True)
 
 
+@pytest.mark.long
 def test_what_the_region_lacks_is_said_at_its_place(workspace: Workspace) -> None:
     ended = workspace.call("render", **{**AWS, "SMP_REGION": "ca-west-1"})
     assert ended.code == 0, ended.err

@@ -79,6 +79,7 @@ def test_without_an_approved_model_nothing_is_scored_and_nothing_is_red(built: S
     assert judged.exports == {name: text for name, text in started.exports.items() if name != "LOGICAL_DATE"}
 
 
+@pytest.mark.long
 def test_what_is_wrong_with_a_day_is_no_nothing(built: Scoring) -> None:
     setting = Setting(trigger="manual")
     assert built.run("up", "--pipeline", "training", "--approve").code == 0

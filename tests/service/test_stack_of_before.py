@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 
 import click
+import pytest
 
 from pipeline_builder.cli.staging import stage_command
 from pipeline_builder.descriptions import Approval
@@ -96,6 +97,7 @@ def test_what_moving_to_a_wait_without_a_build_changes() -> None:
     assert judge["OutputArtifacts"] == stages[0][2]["Actions"][0]["OutputArtifacts"]
 
 
+@pytest.mark.long
 def test_what_that_widens_is_said() -> None:
     new = render(approval={"emails": ["ada@example.com"]})["service.yaml"]
     found = compare_templates((BEFORE, VALUES), (new, VALUES), HOME)

@@ -81,6 +81,7 @@ def statuses(workspace: Workspace) -> list[str]:
     return [package["status"] for package in record["packages"]]
 
 
+@pytest.mark.long
 def test_build_and_train_hand_on_what_the_approver_needs(trained: Workspace) -> None:
     found = exports(trained)
     assert set(found) == {"EXECUTION_ARN", "VERDICT", "SUMMARY", "REPORT_URL", "APPROVAL"}
@@ -95,6 +96,7 @@ def test_build_and_train_hand_on_what_the_approver_needs(trained: Workspace) -> 
     assert {"plan.json", "applied.json", "junit.xml"} <= {path.name for path in (trained.root / "build").iterdir()}
 
 
+@pytest.mark.long
 def test_the_site_is_written_and_where_it_cannot_be_nothing_else_fails(trained: Workspace) -> None:
     """What is only shown ends no run: neither a place that is taken, nor an index that is damaged."""
     evidence = trained.root / ".pipeline_builder" / "store" / "local" / "tiny" / "evidence"
@@ -130,6 +132,7 @@ def test_a_build_with_problems_says_them_in_its_variables_and_in_junit(workspace
     assert "<failure" in (workspace.root / "build" / "junit.xml").read_text()
 
 
+@pytest.mark.long
 def test_a_train_that_fails_hands_on_why(workspace: Workspace) -> None:
     workspace.push("scripts/train.py", "raise SystemExit('no data')\n")
     assert workspace.run("stage", "build").code == 0
@@ -142,6 +145,7 @@ def test_the_stage_may_come_from_the_environment(workspace: Workspace) -> None:
     assert "PIPELINE_VERSION=1" in (workspace.root / "build" / "stage.env").read_text()
 
 
+@pytest.mark.long
 def test_a_push_runs_only_what_changed(trained: Workspace) -> None:
     pushed = trained.push("scripts/evaluate.py", EVALUATE + "# a comment\n")
     push = {"SMP_TRIGGER": "webhook", "SMP_REPOSITORY": "churn", "SMP_COMMIT": pushed}
@@ -156,6 +160,7 @@ def test_a_push_runs_only_what_changed(trained: Workspace) -> None:
     assert record["trigger"] == f"webhook churn@{pushed[:7]}"
 
 
+@pytest.mark.long
 def test_a_push_of_nothing_that_runs_runs_nothing(trained: Workspace) -> None:
     (trained.remote / "README.md").write_text("more words\n")
     pushed = commit(trained.remote, "words")
@@ -167,6 +172,7 @@ def test_a_push_of_nothing_that_runs_runs_nothing(trained: Workspace) -> None:
     assert trained.call("history", "--json").json["executions"] == before
 
 
+@pytest.mark.long
 def test_a_schedule_without_the_cache_trains_anew(trained: Workspace) -> None:
     schedule = {"SMP_TRIGGER": "schedule:nightly", "SMP_CACHE": "skip"}
     assert trained.run("stage", "build", **schedule).code == 0
@@ -175,6 +181,7 @@ def test_a_schedule_without_the_cache_trains_anew(trained: Workspace) -> None:
     assert "from the cache: 0 steps; started by schedule:nightly, without the cache" in exports(trained)["SUMMARY"]
 
 
+@pytest.mark.long
 def test_groups_limit_a_run(trained: Workspace) -> None:
     manifest = trained.root / "model_repos.yaml"
     manifest.write_text(manifest.read_text().replace("remotes/churn", "remotes/churn\n    groups: nightly"))
@@ -196,6 +203,7 @@ def test_a_group_that_brings_no_step_is_a_problem_before_anything_runs(workspace
     )
 
 
+@pytest.mark.long
 def test_what_the_build_applied_runs_although_another_has_applied_since(workspace: Workspace, tmp_path: Path) -> None:
     assert workspace.run("stage", "build").code == 0
     other = tmp_path / "other-build"
@@ -311,6 +319,7 @@ def test_a_time_that_no_clock_counts_is_refused(workspace: Workspace, value: str
     assert workspace.run("watch", "--once", "--interval", value).code == 2
 
 
+@pytest.mark.long
 def test_a_file_that_cannot_be_replaced_is_named(workspace: Workspace) -> None:
     assert workspace.run("stage", "build").code == 0
     (workspace.root / "build" / "report.html").mkdir()

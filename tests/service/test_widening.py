@@ -170,6 +170,7 @@ def test_a_deployed_template_that_cant_be_read_is_said(text: str) -> None:
     assert found.widens[0].startswith("what it widens can't be told, as the deployed template can't be read here: ")
 
 
+@pytest.mark.long
 def test_a_rendered_service_against_itself_and_against_one_role_for_all() -> None:
     values = {"ArtifactBucket": "models", "KeyArn": KEY}
     one = render(execution_role="make")["service.yaml"]

@@ -102,6 +102,7 @@ def graphs(draw: st.DrawFn) -> tuple[Node, ...]:
     return tuple(made)
 
 
+@pytest.mark.long
 @given(graphs())
 def test_boxes_never_overlap_and_edges_run_between_them(nodes: tuple[Node, ...]) -> None:
     drawn = layout(nodes)
@@ -120,6 +121,7 @@ def test_boxes_never_overlap_and_edges_run_between_them(nodes: tuple[Node, ...])
                 assert right <= x or left >= x + BOX_WIDTH or max(high, low) < y or min(high, low) > y + BOX_HEIGHT
 
 
+@pytest.mark.long
 @given(graphs())
 def test_each_model_has_a_frame_around_its_steps_only(nodes: tuple[Node, ...]) -> None:
     drawn = layout(nodes)

@@ -86,6 +86,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "width", "dark"),
     [
@@ -115,6 +116,7 @@ def test_nothing_is_cut_off_and_nobody_is_left_out(
             assert barriers(page) == []
 
 
+@pytest.mark.long
 def test_a_page_of_eight_models_is_short_where_it_is_folded(browser: Browser, files: Mapping[str, str]) -> None:
     with open_page(browser, address=files["eight"]) as (page, _):
         page.goto(files["eight"])
@@ -124,6 +126,7 @@ def test_a_page_of_eight_models_is_short_where_it_is_folded(browser: Browser, fi
         assert page.evaluate("document.documentElement.scrollHeight") < 3000
 
 
+@pytest.mark.long
 def test_the_names_of_steps_can_be_read_where_they_stand(browser: Browser, files: Mapping[str, str]) -> None:
     with open_page(browser, address=files["64 steps"]) as (page, _):
         page.goto(files["64 steps"])
@@ -136,6 +139,7 @@ def test_the_names_of_steps_can_be_read_where_they_stand(browser: Browser, files
         assert wide == 0
 
 
+@pytest.mark.long
 def test_a_reader_without_a_mouse_comes_everywhere(browser: Browser, files: Mapping[str, str]) -> None:
     """What is folded opens by its key, a step's box leads to its row, and it can be seen where one is."""
     with open_page(browser, address=files["eight"]) as (page, _):

@@ -69,6 +69,7 @@ def test_days_are_on_an_axis_of_time_and_points_lead_to_their_pages() -> None:
     assert "2026-11-05" in texts(ET.tostring(root, encoding="unicode"))
 
 
+@pytest.mark.long
 def test_several_lines_have_names() -> None:
     drawn = line_plot("x", [versions(1, 2), Series(name="other", points=(Point(x=1, y=3), Point(x=2, y=4)))])
     assert {"auc", "other"} <= {*texts(drawn)}
@@ -84,6 +85,7 @@ numbers = st.floats(allow_nan=False, allow_infinity=False)
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
 
+@pytest.mark.long
 @given(names, st.lists(st.tuples(numbers, numbers), max_size=20), st.lists(numbers, max_size=3))
 def test_any_number_and_any_name_makes_a_plot(name: str, pairs: list[tuple[float, float]], limits: list[float]) -> None:
     bounds = [Bound(value=limit, kind="max", note=name) for limit in limits]

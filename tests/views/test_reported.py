@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.places import ROOT
 
 WRITE = """
@@ -18,6 +20,7 @@ write_report(Path("report.html"), run_record(), open_kept(Path("state")))
 """
 
 
+@pytest.mark.long
 def test_an_edited_template_makes_another_report(tmp_path: Path) -> None:
     ignored = shutil.ignore_patterns("__pycache__")
     for name in ("pipeline_builder", "templates"):

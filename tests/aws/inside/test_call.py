@@ -47,6 +47,7 @@ def put(client: Any, word: str, *, name: str = "") -> str:
     return f"s3://bucket/{key}"
 
 
+@pytest.mark.long
 def test_each_call_runs_the_code_that_it_names_with_its_own_variables(bucket: Any) -> None:
     one, two = put(bucket, "!"), put(bucket, "?")
     for code, mode, found in ((one, "a", "a!"), (two, "b", "b?"), (one, "c", "c!")):

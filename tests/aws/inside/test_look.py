@@ -112,12 +112,14 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
         yield Place(aws, folder, url, log, load())
 
 
+@pytest.mark.long
 def test_where_nothing_moved_nothing_is_started(place: Place) -> None:
     place.note(place.asked())
     assert place.reasons() == []
     assert place.log == ["GET git-upload-pack"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("revision", ["main", "refs/heads/main", "HEAD", "v1", "light", "refs/tags/v1"])
 def test_it_sees_what_git_sees(place: Place, revision: str) -> None:
     """Of each way to name a revision git's own answer is what is noted; a push is seen, and nothing else is."""
@@ -134,6 +136,7 @@ def test_it_sees_what_git_sees(place: Place, revision: str) -> None:
     assert place.reasons() == [f"churn: {revision} has moved"]
 
 
+@pytest.mark.long
 def test_of_a_pattern_of_tags_it_sees_the_newest(place: Place) -> None:
     where, pattern = place.folder / "churn", "refs/tags/v*"
     git(where, "tag", "--annotate", "--message", "x", "v1.9")
@@ -151,12 +154,14 @@ def test_of_a_pattern_of_tags_it_sees_the_newest(place: Place) -> None:
     assert place.reasons() == ["churn: can't be asked from here: there is no branch or tag 'x*'"]
 
 
+@pytest.mark.long
 def test_a_commit_is_not_asked_for(place: Place) -> None:
     place.note(place.asked(revision=place.head()))
     assert place.reasons() == []
     assert place.log == []
 
 
+@pytest.mark.long
 def test_what_was_never_noted_or_is_damaged_is_the_worker_s(place: Place) -> None:
     started = ["nothing is noted yet", "the worker has not looked for a day"]
     assert place.reasons() == started
@@ -165,6 +170,7 @@ def test_what_was_never_noted_or_is_damaged_is_the_worker_s(place: Place) -> Non
     assert place.reasons() == started[:1]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("more", [{"revision": "other"}, {"name": "added"}])
 def test_a_changed_manifest_is_the_worker_s(place: Place, more: dict[str, str]) -> None:
     git(place.folder / "churn", "branch", "other")
@@ -173,6 +179,7 @@ def test_a_changed_manifest_is_the_worker_s(place: Place, more: dict[str, str]) 
     assert place.reasons() == [f"{more.get('name', 'churn')}: is new, or has another address or revision"]
 
 
+@pytest.mark.long
 def test_a_private_repository_is_asked_with_its_token(place: Place, tmp_path: Path) -> None:
     secrets = boto3.client("secretsmanager", REGION)
     secrets.create_secret(Name="git/token", SecretString=json.dumps({"key": TOKEN}))
@@ -188,6 +195,7 @@ def test_a_private_repository_is_asked_with_its_token(place: Place, tmp_path: Pa
         assert place.reasons() == ["churn: can't be asked from here: its secret is no text"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("more", "why"),
     [
@@ -205,6 +213,7 @@ def test_what_it_cannot_ask_the_worker_asks_once_an_hour(place: Place, more: dic
     assert place.reasons() == []
 
 
+@pytest.mark.long
 def test_after_an_hour_the_worker_tries_again_and_after_a_day_anyway(place: Place) -> None:
     place.note(place.asked(revision="none"), failing=("churn",))
     age(place, hours=0.9)
@@ -216,6 +225,7 @@ def test_after_an_hour_the_worker_tries_again_and_after_a_day_anyway(place: Plac
     assert place.reasons() == ["the worker has not looked for a day"]
 
 
+@pytest.mark.long
 def test_one_that_fails_does_not_keep_the_others(place: Place) -> None:
     make_repository(place.folder / "price")
     there, away = place.asked(), place.asked(name="price", revision="none")
@@ -225,6 +235,7 @@ def test_one_that_fails_does_not_keep_the_others(place: Place) -> None:
     assert place.reasons() == ["churn: main has moved"]
 
 
+@pytest.mark.long
 def test_a_branch_and_a_tag_of_one_name_are_nobody_s(place: Place) -> None:
     where = place.folder / "churn"
     git(where, "tag", "main")
@@ -251,6 +262,7 @@ def test_what_is_no_web_server_is_no_answer() -> None:
         packaged.fetch_refs(f"http://127.0.0.1:{port}/x", TOKEN)
 
 
+@pytest.mark.long
 def test_a_token_goes_to_no_other_address(place: Place, tmp_path: Path) -> None:
     sent: list[str] = []
 
@@ -273,6 +285,7 @@ def test_a_token_goes_to_no_other_address(place: Place, tmp_path: Path) -> None:
     assert len(sent) == 1
 
 
+@pytest.mark.long
 def test_the_worker_settles_what_was_seen(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -98,6 +98,7 @@ def account(monkeypatch: pytest.MonkeyPatch, history: Workspace) -> Iterator[Acc
         yield Account(aws, look, clock)
 
 
+@pytest.mark.long
 def test_the_list_asks_two_questions_about_each_model_and_then_none_for_a_minute(account: Account) -> None:
     (row,) = models_view(account.look, Query()).rows
     assert (row.group, row.champion, row.by, row.since, row.waits) == (

@@ -46,6 +46,7 @@ def test_models_versions_and_comparisons(history: Workspace, folder: Path) -> No
     )
 
 
+@pytest.mark.long
 def test_scores(scored: Scoring, folder: Path) -> None:
     assert export_site(look_of(scored), Folder(folder), names=PAGES).failed == ()
     found = links(folder)

@@ -19,6 +19,7 @@ HARDEST = ("?state=failed&text=x", "/tiny/{run}?step=churn-Train")
 """A list with its chips; and a run with its failure, its drawing, and a step's panel beside it."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("look", "paths"),
     [

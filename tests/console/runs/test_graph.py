@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.browsing import follow, open_page
 from tests.console.consoles import Client, client_of, looks_of, served
 from tests.scoring import Scoring
@@ -20,6 +22,7 @@ def shown(page: Page) -> list[float]:
     return [float(part) for part in box.split()]
 
 
+@pytest.mark.long
 def test_the_graph_is_zoomed_and_moved_by_keys_and_buttons(ran: Workspace, browser: Browser, client: Client) -> None:
     run = client.json("/runs.json?state=failed")["rows"][0]["id"]
     with served(looks_of(ran)) as console, open_page(browser, address=console.url) as (page, _):
@@ -52,6 +55,7 @@ def test_the_graph_is_zoomed_and_moved_by_keys_and_buttons(ran: Workspace, brows
         assert page.url.endswith(f"/runs/tiny/{run}")
 
 
+@pytest.mark.long
 def test_everything_is_there_without_scripts(ran: Workspace, browser: Browser, client: Client) -> None:
     run = client.json("/runs.json?state=failed")["rows"][0]["id"]
     with (

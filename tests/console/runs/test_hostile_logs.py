@@ -74,6 +74,7 @@ def test_one_line_without_an_end(logged: Workspace, hostile: Client) -> None:
     assert sum(len(piece) for piece in answer.response) == 10 << 20
 
 
+@pytest.mark.long
 def test_a_follower_of_a_log_that_outruns_it_is_brought_to_its_end(
     logged: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,6 +104,7 @@ def test_at_most_so_many_follow_at_once(logged: Workspace, monkeypatch: pytest.M
     assert again[-1].startswith("event: end")
 
 
+@pytest.mark.long
 def test_bytes_that_are_no_text_are_inert_in_pages_and_events(
     logged: Workspace, hostile: Client, browser: Browser
 ) -> None:

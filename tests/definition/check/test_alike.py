@@ -100,6 +100,7 @@ def test_one_of_many_that_are_alike_is_looked_at() -> None:
     assert not have_passed(content(broken), lambda part: check_definition(json.loads(part)), Passed(), "a")
 
 
+@pytest.mark.long
 def test_an_image_that_stands_for_other_packages_is_seen_among_many(tmp_path: Path) -> None:
     make_units(tmp_path, 60)
     for folder in (tmp_path / "aws-train").iterdir():

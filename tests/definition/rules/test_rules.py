@@ -122,6 +122,7 @@ def test_a_planted_fault_is_found_and_its_neighbour_is_not(
     assert len(said) == len(others), said
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("table", TABLE_NAMES)
 def test_requests_that_are_taken_for_alike_break_the_same_rules(table: str) -> None:
     """Each text of each request that breaks nothing becomes another as long, and one that is there already."""

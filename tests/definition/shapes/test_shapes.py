@@ -125,6 +125,7 @@ class Maker:
         return self.random.choice(texts)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", REQUESTS)
 def test_agrees_with_botocores_validator(name: str) -> None:
     wrong = 0
@@ -296,6 +297,7 @@ def test_property_paths(shape: str, path: str, expected: Property | NoProperty) 
     assert SHAPES.property(shape, path) == expected
 
 
+@pytest.mark.long
 def test_loading_imports_neither_botocore_nor_regex() -> None:
     script = (
         "import sys\n"

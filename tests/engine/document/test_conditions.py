@@ -105,6 +105,7 @@ def test_one_branch_runs_and_the_other_is_skipped(tmp_path: Path) -> None:
     assert sorted(count.read_text().split()) == ["after", "yes"]
 
 
+@pytest.mark.long
 def test_nothing_of_a_branch_runs_before_it_is_decided(tmp_path: Path) -> None:
     count = tmp_path / "count"
     content = definition(
@@ -211,6 +212,7 @@ def test_paths_that_lead_nowhere(tmp_path: Path, path: str, why: str) -> None:
     assert ended.status is ExecutionStatus.FAILED
 
 
+@pytest.mark.long
 def test_property_files_that_are_not_there_or_no_json(tmp_path: Path) -> None:
     files = [{"PropertyFileName": "report", "OutputName": "out", "FilePath": "report.json"}]
     wanted = compare("Equals", read_report("m", "auc"), 1)
@@ -294,6 +296,7 @@ def test_predictions_and_the_cache_of_nested_steps(tmp_path: Path) -> None:
     assert blocked["after"] == ("skip", "waits for 'yes', which is skipped")
 
 
+@pytest.mark.long
 def test_parameters_of_nested_steps_and_conditions_decide(tmp_path: Path) -> None:
     inner = script("i", "true")
     inner["Arguments"]["Environment"] = {"X": {"Get": "Parameters.Inner"}}
@@ -322,6 +325,7 @@ run(target(Path({str(tmp_path)!r})), Path({str(tmp_path / "d.json")!r}).read_byt
     process.communicate(timeout=20)
 
 
+@pytest.mark.long
 def test_killed_after_the_decision_and_continued(tmp_path: Path) -> None:
     """What was decided stays decided, even where the same condition would come out the other way now."""
     count, begun = tmp_path / "count", tmp_path / "begun"
@@ -348,6 +352,7 @@ def test_killed_after_the_decision_and_continued(tmp_path: Path) -> None:
     assert (steps["c"].attempts, count.read_text().split()) == (1, ["yes", "yes", "after"])
 
 
+@pytest.mark.long
 def test_killed_before_the_decision_and_continued(tmp_path: Path) -> None:
     begun, count = tmp_path / "begun", tmp_path / "count"
     files = [{"PropertyFileName": "report", "OutputName": "out", "FilePath": "report.json"}]

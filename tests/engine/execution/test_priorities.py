@@ -50,6 +50,7 @@ def test_a_line_gives_no_more_than_it_has_and_nothing_when_it_is_cleared() -> No
     assert (bool(line), line.take(0), line.take(1)) == (False, [], [])
 
 
+@pytest.mark.long
 def test_past_runs_say_how_long_steps_take(tmp_path: Path) -> None:
     local = target(tmp_path, jobs=1)
     content = definition(script("short", "sleep 0.05", **CACHED), script("long", "sleep 0.4"))

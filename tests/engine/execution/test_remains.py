@@ -13,6 +13,7 @@ from tests.engine.definitions import CACHED, definition, output_of, run, script,
 WRITE = "echo x > /opt/ml/processing/output/x"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("gone", ["store", "store/local/out"])
 def test_a_store_deleted_by_hand_is_not_nothing_changed(tmp_path: Path, gone: str) -> None:
     local = target(tmp_path)

@@ -82,6 +82,7 @@ def unreliable(tmp_path: Path, failures: int, words: str = "error: Connection re
     return Target(name="local", pipelines=LocalPipelines(engine, lambda: "0"), store=store, registry=registry)
 
 
+@pytest.mark.long
 def test_an_outage_is_tried_again(tmp_path: Path) -> None:
     local = unreliable(tmp_path, 2)
     _, ended, steps = run(local, definition(script("a", "true", RetryPolicies=[policy(MaxAttempts=2)])))
@@ -93,6 +94,7 @@ def test_an_internal_error_of_a_job_is_what_a_policy_may_call_it_too() -> None:
     assert patience.wait_after(OUTAGE) == 3
 
 
+@pytest.mark.long
 def test_a_training_tries_again_by_itself_as_the_same_job(tmp_path: Path) -> None:
     local = unreliable(tmp_path, 1)
     step = training("a", "true", RetryStrategy={"MaximumRetryAttempts": 1})
@@ -105,6 +107,7 @@ def test_a_training_tries_again_by_itself_as_the_same_job(tmp_path: Path) -> Non
     assert "try 1 of 2 failed, the next one is in 1 s: PB510" in Path(job.log).read_text()
 
 
+@pytest.mark.long
 def test_its_policy_comes_after_its_own_tries_are_spent(tmp_path: Path) -> None:
     local = unreliable(tmp_path, 2)
     step = training("a", "true", RetryStrategy={"MaximumRetryAttempts": 1}) | {"RetryPolicies": [policy(MaxAttempts=1)]}
@@ -153,6 +156,7 @@ def test_a_run_that_is_stopped_as_it_begins_has_no_thread_left(tmp_path: Path) -
     assert local.pipelines.list_steps(execution.arn)[0].status.value == "Stopped"
 
 
+@pytest.mark.long
 def test_a_run_that_is_stopped_waits_no_longer(tmp_path: Path) -> None:
     local = unreliable(tmp_path, 100)
     content = definition(script("a", "true", RetryPolicies=[policy(IntervalSeconds=60)]))

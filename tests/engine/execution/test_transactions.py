@@ -35,11 +35,13 @@ def local(tmp_path: Path) -> Target:
     return target(tmp_path)
 
 
+@pytest.mark.long
 def test_each_step_that_runs_writes_twice(local: Target) -> None:
     short, long = chain(2, "true"), chain(6, "true # again")
     assert commits(local, long) - commits(local, short) == 2 * 4
 
 
+@pytest.mark.long
 def test_each_step_out_of_the_cache_writes_once(tmp_path: Path) -> None:
     counted = []
     for length in (2, 6):

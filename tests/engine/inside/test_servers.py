@@ -75,6 +75,7 @@ def run(
     return result.exit_code, answer.read_text() if answer.exists() else "", job.log.read_text()
 
 
+@pytest.mark.long
 @needs_namespaces
 def test_two_at_once_on_the_same_port(tmp_path: Path) -> None:
     def one(name: str) -> tuple[int, str, str]:
@@ -85,12 +86,14 @@ def test_two_at_once_on_the_same_port(tmp_path: Path) -> None:
     assert found == [(0, repr([name, ["serve"], "/opt/program", "8080"]), "") for name in ("a", "b")]
 
 
+@pytest.mark.long
 def test_without_namespaces_a_free_port_is_offered(tmp_path: Path) -> None:
     program = SERVER.format(port='os.environ["SAGEMAKER_BIND_TO_PORT"]')
     code, answer, log = run(tmp_path / "job", {"serve.py": program}, "serve.py", private=False)
     assert (code, "'8080'" in answer, "'serve'" in answer) == (0, False, True), log
 
 
+@pytest.mark.long
 @needs_namespaces
 def test_a_program_in_a_folder_and_its_neighbours(tmp_path: Path) -> None:
     files = {"docker/entry.py": "import neighbour\nneighbour.main()\n", "docker/neighbour.py": "def main():\n    import helper, runpy\n    runpy.run_path(helper.__file__.replace('helper', 'web'), run_name='__main__')\n",
@@ -119,6 +122,7 @@ MODEL_SERVER = """
 """
 
 
+@pytest.mark.long
 @needs_namespaces
 def test_the_command_of_the_multi_model_server(tmp_path: Path) -> None:
     service = "def handle(data, context):\n    return [len(data[0]['body'])] if data else None\n"

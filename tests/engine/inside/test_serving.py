@@ -71,6 +71,7 @@ def answer(ml: Path, body: Any, **options: Any) -> str:
     return (ml / "out" / "a.out").read_text()
 
 
+@pytest.mark.long
 def test_handlers_and_their_context(ml: Path) -> None:
     program = """
         import json
@@ -99,6 +100,7 @@ def test_one_handler_that_talks_to_the_model_itself(ml: Path) -> None:
     assert json.loads(answer(ml, {"instances": [[1, 2]]}, program=program)) == {"predictions": [[6.0]]}
 
 
+@pytest.mark.long
 def test_requests_of_this_machine_pass_no_proxy(ml: Path) -> None:
     assert answer(ml, {"instances": [[1, 2]]}, env={"HTTP_PROXY": "http://192.0.2.1:9", "NO_PROXY": "x"}).startswith(
         "200 "
@@ -132,6 +134,7 @@ def test_requests_and_answers(ml: Path, request_: Any, expected: str) -> None:
     assert answer(ml, request_).startswith(expected)
 
 
+@pytest.mark.long
 def test_the_newest_version_answers_unless_another_is_asked_for(ml: Path) -> None:
     write_saved_model(ml / "model" / "price" / "10", factor=3)
     assert answer(ml, {"instances": [[1, 2]]}) == "200 {'predictions': [[9.0]]}"
@@ -152,6 +155,7 @@ def test_the_newest_version_answers_unless_another_is_asked_for(ml: Path) -> Non
     )
 
 
+@pytest.mark.long
 def test_the_default_model_can_be_named(ml: Path) -> None:
     write_saved_model(ml / "model" / "a" / "1", factor=5)
     assert answer(ml, {"instances": [[1, 2]]}) == "200 {'predictions': [[15.0]]}"

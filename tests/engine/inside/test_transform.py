@@ -85,6 +85,7 @@ def test_single_records(ml: Path) -> None:
     assert bodies(ml, "a.csv") == ["1\n", "2\r\n", "3"]
 
 
+@pytest.mark.long
 def test_many_records_up_to_the_limit(ml: Path) -> None:
     lines = [bytes([97 + i]) * 400_000 + b"\n" for i in range(6)]
     (ml / "in" / "a.csv").write_bytes(b"".join(lines))
@@ -101,12 +102,14 @@ def test_a_record_larger_than_the_limit_fails_its_file_only(ml: Path) -> None:
     assert [path.name for path in (ml / "out").iterdir()] == ["b.csv.out"]
 
 
+@pytest.mark.long
 def test_no_limit(ml: Path) -> None:
     (ml / "in" / "a.csv").write_bytes(b"x" * 7_000_000)
     assert run(ml, ["a.csv"], max_payload_mb=0)[0] == 0
     assert run(ml, ["a.csv"])[0] == 1
 
 
+@pytest.mark.long
 def test_responses_are_joined(ml: Path) -> None:
     (ml / "in" / "a.csv").write_bytes(b"1\n2\n")
     program = "def model_fn(d): return 0\ndef transform_fn(m, body, kind, accept): return body.strip() * 2, accept\n"

@@ -22,6 +22,7 @@ def test_each_question_gets_its_answer() -> None:
         assert [asked.ask({"n": n}, 20) for n in range(3)] == [{"twice": 0}, {"twice": 2}, {"twice": 4}]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("body", "seconds", "status"),
     [("sys.exit(3)", 20, 3), ("time.sleep(60)", 0.2, -9), ("print('[1]')", 20, -9), ("print('no')", 20, -9)],

@@ -53,6 +53,7 @@ def ended(local: Target, step: dict[str, Any]) -> tuple[bool, str, str]:
     return execution.status is ExecutionStatus.SUCCEEDED, steps["a"].failure_reason or "", log
 
 
+@pytest.mark.long
 def test_a_job_changes_what_it_finds_and_nobody_else_sees_that(tmp_path: Path) -> None:
     data = stored(tmp_path, a="1", b="2", deep_c="3")
     command = (
@@ -64,6 +65,7 @@ def test_a_job_changes_what_it_finds_and_nobody_else_sees_that(tmp_path: Path) -
     assert {path.name: path.read_text() for path in data.rglob("*") if path.is_file()} == {"a": "1", "b": "2", "c": "3"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step", [
     training("a", f"test -s {CHANNEL}/large && sleep 1.3", **channel()),
     script("a", "test -s /opt/ml/processing/input/x/large && sleep 1.3", inputs={"x": "s3://b/data/"}),
@@ -74,6 +76,7 @@ def test_data_of_the_store_are_not_copied(tmp_path: Path, step: dict[str, Any]) 
     assert ended(open_target(tmp_path, settings=WITHIN), step) == (True, "", "")
 
 
+@pytest.mark.long
 def test_what_a_job_changes_of_its_data_is_counted(tmp_path: Path) -> None:
     stored(tmp_path, a="1")
     more = f"for n in 1 2 3; do head -c 8000000 /dev/zero > {CHANNEL}/$n; done"

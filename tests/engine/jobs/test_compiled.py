@@ -113,6 +113,7 @@ def test_what_a_wheel_brought_is_taken_away(tmp_path: Path) -> None:
     assert take_compiled(new, own_interpreter()) == (False, 2)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("wheels")
 def test_an_environment_of_jobs_takes_it_and_has_the_rest_compiled(tmp_path: Path) -> None:
     def made(*lines: str, whole: bool = True) -> Path:

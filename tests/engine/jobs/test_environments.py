@@ -62,6 +62,7 @@ def imported(python: Path, *names: str) -> bool:
     )
 
 
+@pytest.mark.long
 def test_layers_are_installed_once(tmp_path: Path, wheels: Path) -> None:
     said: list[str] = []
     environments = Environments(tmp_path / "envs")
@@ -80,6 +81,7 @@ def versions(python: Path, *names: str) -> list[str]:
     return subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=True).stdout.split()
 
 
+@pytest.mark.long
 def test_image_and_code_are_resolved_together(tmp_path: Path, wheels: Path) -> None:
     """The newest delta wants a newer beta than the image has: an older delta is taken, and the image's beta stays."""
     wheel(wheels, "beta", version="2.0")
@@ -91,6 +93,7 @@ def test_image_and_code_are_resolved_together(tmp_path: Path, wheels: Path) -> N
     assert len(said) == 2
 
 
+@pytest.mark.long
 def test_what_does_not_go_together_is_installed_over_the_image(tmp_path: Path, wheels: Path) -> None:
     wheel(wheels, "beta", version="2.0")
     said: list[str] = []
@@ -99,6 +102,7 @@ def test_what_does_not_go_together_is_installed_over_the_image(tmp_path: Path, w
     assert "it is installed over them, as pip does in the container" in said[1]
 
 
+@pytest.mark.long
 def test_a_bound_asks_for_nothing(tmp_path: Path, wheels: Path) -> None:
     wheel(wheels, "beta", version="2.0")
     layers = (("alpha", f"{CONSTRAINT}beta<2", f"{CONSTRAINT}gamma<9"),)
@@ -107,6 +111,7 @@ def test_a_bound_asks_for_nothing(tmp_path: Path, wheels: Path) -> None:
     assert not imported(python, "gamma")
 
 
+@pytest.mark.long
 def test_setuptools_and_stand_ins_are_there(tmp_path: Path, wheels: Path) -> None:
     python = Environments(tmp_path / "envs").get((), observe=lambda _: None)
     assert imported(python, "setuptools", "sagemaker_containers.beta.framework", "sagemaker_training.environment")
@@ -115,11 +120,13 @@ def test_setuptools_and_stand_ins_are_there(tmp_path: Path, wheels: Path) -> Non
     assert versions(python, "sagemaker_training") == ["5.0"]  # the real one comes first
 
 
+@pytest.mark.long
 def test_modules_are_compiled(tmp_path: Path, wheels: Path) -> None:
     python = Environments(tmp_path / "envs").get((("gamma",),), observe=lambda _: None)
     assert list(python.parent.parent.rglob("gamma.*.pyc"))
 
 
+@pytest.mark.long
 def test_no_layers(tmp_path: Path, wheels: Path) -> None:
     python = Environments(tmp_path / "envs").get((), observe=lambda _: None)
     assert imported(python, "pip")
@@ -129,6 +136,7 @@ def test_no_layers(tmp_path: Path, wheels: Path) -> None:
     assert result.stdout.strip() == sys.version
 
 
+@pytest.mark.long
 def test_a_missing_package_is_told_with_what_uv_says(tmp_path: Path, wheels: Path) -> None:
     with pytest.raises(OutsideFailure) as caught:
         Environments(tmp_path / "envs").get((("no-such-thing==3",),), observe=lambda _: None)
@@ -139,6 +147,7 @@ def test_a_missing_package_is_told_with_what_uv_says(tmp_path: Path, wheels: Pat
     assert problem.hint
 
 
+@pytest.mark.long
 def test_a_package_without_a_wheel_for_this_python(tmp_path: Path, wheels: Path) -> None:
     made = wheel(wheels, "nosuchdelta")
     made.rename(made.with_name("nosuchdelta-1.0-cp39-cp39-manylinux_2_17_x86_64.whl"))
@@ -147,6 +156,7 @@ def test_a_package_without_a_wheel_for_this_python(tmp_path: Path, wheels: Path)
     assert str(caught.value.problems[0].hint).startswith(f"there is no wheel for Python {platform.python_version()}: ")
 
 
+@pytest.mark.long
 def test_a_half_made_environment_is_made_anew(tmp_path: Path, wheels: Path) -> None:
     environments = Environments(tmp_path / "envs")
     python = environments.get((("gamma",),), observe=lambda _: None)
@@ -157,6 +167,7 @@ def test_a_half_made_environment_is_made_anew(tmp_path: Path, wheels: Path) -> N
     assert imported(python, "gamma")
 
 
+@pytest.mark.long
 def test_killed_in_the_middle(tmp_path: Path, wheels: Path) -> None:
     """A uv that is slow to install is killed with its engine's kill -9; the next call makes the environment whole."""
     slow = tmp_path / "uv"
@@ -183,6 +194,7 @@ def test_killed_in_the_middle(tmp_path: Path, wheels: Path) -> None:
     assert imported(python, "alpha", "beta")
 
 
+@pytest.mark.long
 def test_two_at_once_build_once(tmp_path: Path, wheels: Path) -> None:
     said: list[str] = []
     found: list[Path] = []
@@ -200,6 +212,7 @@ def test_two_at_once_build_once(tmp_path: Path, wheels: Path) -> None:
     assert len(said) == 2
 
 
+@pytest.mark.long
 def test_uv_gets_no_secrets(tmp_path: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
     monkeypatch.setenv("GITHUB_TOKEN", "canary")

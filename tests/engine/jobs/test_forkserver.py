@@ -107,6 +107,7 @@ def test_a_job_finds_all_as_it_does_with_a_supervisor_of_its_own(folder: Path) -
     hold_together(*said)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root and setpriv to become another")
 def test_so_does_that_of_an_unprivileged_user() -> None:
     python_file = shutil.which("python3", path="/usr/bin:/usr/local/bin")
@@ -166,6 +167,7 @@ def test_nothing_goes_from_one_job_to_the_next(folder: Path) -> None:
     assert "s3cret" not in said
 
 
+@pytest.mark.long
 def test_a_job_ends_with_its_server_and_the_next_has_another(folder: Path) -> None:
     results: list[JobResult] = []
     thread = threading.Thread(target=lambda: results.append(do(make_job(folder / "a", "sleep", f"{NAP}.8"))))
@@ -198,6 +200,7 @@ def test_a_server_that_is_killed_between_jobs_is_replaced(folder: Path, of: str)
         time.sleep(0.05)
 
 
+@pytest.mark.long
 def test_a_job_goes_on_while_its_server_is_given_up(folder: Path) -> None:
     results: list[JobResult] = []
     job = make_job(folder / "a", "sh", "-c", f"sleep {NAP}.9 & while [ ! -e /opt/ml/go ]; do sleep 0.02; done; exit 3")
@@ -212,6 +215,7 @@ def test_a_job_goes_on_while_its_server_is_given_up(folder: Path) -> None:
     assert not wait_until_gone(f"{NAP}.9", 2)
 
 
+@pytest.mark.long
 def test_a_link_that_a_job_has_left_leads_nowhere(folder: Path, tmp_path: Path) -> None:
     """What the next try of the job mounts is below its /tmp, where this interpreter is in a test."""
     outside, job = tmp_path / "outside", make_job(folder / "a", "true")

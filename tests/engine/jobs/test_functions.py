@@ -105,6 +105,7 @@ def test_a_failure_says_why(tmp_path: Path, inputs: dict[str, Any], reason: str)
     assert reason in steps["Ask"].failure_reason
 
 
+@pytest.mark.long
 def test_a_cached_call_is_answered_by_the_cache_until_an_input_is_another(tmp_path: Path) -> None:
     local = prepared(tmp_path)
     run(local, definition({**ask(), **CACHED}))
@@ -115,6 +116,7 @@ def test_a_cached_call_is_answered_by_the_cache_until_an_input_is_another(tmp_pa
     assert not steps["Ask"].cache_hit
 
 
+@pytest.mark.long
 def test_inputs_may_have_the_names_of_what_other_types_have(tmp_path: Path) -> None:
     local = prepared(tmp_path)
     names = ("NetworkConfig", "Environment", "TransformOutput", "InputDataConfig", "packages", "FunctionArn")
@@ -127,6 +129,7 @@ def test_inputs_may_have_the_names_of_what_other_types_have(tmp_path: Path) -> N
         assert not steps["Ask"].cache_hit, name
 
 
+@pytest.mark.long
 def test_a_parameter_decides_whatever_its_input_is_called(tmp_path: Path) -> None:
     local = prepared(tmp_path)
     day = [{"Name": "Day", "Type": "String", "DefaultValue": "x"}]

@@ -104,6 +104,7 @@ def test_versions_that_can_not_be(tmp_path: Path, written: str) -> None:
     assert "'python' is" in ended.err
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("version", "said"),
     [("3.2", "PB514 step 'churn-Transform': there is no"), ("3.7", "PB720 step 'churn-Transform': its image has")],

@@ -34,6 +34,7 @@ def test_what_a_failed_job_has_written(tmp_path: Path, mode: str, there: bool) -
     assert bool(local.store.missing(["s3://local/kept/a/b"])) is not there
 
 
+@pytest.mark.long
 def test_it_is_there_while_the_job_runs(tmp_path: Path) -> None:
     local = target(tmp_path)
     command = "cd /opt/ml/processing/output; echo 1 > a; while [ ! -f /opt/ml/go ]; do sleep 0.05; done; echo 2 > b"

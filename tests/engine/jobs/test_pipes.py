@@ -135,6 +135,7 @@ def test_a_file_system_and_what_a_query_gives_are_folders(tmp_path: Path) -> Non
     assert {name: bool(step.cache_hit) for name, step in steps.items()} == {"t": True, "p": False}
 
 
+@pytest.mark.long
 def test_a_folder_is_not_copied_for_fast_file(tmp_path: Path) -> None:
     """Data of any size are there at once: the very files, which don't count as the job's own."""
     local = opened(tmp_path, limits=JobLimits(disk=20_000_000))

@@ -98,6 +98,7 @@ def test_other_entries_of_opt_stay(tmp_path: Path, private: bool) -> None:
     assert {*json.loads(job.log.read_text())} >= {"ml", *(path.name for path in Path("/opt").iterdir())}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("private", [PRIVATE])
 @pytest.mark.skipif(not os.access("/opt", os.W_OK), reason="/opt is not ours to write to")
 def test_folder_interpreter_and_links_below_opt(tmp_path: Path, private: bool) -> None:
@@ -247,6 +248,7 @@ def test_timeout_ends_the_job(tmp_path: Path, private: bool) -> None:
     assert not wait_until_gone(f"{NAP}.1", 0)
 
 
+@pytest.mark.long
 @BOTH
 def test_stop_lets_a_script_clean_up(tmp_path: Path, private: bool) -> None:
     code = """
@@ -397,6 +399,7 @@ def test_relocate(text: str, expected: str) -> None:
     assert relocate(text, "/J") == expected
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root and setpriv to become another")
 @pytest.mark.parametrize("private", [PRIVATE])
 def test_an_unprivileged_user(private: bool, tmp_path_factory: pytest.TempPathFactory) -> None:

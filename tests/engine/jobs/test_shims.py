@@ -37,6 +37,7 @@ def said(folder: Path, python: Path, command: str, *reads: Path, **environment: 
     return job.log.read_text().splitlines()
 
 
+@pytest.mark.long
 def test_every_python_and_pip_is_the_environments(tmp_path: Path, python: Path) -> None:
     looks = """
         IFS=:; for folder in $PATH:/usr/bin:/bin:/usr/local/bin; do

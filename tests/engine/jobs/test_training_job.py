@@ -102,6 +102,7 @@ def test_what_was_not_downloaded_leaves_no_model(tmp_path: Path) -> None:
     assert story(job) == ["Starting", "Downloading", "Failed"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("code", [0, 1])
 def test_at_its_maximum_run_time_it_has_time_to_save(tmp_path: Path, code: int) -> None:
     step = training("T", saving(code), StoppingCondition={"MaxRuntimeInSeconds": 1})
@@ -113,6 +114,7 @@ def test_at_its_maximum_run_time_it_has_time_to_save(tmp_path: Path, code: int) 
     assert archived(local, job) == {"begun": "", "saved": "late"}
 
 
+@pytest.mark.long
 def test_who_does_not_save_in_time_is_killed(tmp_path: Path) -> None:
     step = training("T", "trap '' TERM; echo 1 > /opt/ml/model/m; while true; do sleep 1; done",
                     StoppingCondition={"MaxRuntimeInSeconds": 1})  # fmt: skip
@@ -139,6 +141,7 @@ def interrupted(
     thread.join()
 
 
+@pytest.mark.long
 def test_a_stop_from_outside_lets_it_save_too(tmp_path: Path) -> None:
     interrupted(
         tmp_path, definition(training("T", saving())), lambda log: "ready" in log.read_text(),
@@ -180,6 +183,7 @@ def test_checkpoints_have_a_folder_of_their_own_and_what_is_deleted_is_gone(tmp_
     ]  # fmt: skip
 
 
+@pytest.mark.long
 def test_a_spot_machine_is_taken_away_and_the_next_goes_on_from_the_checkpoints(tmp_path: Path) -> None:
     step = training("T", COUNTING, **CHECKPOINTS, **SPOT)
     local, ended, _, job = ran(tmp_path, step, interrupts={"T": (0.5, 0.5)})
@@ -191,11 +195,13 @@ def test_a_spot_machine_is_taken_away_and_the_next_goes_on_from_the_checkpoints(
     assert job.result["EnableManagedSpotTraining"] is True
 
 
+@pytest.mark.long
 def test_only_spot_machines_are_taken_away(tmp_path: Path) -> None:
     _, ended, _, job = ran(tmp_path, training("T", "sleep 0.6"), interrupts={"T": (0.1,)})
     assert (ended.status, "Interrupted" in story(job)) == (ExecutionStatus.SUCCEEDED, False)
 
 
+@pytest.mark.long
 def test_a_spot_training_waits_only_so_long(tmp_path: Path) -> None:
     stopping = {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 1}
     step = training("T", "sleep 30", EnableManagedSpotTraining=True, StoppingCondition=stopping)
@@ -288,6 +294,7 @@ def test_who_needs_longer_than_a_ctrl_c_leaves_has_it_at_a_stop(tmp_path: Path) 
     assert archived(target(tmp_path), job_of(tmp_path)) == {"saved": "late\n"}
 
 
+@pytest.mark.long
 def test_checkpoints_stay_where_the_next_machine_gets_no_data(tmp_path: Path) -> None:
     more = {**SPOT, **CHECKPOINTS, "InputDataConfig": [
         {"ChannelName": "train", "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://local/in/"}}}

@@ -50,6 +50,7 @@ def values(jobs: tuple[JobRecord, ...], name: str = "x") -> list[str]:
     return [job.request["HyperParameters"][name] for job in jobs]
 
 
+@pytest.mark.long
 def test_the_best_of_a_grid_is_what_others_refer_to(tmp_path: Path) -> None:
     after = script("after", "true", inputs={})
     after["Arguments"]["Environment"] = {
@@ -92,6 +93,7 @@ def test_names_are_as_the_service_makes_them(tmp_path: Path) -> None:
     assert trials(tmp_path)[0].request["HyperParameters"]["_tuning_objective_metric"] == "loss"
 
 
+@pytest.mark.long
 def test_the_same_seed_draws_the_same_values(tmp_path: Path) -> None:
     ranges = {"x": (0.0, 1.0), "n": (1, 50), "c": ["a", "b"]}
     found = []
@@ -103,6 +105,7 @@ def test_the_same_seed_draws_the_same_values(tmp_path: Path) -> None:
     assert found[0] == found[1] != found[2]
 
 
+@pytest.mark.long
 def test_failed_trials_count_and_the_rest_decides(tmp_path: Path) -> None:
     step = tuning(
         "tune", "assert hp['x'] != '1', 'no'\nsay(hp['x'])", {"x": ["3", "1", "2"]}, strategy="Grid", jobs=None
@@ -122,6 +125,7 @@ def test_failed_trials_count_and_the_rest_decides(tmp_path: Path) -> None:
     assert result["BestTrainingJob"]["TunedHyperParameters"] == {"x": "2"}
 
 
+@pytest.mark.long
 def test_where_five_fail_and_none_succeeds_it_is_given_up(tmp_path: Path) -> None:
     _, _, states = run(target(tmp_path), definition(tuning("tune", "assert 0, 'broken data'", X, jobs=20, parallel=1)))
     assert states["tune"].status is StepStatus.FAILED
@@ -132,11 +136,13 @@ def test_where_five_fail_and_none_succeeds_it_is_given_up(tmp_path: Path) -> Non
     assert len(trials(tmp_path)) == 5
 
 
+@pytest.mark.long
 def test_trainings_that_never_say_the_objective_are_no_success(tmp_path: Path) -> None:
     _, _, states = run(target(tmp_path), definition(tuning("tune", "print('accuracy 1')", X, jobs=2)))
     assert states["tune"].failure_reason.startswith("No objective metrics found after running 2 training jobs.")
 
 
+@pytest.mark.long
 def test_a_target_and_a_lack_of_improvement_end_it(tmp_path: Path) -> None:
     grid = {"x": ["9", "5", "8", "8", "8", "1", "1"]}
     few: dict[str, Any] = {"TuningJobCompletionCriteria": {"TargetObjectiveMetricValue": 5.0}}
@@ -155,6 +161,7 @@ def test_a_target_and_a_lack_of_improvement_end_it(tmp_path: Path) -> None:
     assert values(trials(tmp_path / "b")) == ["9", "5", "8", "8", "8"]
 
 
+@pytest.mark.long
 def test_a_cached_tuning_runs_no_trial_and_its_best_model_is_still_found(tmp_path: Path) -> None:
     content = definition(
         {**tuning("tune", "open('/opt/ml/model/m', 'w').write(hp['x'])\n" + SQUARE, X, jobs=2), **CACHED}
@@ -171,6 +178,7 @@ def test_a_cached_tuning_runs_no_trial_and_its_best_model_is_still_found(tmp_pat
     assert not states["tune"].cache_hit
 
 
+@pytest.mark.long
 def test_tunings_side_by_side_share_the_places_and_none_waits_for_ever(tmp_path: Path) -> None:
     slow = "time.sleep(0.3)\nsay(1)"
     steps = [tuning(f"tune-{n}", slow, X, jobs=4, parallel=4) for n in range(3)]
@@ -184,6 +192,7 @@ def most_at_once(jobs: tuple[JobRecord, ...]) -> int:
     return max(sum(1 for other in jobs if other.started <= job.started < (other.ended or job.started)) for job in jobs)
 
 
+@pytest.mark.long
 def test_a_parent_gives_its_trials_and_one_that_is_not_there_is_said(tmp_path: Path) -> None:
     local = target(tmp_path)
     first = tuning("first", SQUARE, X, jobs=2)
@@ -246,6 +255,7 @@ def test_a_tuning_of_nothing_is_refused_before_anything_runs(tmp_path: Path, mem
     assert local.pipelines.list_executions() == ()
 
 
+@pytest.mark.long
 def test_how_far_it_is_is_told_when_it_is_something_new(tmp_path: Path) -> None:
     local = target(tmp_path)
     deployed = local.pipelines.put_pipeline("p", definition(tuning("tune", "time.sleep(1.5)\nsay(1)", X, jobs=1)))
@@ -308,6 +318,7 @@ def test_a_tuning_that_is_no_step_s_goes_on_with_what_it_has_told(tmp_path: Path
     assert (left.status, left.reason, others.status) == ("Failed", ENGINE_ENDED, "InProgress")
 
 
+@pytest.mark.long
 def test_killed_with_the_engine_it_goes_on_and_what_had_ended_is_not_run_again(tmp_path: Path) -> None:
     mark = tmp_path / "marks"
     mark.mkdir()
@@ -358,6 +369,7 @@ def test_hyperband_keeps_the_best_third_at_each_rung() -> None:
     assert watched.worse(range(5), []) == [1, 2, 3]
 
 
+@pytest.mark.long
 def test_a_training_that_does_poorly_is_stopped_and_keeps_its_objective(tmp_path: Path) -> None:
     program = "for epoch in range(3 if hp['x'] < '4' else 100):\n    say(hp['x'])\n    time.sleep(0 if hp['x'] < '4' else 0.1)"
     step = tuning("tune", program, {"x": ["1", "2", "3", "4"]}, strategy="Grid", jobs=None, parallel=1,

@@ -90,6 +90,7 @@ def test_a_failure_is_the_steps_reason(tmp_path: Path) -> None:
         local.pipelines.answer_step(one.token, outputs=ANSWER)
 
 
+@pytest.mark.long
 def test_a_wrong_answer_is_refused_as_a_whole_and_the_step_still_waits(tmp_path: Path) -> None:
     local = target(tmp_path)
     going = Going(local, definition(wait()))
@@ -108,6 +109,7 @@ def test_a_wrong_answer_is_refused_as_a_whole_and_the_step_still_waits(tmp_path:
         local.pipelines.answer_step(one.token, outputs=ANSWER)
 
 
+@pytest.mark.long
 def test_time_is_up(tmp_path: Path) -> None:
     going = Going(target(tmp_path), definition(wait(smp_timeout=1)))
     assert "no answer to the callback token" in going.end()["Wait"].failure_reason

@@ -56,6 +56,7 @@ def subjects(found: CommitsSince) -> list[str]:
     return [one.subject for one in found.commits]
 
 
+@pytest.mark.long
 def test_all_that_came_since(tmp_path: Path, remote: Path) -> None:
     first = fetch(tmp_path).commit
     names = [f"{number}.txt" for number in range(3)]
@@ -69,6 +70,7 @@ def test_all_that_came_since(tmp_path: Path, remote: Path) -> None:
     assert since(tmp_path, repo, repo.commit) == CommitsSince()
 
 
+@pytest.mark.long
 def test_what_was_fetched_one_by_one_needs_no_history(tmp_path: Path, remote: Path) -> None:
     first = fetch(tmp_path).commit
     for name in ("a", "b"):
@@ -93,6 +95,7 @@ def test_what_was_not_fetched_is_said(tmp_path: Path, remote: Path) -> None:
     )
 
 
+@pytest.mark.long
 def test_very_many_are_counted(tmp_path: Path, remote: Path) -> None:
     first = fetch(tmp_path).commit
     git(remote, "fast-import", "--quiet", "--force", text=_many(first, 60))
@@ -150,6 +153,7 @@ def test_merges_bring_both_sides(tmp_path: Path, remote: Path) -> None:
     assert found.unknown == ""
 
 
+@pytest.mark.long
 def test_of_a_folder_those_that_change_it(tmp_path: Path, remote: Path) -> None:
     first = fetch(tmp_path, path="one").commit
     push(remote, "one/train.py", "ours")

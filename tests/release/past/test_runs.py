@@ -61,6 +61,7 @@ def workspace(past: Kept) -> Workspace:
     return past.restore()
 
 
+@pytest.mark.long
 def test_a_push_of_words_keeps_the_commit_that_a_model_was_trained_from(workspace: Workspace) -> None:
     record = json.loads((workspace.root / "docs-only.json").read_bytes())
     (repo,), (package,) = record["repos"], record["packages"]
@@ -205,6 +206,7 @@ def test_old_executions_go_and_their_records_stay(workspace: Workspace) -> None:
     assert kept_files(workspace).keys() == before.keys()
 
 
+@pytest.mark.long
 def test_records_go_where_somebody_asks_for_that_and_nothing_stands_on_them(workspace: Workspace) -> None:
     assert workspace.call("reject", "churn", "--comment", "no").code == 0
     (rejected,) = [name for name, content in kept_files(workspace).items() if b'"Rejected"' in content]

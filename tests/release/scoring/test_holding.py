@@ -59,6 +59,7 @@ def test_one_at_a_time_and_other_days_beside_it(tmp_path: Path) -> None:
         assert held(target)["process"] == os.getpid()
 
 
+@pytest.mark.long
 def test_who_was_killed_holds_nothing(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from tests.engine import definitions; "

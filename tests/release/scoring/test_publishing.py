@@ -63,6 +63,7 @@ def read(target: Target) -> tuple[str, list[bytes]] | None:
     return pointer["execution"].rsplit("/", 1)[-1], contents
 
 
+@pytest.mark.long
 def test_a_run_is_published_and_the_next_one_after_it(target: Target) -> None:
     first = publish(scored(target, "run1"), target)
     assert read(target) == ("run1", [b"1\n2\n"] * 2)
@@ -135,6 +136,7 @@ def dying(folder: Path) -> Iterator[Callable[[int, str], int]]:
         given.close()
 
 
+@pytest.mark.long
 def test_a_reader_never_sees_half_a_day_wherever_a_writer_dies(tmp_path: Path) -> None:
     target = definitions.target(tmp_path)
     publish(scored(target, "run1"), target)

@@ -117,6 +117,7 @@ def loop(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
             aws.client(service).close()
 
 
+@pytest.mark.long
 @BOTH
 def test_a_cause_is_asked_for_once_until_its_champion_is_another(loop: Loop) -> None:
     first = loop.register(APPROVED)
@@ -199,6 +200,7 @@ def test_a_run_of_other_models_answers_nothing_and_one_that_left_it_out_does(loo
     assert loop.states()[0][1] == "settled"
 
 
+@pytest.mark.long
 @BOTH
 def test_of_two_stages_at_once_one_asks(loop: Loop) -> None:
     first = loop.register(APPROVED)

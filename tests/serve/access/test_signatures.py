@@ -181,6 +181,7 @@ def fetch(url: str, method: str = "GET", body: bytes | None = None) -> tuple[int
         return error.code, error.read()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", ["s3v4", "s3"])
 def test_presigned_addresses(served: Served, version: str) -> None:
     client = served.client("s3", signature_version=version)

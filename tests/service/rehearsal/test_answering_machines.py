@@ -132,6 +132,7 @@ def test_a_state_machine_answers_with_what_the_rule_gave_it(tiny: Tiny) -> None:
     assert "machine  answers  SUCCEEDED" in render_rehearsal(record, tiny.root)
 
 
+@pytest.mark.long
 def test_one_that_fails_is_said_and_begun_anew(tiny: Tiny) -> None:
     record = play(tiny, FAILS)
     (problem,) = rehearsal_problems(record)

@@ -188,6 +188,7 @@ def test_a_background_process_lives_until_the_build_ends(tmp_path: Path) -> None
     assert not Path("/proc", (tmp_path / "pid").read_text().strip()).exists()
 
 
+@pytest.mark.long
 def test_the_time_of_a_build_is_limited(tmp_path: Path) -> None:
     started = time.monotonic()
     ran = run(

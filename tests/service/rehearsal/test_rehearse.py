@@ -34,6 +34,7 @@ def read(result: Any, artifact: str, name: str) -> str:
         return archive.read(name).decode()
 
 
+@pytest.mark.long
 def test_an_approved_rehearsal_is_played_to_its_end(tiny: Tiny) -> None:
     ended = tiny.rehearse("--approve", "--comment", "looks right", "--json", SMP_APPROVER="grace")
     assert (ended.code, ended.json["status"]) == (0, "Succeeded"), ended.err
@@ -92,6 +93,7 @@ def test_code_zip_has_neither_git_nor_permissions_and_a_clone_has_both(tiny: Tin
     assert (read(clone, "Build", "build/mode"), read(clone, "Build", "build/git")) == ("x\n", ".git\n")
 
 
+@pytest.mark.long
 def test_only_what_is_committed_is_built(tiny: Tiny) -> None:
     (tiny.root / "repo" / "build.sh").write_text("exit 9\n")
     ended = tiny.rehearse("--approve")
@@ -99,6 +101,7 @@ def test_only_what_is_committed_is_built(tiny: Tiny) -> None:
     assert "warning PB654" in ended.err
 
 
+@pytest.mark.long
 def test_without_an_answer_it_waits_and_goes_on_later(tiny: Tiny) -> None:
     ended = tiny.rehearse()
     assert ended.code == 0
@@ -114,6 +117,7 @@ def test_without_an_answer_it_waits_and_goes_on_later(tiny: Tiny) -> None:
     assert (again.code, "PB664" in again.err) == (1, True)
 
 
+@pytest.mark.long
 def test_a_rejection_fails_the_rehearsal_and_starts_the_rule_on_it(tiny: Tiny) -> None:
     ended = tiny.rehearse("--reject", "--comment", "recall is too low", "--json")
     assert ended.code == 5
@@ -176,6 +180,7 @@ SECOND = """\
 """
 
 
+@pytest.mark.long
 def test_of_a_failed_stage_only_what_failed_runs_again(tiny: Tiny) -> None:
     first = "            - Name: Build\n              Namespace: Build\n"
     tiny.rendered(first, SECOND + first)  # it comes first in the file and runs second
@@ -198,6 +203,7 @@ def test_a_value_that_breaks_the_json_of_an_action_fails_it(tiny: Tiny) -> None:
     assert "EnvironmentVariables is no JSON list of names and values" in ended.err
 
 
+@pytest.mark.long
 def test_a_variable_that_nobody_exports_fails_the_action(tiny: Tiny) -> None:
     tiny.rendered("#{Build.SUMMARY}", "#{Build.SUMARY}")
     ended = tiny.rehearse("--approve")
@@ -317,6 +323,7 @@ mkdir build; echo "export VERDICT=pass SUMMARY=x" >build/stage.env
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_rehearsal_leaves_nothing_and_goes_on(tiny: Tiny, how: signal.Signals) -> None:
     tiny.write("build.sh", SLOW)
@@ -339,6 +346,7 @@ def test_a_killed_rehearsal_leaves_nothing_and_goes_on(tiny: Tiny, how: signal.S
     assert not Path(cut_off["stages"][1]["actions"][0]["build"]["folder"]).exists()
 
 
+@pytest.mark.long
 def test_a_second_rehearsal_waits_for_the_first(tiny: Tiny) -> None:
     slow = SLOW.replace("sleep 300 &", "sleep 1 &")
     tiny.write("build.sh", slow)
@@ -354,6 +362,7 @@ def test_a_second_rehearsal_waits_for_the_first(tiny: Tiny) -> None:
     assert before["ended"] <= after["started"]
 
 
+@pytest.mark.long
 def test_an_approval_that_is_too_late_fails(tiny: Tiny) -> None:
     tiny.rehearse()
     path = next((tiny.root / "repo" / ".pipeline_builder" / "rehearsals").glob("*/state.json"))
@@ -366,6 +375,7 @@ def test_an_approval_that_is_too_late_fails(tiny: Tiny) -> None:
     assert "nobody has answered within 60 minutes" in ended.err
 
 
+@pytest.mark.long
 def test_a_build_that_takes_too_long(tiny: Tiny) -> None:
     tiny.rendered("Default: 5}", "Default: 0.01}")
     tiny.write("build.sh", "sleep 60\n")
@@ -374,6 +384,7 @@ def test_a_build_that_takes_too_long(tiny: Tiny) -> None:
     assert "PB657" in ended.err
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("reply", "code", "said"),
     [("yes", 0, "approved by grace: fine"), ("no", 5, "rejected by grace: fine"), ("later", 0, "waits for an answer")],
@@ -386,6 +397,7 @@ def test_a_person_is_asked_on_a_terminal(tiny: Tiny, reply: str, code: int, said
     assert "https://example.com/pass" in seen
 
 
+@pytest.mark.long
 def test_the_environment_of_builds_is_played_without_an_account(tiny: Tiny) -> None:
     variables = """- {Name: HTTPS_PROXY, Value: "http://proxy.intern:3128"}
           - {Name: SMP_CODEARTIFACT, Value: ml/123456789012/pypi/eu-central-1}

@@ -106,6 +106,7 @@ def pushed(tmp_path: Path) -> Pushed:
     return Pushed(tmp_path)
 
 
+@pytest.mark.long
 def test_a_push_starts_where_one_file_is_included_and_not_excluded(pushed: Pushed) -> None:
     start = pushed.push({"README.md": "2", "src/train.py": "2"}, trigger=EVERY)
     assert start.split("\n")[:4] == ["codepipeline", "start-pipeline-execution", "--name", "models"]
@@ -124,6 +125,7 @@ def test_a_name_that_is_no_text_is_included(pushed: Pushed) -> None:
     assert pushed.push({os.fsdecode(b"src/\xff.py"): "1"}, trigger={"include": ["src/**"], "exclude": ["docs/**"]})
 
 
+@pytest.mark.long
 def test_without_include_everything_else_starts(pushed: Pushed) -> None:
     only = {"exclude": ["**/*.md"]}
     assert pushed.push({"README.md": "2"}, trigger=only) == ""
@@ -153,6 +155,7 @@ _PATHS = st.lists(
 )
 
 
+@pytest.mark.long
 @settings(max_examples=60, deadline=None)
 @given(st.lists(_PIECES, min_size=1, max_size=6).map("".join), st.lists(_PATHS.map("".join), min_size=1, max_size=8))
 def test_grep_reads_the_expression_as_python_does(glob: str, paths: list[str]) -> None:

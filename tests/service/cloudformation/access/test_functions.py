@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from pipeline_builder.service.cloudformation.evaluation.document import load_template
 from pipeline_builder.service.cloudformation.evaluation.evaluation import resolve_template
 from pipeline_builder.service.cloudformation.evaluation.physical import Home
@@ -24,6 +26,7 @@ def test_a_function_may_write_its_log_read_code_and_what_it_was_given() -> None:
     assert f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/seen" in text
 
 
+@pytest.mark.long
 def test_the_linter_of_policies_has_nothing_to_say() -> None:
     model, _ = read_service(made=MADE)
     (role,) = [role for role in model.roles if role.name.startswith("fn-")]

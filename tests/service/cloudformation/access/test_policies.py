@@ -203,6 +203,7 @@ def test_splitting_loses_nothing_and_widens_nothing() -> None:
     assert {text.rsplit("/", 1)[1] for text in resources} == names
 
 
+@pytest.mark.long
 def test_what_iam_cannot_hold_is_a_problem_with_a_way_out() -> None:
     with pytest.raises(InputProblems) as caught:
         build_access(large_facts(400, 400))

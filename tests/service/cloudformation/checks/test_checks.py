@@ -150,6 +150,7 @@ _TEMPLATES = {name: load_template(text, name) for name, text in TEXTS.items()}
 _PLACES = [(name, path) for name, template in _TEMPLATES.items() for path in _paths(template.document.data)]
 
 
+@pytest.mark.long
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(_PLACES), st.sampled_from([None, 5, True, "x", [], {}, [[1]], {"a": {"b": 1}}]))
 def test_whatever_stands_in_a_template_is_only_a_problem(place: tuple[str, DataPath], value: Any) -> None:

@@ -176,6 +176,7 @@ def test_when_a_schedule_fires_next(cron: str, after: datetime, wanted: datetime
     assert next_firing(cron, zone, after) == wanted
 
 
+@pytest.mark.long
 @settings(max_examples=60)
 @given(
     minute=st.sets(st.integers(0, 59), min_size=1, max_size=3),

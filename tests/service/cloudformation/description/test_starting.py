@@ -104,6 +104,7 @@ def test_a_schedule_starts_its_pipeline_for_the_day_it_was_due() -> None:
 # --- data and approvals
 
 
+@pytest.mark.long
 def test_data_and_approvals_are_gathered_and_our_bucket_tells_of_its_objects() -> None:
     data = ["s3://exports/a/", "s3://exports/b/", f"{OWN}/landing/"]
     storage, service = rendered({**SCORING, "trigger": {"data": data, "batch_minutes": 15, "approval": True}})
@@ -172,6 +173,7 @@ def test_a_day_is_late_after_the_gap_and_its_deadline() -> None:
     assert late_after([], 480) is None
 
 
+@pytest.mark.long
 def test_the_alarm_and_what_no_alarm_can_look_back_to() -> None:
     _, service = rendered(SCORING, schedules=(DAILY | {"deadline_minutes": 120},))
     alarm = service["Resources"]["OfScoringLate"]["Properties"]
@@ -252,6 +254,7 @@ def test_a_push_starts_every_pipeline_that_trains(tmp_path: Path, repository: st
     assert {"Name": "SMP_ALSO_STARTED", "Value": "model-service-second"} in worker
 
 
+@pytest.mark.long
 def test_a_look_starts_them_too(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[tuple[str, str]] = []
 

@@ -202,6 +202,7 @@ def lint(text: str, region: str = REGION) -> list[str]:
     return linting.lint(text, region)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "case",
     [case if case in QUICK else pytest.param(case, marks=pytest.mark.long) for case in MATRIX if case not in COVERED],
@@ -228,6 +229,7 @@ def test_cfn_lint_would_find_something() -> None:
     assert [rule for _, _, rule in faults if not any(rule in said for said in found)] == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("word", ["Default", "Defaults"])
 def test_cfn_lint_reads_the_state_machine(word: str) -> None:
     """As plain text: into what Fn::Sub fills in it doesn't look."""
@@ -248,6 +250,7 @@ def test_another_reader_reads_the_same() -> None:
         assert json.loads(json.dumps(template)) == read_template(text)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", MATRIX)
 def test_our_own_checks_find_nothing(case: str) -> None:
     model, _ = read_service(**MATRIX[case])

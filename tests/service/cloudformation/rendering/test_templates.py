@@ -128,6 +128,7 @@ def rendered_or_refused(
     return template
 
 
+@pytest.mark.long
 @settings(max_examples=80, deadline=None)
 @given(key=TEXTS, value=TEXTS)
 def test_a_tag_is_text(key: str, value: str) -> None:
@@ -142,6 +143,7 @@ def test_a_plain_tag_is_taken() -> None:
     assert tag(template)["cost center"] == "a:b/c=d+e@f-g_h.i"
 
 
+@pytest.mark.long
 @settings(max_examples=80, deadline=None)
 @given(branch=TEXTS, pattern=TEXTS)
 def test_a_branch_and_its_patterns_are_text(branch: str, pattern: str) -> None:
@@ -184,6 +186,7 @@ def test_a_strange_branch_is_taken_as_it_is(branch: str) -> None:
     assert check_branch(f"x{branch}", "${AWS::Region} \"'\\ !Ref x {{ 1 }}")
 
 
+@pytest.mark.long
 @settings(max_examples=30, deadline=None)
 @given(text=TEXTS, kind=st.sampled_from(["repository", "branch", "host"]))
 def test_the_source_is_text(text: str, kind: str) -> None:
@@ -202,6 +205,7 @@ def test_the_source_is_text(text: str, kind: str) -> None:
             assert worker["SourceVersion"] == value
 
 
+@pytest.mark.long
 @settings(max_examples=30, deadline=None)
 @given(name=TEXTS, group=TEXTS, url=TEXTS, image=TEXTS)
 def test_names_groups_urls_and_images_are_text(name: str, group: str, url: str, image: str) -> None:
@@ -214,6 +218,7 @@ def test_names_groups_urls_and_images_are_text(name: str, group: str, url: str, 
         assert template["Parameters"]["BuildImage"]["Default"] == image
 
 
+@pytest.mark.long
 @settings(max_examples=30, deadline=None)
 @given(cron=TEXTS, zone=TEXTS, name=TEXTS)
 def test_a_schedule_is_text(cron: str, zone: str, name: str) -> None:
@@ -226,6 +231,7 @@ def test_a_schedule_is_text(cron: str, zone: str, name: str) -> None:
         rendered_or_refused(schedules=(schedule,))
 
 
+@pytest.mark.long
 @settings(max_examples=30, deadline=None)
 @given(text=TEXTS)
 def test_the_values_of_the_builds_are_text(text: str) -> None:
@@ -441,6 +447,7 @@ def test_a_schedule_starts_the_pipeline_for_its_groups(service: dict[str, Any]) 
     assert schedules["Poll"]["Properties"]["Target"]["Input"] == {"Fn::Sub": told}
 
 
+@pytest.mark.long
 def test_inputs_are_what_the_services_take(service: dict[str, Any]) -> None:
     """The universal targets of Scheduler spell members with a capital, EventBridge's own targets as the API does."""
     import botocore.loaders
@@ -478,6 +485,7 @@ def test_only_a_service_with_something_to_poll_or_schedule_has_schedules() -> No
     assert {"SchedulerRole", "WebhookRole"} & set(quiet["Resources"]) == set()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("minutes", "expression"), [(1, "rate(1 minute)"), (10, "rate(10 minutes)")])
 def test_the_poller_has_a_rate(minutes: int, expression: str) -> None:
     template = read_template(render(REPOS[3], schedules=(), poll_minutes=minutes)["service.yaml"])
@@ -513,6 +521,7 @@ def test_a_relative_url_needs_the_repository_with_its_history() -> None:
     assert form(REPOS[3], INSIDE) == "CODEBUILD_CLONE_REF"
 
 
+@pytest.mark.long
 def test_the_source_is_read_from_where_it_is() -> None:
     for source, provider, worker in (
         ({"kind": "connection", "repository": "g/s/m", "host": "gitlab.com"}, "CodeStarSourceConnection", "GITLAB"),
@@ -542,6 +551,7 @@ def test_encryption_is_what_was_asked_for() -> None:
         assert bool(uses) == (encryption != "aws")
 
 
+@pytest.mark.long
 def test_rules_may_publish_without_a_condition() -> None:
     """With one, EventBridge's messages get lost without a trace."""
     files = render(encryption="own")
@@ -647,6 +657,7 @@ def test_the_same_model_gives_the_same_bytes() -> None:
     assert render(*REPOS, INSIDE) == render(*REPOS, INSIDE)
 
 
+@pytest.mark.long
 def test_parameters_are_those_of_the_template() -> None:
     network = {
         "vpc": "vpc-0123456789",

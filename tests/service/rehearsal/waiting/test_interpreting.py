@@ -27,6 +27,7 @@ def test_a_lock_is_read_a_requirement_a_line() -> None:
     assert all("--hash=sha256:" in line and "\\" not in line and "#" not in line for line in lines)
 
 
+@pytest.mark.long
 def test_an_installed_package_without_the_extra_says_what_to_install(tmp_path: Path) -> None:
     package = Path(pipeline_builder.__file__).parent
     shutil.copytree(package, tmp_path / "pipeline_builder", ignore=shutil.ignore_patterns("__pycache__"))

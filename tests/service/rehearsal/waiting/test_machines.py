@@ -22,6 +22,7 @@ def wait(tmp_path: Path) -> Iterator[Wait]:
         yield found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("status", ["Succeeded", "Failed", "Stopped"])
 def test_it_answers_when_the_run_has_ended(wait: Wait, status: str) -> None:
     wait.at_look[4] = wait.becomes(ExecutionStatus(status))
@@ -39,6 +40,7 @@ def test_it_answers_when_the_run_has_ended(wait: Wait, status: str) -> None:
     assert not ended.denied
 
 
+@pytest.mark.long
 def test_a_run_that_is_not_there_any_more_is_answered(wait: Wait) -> None:
     gone = wait.execution.replace("abcdefabcdef", "gonegonegone")
     assert wait.begin(execution=gone).status == "SUCCEEDED"
@@ -46,6 +48,7 @@ def test_a_run_that_is_not_there_any_more_is_answered(wait: Wait) -> None:
     assert wait.decision.comment == f"The execution {gone} of SageMaker is deleted."
 
 
+@pytest.mark.long
 def test_over_its_time_it_is_stopped_and_waited_for(wait: Wait) -> None:
     ended = wait.begin(limit=300)
     # SageMaker stops it in the background: how often is looked until it has, this machine's load decides.
@@ -56,6 +59,7 @@ def test_over_its_time_it_is_stopped_and_waited_for(wait: Wait) -> None:
     assert wait.decision.comment.endswith(f" is Stopped: {TOO_LONG}.")
 
 
+@pytest.mark.long
 def test_somebody_elses_run_goes_on_over_the_time(wait: Wait) -> None:
     ended = wait.begin(limit=300, own=False)
     assert "sagemaker:StopPipelineExecution" not in ended.calls
@@ -64,6 +68,7 @@ def test_somebody_elses_run_goes_on_over_the_time(wait: Wait) -> None:
     assert not wait.decision.approved
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("approved", [True, False])
 def test_a_person_may_be_faster(wait: Wait, *, approved: bool) -> None:
     client = boto3.client(
@@ -98,6 +103,7 @@ def test_a_person_may_be_faster(wait: Wait, *, approved: bool) -> None:
         client.get_pipeline_state(name="other")
 
 
+@pytest.mark.long
 def test_what_passes_is_tried_again(wait: Wait) -> None:
     def throttled() -> None:
         raise ServiceError("ThrottlingException", "Rate exceeded")
@@ -109,6 +115,7 @@ def test_what_passes_is_tried_again(wait: Wait) -> None:
     assert (ended.states["Look"], ended.states.get("Pause")) == (1, None)
 
 
+@pytest.mark.long
 def test_the_rule_leaves_it_to_the_machine_of_start(wait: Wait) -> None:
     wait.at_look[2] = lambda: asked.append(wait.ask())
     wait.at_look[3] = wait.becomes(ExecutionStatus.SUCCEEDED)
@@ -122,6 +129,7 @@ def test_the_rule_leaves_it_to_the_machine_of_start(wait: Wait) -> None:
     )
 
 
+@pytest.mark.long
 def test_asked_again_the_rule_waits_for_what_start_has_said(wait: Wait) -> None:
     wait.at_look[1] = wait.becomes(ExecutionStatus.FAILED)
     wait.begin()
@@ -133,6 +141,7 @@ def test_asked_again_the_rule_waits_for_what_start_has_said(wait: Wait) -> None:
     assert wait.looks == 2
 
 
+@pytest.mark.long
 def test_asked_again_while_the_first_goes_on(wait: Wait) -> None:
     def again() -> None:
         wait.open()  # rejected by hand, and the stage tried again
@@ -144,6 +153,7 @@ def test_asked_again_while_the_first_goes_on(wait: Wait) -> None:
     assert wait.decision.comment.endswith(" is Succeeded.")
 
 
+@pytest.mark.long
 def test_asked_again_after_two_starts_the_rule_takes_what_the_last_has_said(wait: Wait) -> None:
     wait.at_look = {1: wait.becomes(ExecutionStatus.FAILED)}
     wait.begin()
@@ -163,6 +173,7 @@ def test_without_a_start_the_rule_says_so(wait: Wait) -> None:
     assert wait.decision is None
 
 
+@pytest.mark.long
 def test_it_waits_until_it_is_asked(wait: Wait) -> None:
     wait.book.put_action("Train", "Wait", status="Waiting")
     pause = wait.clock.pause
@@ -177,6 +188,7 @@ def test_it_waits_until_it_is_asked(wait: Wait) -> None:
     assert wait.clock.pauses == [30]
 
 
+@pytest.mark.long
 def test_another_execution_of_the_pipeline_is_not_answered(wait: Wait) -> None:
     wait.at_look[1] = wait.becomes(ExecutionStatus.SUCCEEDED)
     given = {"cause": CAUSE.replace("0f8fad5b", "11111111"), "execution": wait.execution, "limit": 300, "own": True}
@@ -185,6 +197,7 @@ def test_another_execution_of_the_pipeline_is_not_answered(wait: Wait) -> None:
     assert wait.decision is None
 
 
+@pytest.mark.long
 def test_its_role_is_held_to(tmp_path: Path) -> None:
     service = rendered()
     machine = service.machines[MACHINE]
@@ -203,6 +216,7 @@ def test_its_role_is_held_to(tmp_path: Path) -> None:
     assert set(ended.denied) == {what}
 
 
+@pytest.mark.long
 def test_executions_are_started_once_by_their_name(wait: Wait) -> None:
     client = boto3.client(
         "stepfunctions", endpoint_url=wait.url, region_name=REGION, aws_access_key_id="b", aws_secret_access_key="x"

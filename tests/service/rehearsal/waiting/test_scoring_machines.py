@@ -100,6 +100,7 @@ def arrival(files: Mapping[str, str], rule: str, time: str) -> str:
     return str(transformed["InputTemplate"]).replace("<time>", time)
 
 
+@pytest.mark.long
 def test_events_of_one_time_are_one_start(account: Account, files: Mapping[str, str]) -> None:
     times = ("2026-11-29T13:00:00Z", "2026-11-29T13:04:59Z", "2026-11-29T13:05:00Z", "2026-11-29T13:00:00Z")
     for number, time in enumerate(times):
