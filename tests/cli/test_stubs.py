@@ -148,7 +148,9 @@ def test_a_run_with_a_stub_and_its_approval(workspace: Workspace) -> None:
     assert "stubs for churn_Tune, evidence" in described
 
 
+@pytest.mark.long
 def test_another_stub_is_another_run(workspace: Workspace) -> None:
+    workspace.call("up", "--stub", "churn_Tune=tune.json")
     (workspace.root / "other.json").write_text(json.dumps({**STUB, "FailureReason": "none"}))
     again = workspace.call("run", "--stub", "churn_Tune=tune.json")
     other = workspace.call("run", "--stub", "churn_Tune=other.json")
