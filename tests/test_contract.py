@@ -178,6 +178,7 @@ def test_an_execution_that_is_not_there(target: Target) -> None:
     assert target.pipelines.describe_execution(f"{arn}/execution/000000000000") is None
 
 
+@pytest.mark.long
 def test_a_failed_step_has_its_reason_and_log(target: Target) -> None:
     ended, steps = run(
         target,
@@ -333,6 +334,7 @@ def test_a_step_tells_what_it_asked_for_and_why_it_ran(target: Target) -> None:
     assert "A" not in target.pipelines.why_ran(second.arn)
 
 
+@pytest.mark.long
 def test_a_package_tells_what_was_registered(target: Target) -> None:
     ended, _ = run(target, content(REGISTER))
     package = target.pipelines.describe_job(ended.arn, "Register")
@@ -341,6 +343,7 @@ def test_a_package_tells_what_was_registered(target: Target) -> None:
     assert package.request["CustomerMetadataProperties"] == {"rows": "5"}
 
 
+@pytest.mark.long
 def test_a_log_is_followed_from_a_mark_on(target: Target) -> None:
     ended, _ = run(target, content(script("A", "for n in 1 2 3; do echo line $n; done")))
     end = target.pipelines.read_log_part(ended.arn, "A")
@@ -431,6 +434,7 @@ def test_a_rerun_of_some_steps_begins_no_generation(target: Target) -> None:
     assert cached_by(target, wanted("; true; true"))[1] == {"A": first.arn, "B": ""}
 
 
+@pytest.mark.long
 def test_a_rerun_that_is_asked_for_twice_is_one(target: Target, tmp_path: Path) -> None:
     """As by somebody who was killed before the answer came."""
     wanted = carrying(script("A", f"while [ ! -e {tmp_path}/open ]; do sleep 0.1; done", **CACHED))
@@ -578,6 +582,7 @@ def test_selected_steps_take_the_rest_from_an_earlier_execution(target: Target) 
     assert taken == {"Write": source.arn, "Read": ""}
 
 
+@pytest.mark.long
 def test_selected_steps_that_need_nobodys_results_run_before_anything_else_has(target: Target) -> None:
     target.pipelines.put_pipeline("p", content(script("Write", WRITE), script("Other", WRITE)))
     deployed = target.pipelines.describe_pipeline("p")
@@ -790,6 +795,7 @@ def test_a_stage_of_the_life_cycle(target: Target) -> None:
     assert (found.stage, found.stage_status, found.approval_description) == ("production", "Approved", "fine")
 
 
+@pytest.mark.long
 def test_a_package_that_is_not_there(target: Target) -> None:
     register(target, times=1)
     (package,) = target.registry.list_packages("g")

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from importlib import import_module
 
+import pytest
+
 from pipeline_builder import patterns
 from pipeline_builder.patterns import pattern
 from tests.places import ROOT
@@ -39,6 +41,7 @@ def test_one_is_compiled_when_it_is_first_asked() -> None:
     subprocess.run([sys.executable, "-c", look], check=True)
 
 
+@pytest.mark.long
 def test_none_is_handed_to_functions_of_re() -> None:
     """These take what they have compiled themselves: whoever has a pattern asks that."""
     for path in (ROOT / "pipeline_builder").rglob("*.py"):

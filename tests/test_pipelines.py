@@ -255,6 +255,7 @@ def test_the_suggested_policy_allows_what_any_pipeline_asks_for(checked_out: Sco
     assert checked_out.call("validate").code == 0
 
 
+@pytest.mark.long
 def test_plans_of_several_pipelines_bind_each(ran: Scoring) -> None:
     assert ran.call("plan", "--out", "plans.json").code == 0
     assert [*json.loads((ran.root / "plans.json").read_text())["pipelines"]] == ["training", "scoring"]

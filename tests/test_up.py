@@ -482,6 +482,7 @@ def test_same_commits_elsewhere_give_the_same_bytes(workspace: Workspace, tmp_pa
     assert str(workspace.root) not in text
 
 
+@pytest.mark.long
 def test_the_target_is_not_in_the_definition(workspace: Workspace) -> None:
     workspace.run("checkout")
     values = {

@@ -57,6 +57,7 @@ def chosen(record: RunRecord, *models: str) -> list[Any]:
     return [one for one in record.packages if one.model in models]
 
 
+@pytest.mark.long
 def test_the_requests_are_those_of_the_service() -> None:
     """Held by botocore against the service model, as CodePipeline documents them."""
     client = boto3.client("codepipeline", **KEYS)

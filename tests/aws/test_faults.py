@@ -167,6 +167,7 @@ def test_an_upload_that_breaks_leaves_no_pipeline_that_names_it(setup: Setup, tm
     assert (again.changed, again.uploaded, len(uploads)) == (False, (), before)
 
 
+@pytest.mark.long
 def test_somebody_else_updates_between_plan_and_apply(setup: Setup, tmp_path: Path) -> None:
     wanted = compose_definition(tmp_path / "models")
     setup.target.pipelines.put_pipeline(wanted.pipeline, CONTENT)
@@ -199,6 +200,7 @@ def test_after_a_hundred_reruns_another_one_starts(setup: Setup) -> None:
     assert len(arns) == 3
 
 
+@pytest.mark.long
 def test_a_time_that_is_up_while_something_starts_knows_what_to_stop(setup: Setup) -> None:
     """The server has started it, and its answer isn't there when the time is up."""
     deployed = setup.target.pipelines.put_pipeline("p", CONTENT)

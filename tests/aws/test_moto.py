@@ -48,6 +48,7 @@ def register(aws: Aws, group: str, **more: Any) -> str:
     return str(created["ModelPackageArn"])
 
 
+@pytest.mark.long
 def test_objects(aws: Aws) -> None:
     key = aws.client("kms").create_key()["KeyMetadata"]["Arn"]
     store = S3Store(aws, key)

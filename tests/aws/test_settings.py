@@ -46,6 +46,7 @@ def plan(target: Target, wanted: bytes) -> Plan:
     return build_plan("p", wanted, target.pipelines.describe_pipeline("p"), ())
 
 
+@pytest.mark.long
 def test_a_pipeline_has_its_settings_from_the_start(served: Served) -> None:
     target, aws = opened()
     deployed = target.pipelines.put_pipeline("p", content("true"))
@@ -92,6 +93,7 @@ def test_another_role(served: Served) -> None:
     assert served.sagemaker.describe_pipeline(PipelineName="p")["RoleArn"] == other
 
 
+@pytest.mark.long
 def test_what_somebody_else_changed_is_said_with_the_difference(served: Served) -> None:
     target, _ = opened()
     target.pipelines.put_pipeline("p", content("true"))

@@ -237,6 +237,7 @@ def test_the_command_on_a_machine(tmp_path: Path, world: Hosts, repository: Path
     assert not any(word in content for content in kept for word in (b"AKIDEXAMPLE", b"wJalrXUtnFEMI", b"extraHeader"))
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("_signed")
 def test_the_poller_and_the_build_have_the_connection(
     tmp_path: Path, world: Hosts, repository: Path, head: str

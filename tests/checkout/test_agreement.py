@@ -49,6 +49,7 @@ def test_as_checked_out_it_agrees_and_nothing_is_written(workspace: Workspace) -
     assert sorted(workspace.root.rglob("*")) == before
 
 
+@pytest.mark.long
 def test_a_checkout_tells_what_it_took(workspace: Workspace) -> None:
     first = workspace.call("checkout", "--json", "--jobs", "1").json["repos"]
     assert [(repo["changed"], repo["bytes"] > 0, repo["seconds"] > 0) for repo in first] == [(True, True, True)] * 2

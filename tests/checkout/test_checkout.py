@@ -197,6 +197,7 @@ def test_a_repository_that_somebody_has_made_below_is_kept_aside(root: Path) -> 
     assert sorted(path.name for path in (root / "aws-train" / "a").iterdir()) == ["conf", "new"]
 
 
+@pytest.mark.long
 def test_a_commit_that_git_refuses_makes_nothing_count_as_edited(root: Path) -> None:
     run(root, one())
     remote = root / "remotes" / "a"
@@ -369,6 +370,7 @@ def test_pointers_of_git_lfs_are_said(root: Path) -> None:
     ]
 
 
+@pytest.mark.long
 def test_a_tree_that_unfolds_is_refused_before_it_is_written(root: Path) -> None:
     remote = root / "remotes" / "a"
     entry = f"100644 blob {git(remote, 'hash-object', '-w', '--stdin', text='x')}\tf"
@@ -427,6 +429,7 @@ def test_a_missing_token_is_an_input_problem(root: Path) -> None:
         run(root, one(credentials="env:GIT_TOKEN"))
 
 
+@pytest.mark.long
 def test_a_server_that_is_down(root: Path) -> None:
     with serve(root, status=503) as (url, _), pytest.raises(GitError) as caught:
         Git(environment=ENVIRONMENT, pauses=()).resolve(Remote(url=f"{url}/a.git", local=False), "main")

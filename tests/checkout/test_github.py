@@ -176,6 +176,7 @@ def test_a_wrong_key_a_wrong_clock_and_no_key(world: Hosts, github: GitHub, fres
     assert (Tokens().token(named, lambda: own, environment), caught.value.kind) == ("ghs_0", "key")
 
 
+@pytest.mark.long
 def test_another_host_gets_no_signature(
     tmp_path: Path, world: Hosts, github: GitHub, fresh: Callable[[], None]
 ) -> None:

@@ -179,6 +179,7 @@ def test_a_certificate_that_nobody_has_signed_is_gits_to_refuse(world: World) ->
     assert caught.value.kind == "unreachable"
 
 
+@pytest.mark.long
 def test_an_interruption_ends_a_look() -> None:
     silent = threading.Event()
 
@@ -204,6 +205,7 @@ def test_an_interruption_ends_a_look() -> None:
     server.server_close()
 
 
+@pytest.mark.long
 def test_what_is_no_protocol() -> None:
     assert parse_lines(b"0007abc0000") == [b"abc"]
     for content in (b"00", b"0000zzzz", b"0007abc", b"ffff0000", b"0008abcd"):

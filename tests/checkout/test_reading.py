@@ -34,6 +34,7 @@ def fetched(tmp_path: Path) -> tuple[Path, str, str]:
     return bare, first, second
 
 
+@pytest.mark.long
 def test_files_of_any_commit_that_is_there(fetched: tuple[Path, str, str]) -> None:
     bare, first, second = fetched
     assert read_files(GIT, bare, first, ["conf/conf.yaml"]) == {"conf/conf.yaml": b"one"}

@@ -57,6 +57,7 @@ def test_any_change_is_another_stamp(tmp_path: Path, change: str) -> None:
     assert find_stamp(folder, clock) != before
 
 
+@pytest.mark.long
 def test_compiled_python_takes_a_look_which_knows_what_the_commit_has_of_it(root: Path) -> None:
     repository = root / "remotes" / "a"
     (repository / "kept.pyc").write_text("as committed")
@@ -118,6 +119,7 @@ def test_what_is_as_new_as_the_clock_has_no_stamp(tmp_path: Path) -> None:
     assert stamp_of(tmp_path / "none", tmp_path / "clock") == ""
 
 
+@pytest.mark.long
 def test_with_and_without_it_is_the_same(root: Path) -> None:
     first = run(root, one())
     state = root / ".cache" / "a.json"

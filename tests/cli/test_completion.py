@@ -121,6 +121,7 @@ def test_what_is_built_or_ran_is_known_where_the_checkouts_have_changed(trio: Tr
         conf.write_text(text)
 
 
+@pytest.mark.long
 def test_where_nothing_is_there_nothing_is_said_or_made(tmp_path: Path, quick: Path) -> None:
     empty = Trio(tmp_path)
     for words in (("logs", ""), ("status", ""), ("plan", "--pipeline", "")):

@@ -175,6 +175,7 @@ def test_other_pythons_and_folders_are_looked_for_each_time(tmp_path: Path) -> N
     assert entries(made) == []
 
 
+@pytest.mark.long
 def test_two_at_once_say_the_same(made: Workspace) -> None:
     both = [made.start("validate"), made.start("validate")]
     ended = [(process.communicate(timeout=120), process.wait()) for process in both]

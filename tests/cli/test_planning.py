@@ -104,6 +104,7 @@ def test_a_graph_of_some_steps(ran: Trio, arguments: tuple[str, ...], steps: lis
     assert {name for node in shown for name in node["depends_on"]} <= set(steps)
 
 
+@pytest.mark.long
 def test_a_run_of_some_steps(ran: Trio) -> None:
     ended = ran.call("run", "--rerun", "--select", "nightly-not-there")
     assert (ended.code, "PB442 the pipeline has no step and no model 'nightly-not-there'" in ended.err) == (1, True)

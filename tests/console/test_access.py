@@ -307,6 +307,7 @@ def test_a_large_form_is_refused_without_being_read(console: Console) -> None:
         assert sending.recv(100).startswith(b"HTTP/1.0 413 ")
 
 
+@pytest.mark.long
 def test_who_says_nothing_is_hung_up_on(ran: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server._Handler, "timeout", 0.2)
     with served(looks_of(ran)) as console, socket.create_connection(("127.0.0.1", console.http.port)) as waiting:
@@ -316,6 +317,7 @@ def test_who_says_nothing_is_hung_up_on(ran: Workspace, monkeypatch: pytest.Monk
         assert ask(console, "/login").status == 200
 
 
+@pytest.mark.long
 def test_very_many_connections_leave_room_for_answers_afterwards(
     ran: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

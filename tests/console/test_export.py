@@ -85,6 +85,7 @@ def test_nothing_that_needs_an_answer_is_in_it(site: Path) -> None:
         assert "1970-01-01" not in text, page
 
 
+@pytest.mark.long
 def test_again_only_what_has_changed_is_written(ran: Workspace, site: Path, tmp_path: Path) -> None:
     folder = tmp_path / "site"
     shutil.copytree(site, folder)
@@ -256,6 +257,7 @@ def _rejected(package: ModelPackage) -> ModelPackage:
     return replace(package, status=ApprovalStatus.REJECTED, approval_description="not as they look")
 
 
+@pytest.mark.long
 def test_what_could_not_be_read_is_tried_again(ran: Workspace, tmp_path: Path) -> None:
     look, folder = look_of(ran), tmp_path / "site"
     store = cast("ObjectStore", _Refusing(look.target.store))

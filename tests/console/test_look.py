@@ -200,6 +200,7 @@ def test_whoever_looks_waits_for_nobody_who_writes_and_keeps_nobody_from_it(
         writing.close()
 
 
+@pytest.mark.long
 def test_looking_writes_nothing_but_its_own_index(copied: Workspace, opened: Callable[[Workspace], Client]) -> None:
     before = all_files(copied.root)
     client = opened(copied)

@@ -109,6 +109,7 @@ def test_nothing_changes(judged: Trio, opened: Open) -> None:
     assert "A run would do nothing" in opened(judged).text("/plan")
 
 
+@pytest.mark.long
 def test_a_broken_conf_is_told_with_its_place_and_the_line(trio: Trio, opened: Open) -> None:
     trio.change("churn", "", ("entry_point: train.py", "entry_pint: <script>train.py"))
     assert trio.call("checkout").code == 0

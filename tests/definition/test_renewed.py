@@ -178,6 +178,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("change", ALONE.values(), ids=ALONE)
 def test_a_change_is_composed_by_itself(folder: Path, change: Callable[[Path], None]) -> None:
     found, whole, renewed = kept_then(folder, change)
@@ -279,6 +280,7 @@ def test_what_is_wrong_is_said_as_of_the_whole(folder: Path, change: Callable[[P
     assert not isinstance(found[0], Mapping)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("old", "new"), [("memory: 256", "memory: 512"), ("day: monday", "day: friday")])
 def test_what_the_service_makes_for_steps_is_renewed_too(folder: Path, old: str, new: str) -> None:
     section = (

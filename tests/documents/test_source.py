@@ -76,6 +76,7 @@ def test_what_is_not_yaml(text: str, expected: str) -> None:
     assert problems(text).startswith(expected)
 
 
+@pytest.mark.long
 def test_an_alias_bomb_is_stopped() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]

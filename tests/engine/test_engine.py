@@ -156,6 +156,7 @@ def test_a_job_cannot_change_the_data_it_reads(tmp_path: Path) -> None:
     assert (tmp_path / "data" / "x.txt").read_text() == "kept"
 
 
+@pytest.mark.long
 def test_a_failing_step_and_what_does_not_depend_on_it(tmp_path: Path) -> None:
     local = target(tmp_path)
     _, ended, steps = run(
@@ -240,6 +241,7 @@ def test_cache_hits_and_misses(tmp_path: Path) -> None:
     assert local.store.get(f"s3://local/out/{third.id}/b/z") == b"2"
 
 
+@pytest.mark.long
 def test_a_new_output_is_not_in_an_old_result(tmp_path: Path) -> None:
     local = target(tmp_path)
     one = script("a", f"mkdir -p {OUT} {OUT}2; echo x > {OUT}2/y", **CACHED)
@@ -274,6 +276,7 @@ def test_an_expired_entry_does_not_answer(tmp_path: Path) -> None:
 # --- the same again, interrupted, killed
 
 
+@pytest.mark.long
 def test_nothing_changed_is_recognised(tmp_path: Path) -> None:
     local = target(tmp_path)
     content = definition(script("a", "true"))

@@ -156,6 +156,7 @@ def test_another_branch_is_nobodys_business(place: Place) -> None:
     assert watch.look() is None
 
 
+@pytest.mark.long
 def test_a_push_during_a_run_comes_right_after_it(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     pushed: list[str] = []
     slept_before: list[int] = []
@@ -339,6 +340,7 @@ def test_history_that_was_rewritten_is_a_move(place: Place) -> None:
     assert len({run["churn"] for run in place.runs}) == 3
 
 
+@pytest.mark.long
 def test_a_branch_that_is_deleted_is_said_once_and_seen_when_it_is_back(place: Place) -> None:
     git(place.bare("churn"), "symbolic-ref", "HEAD", "refs/heads/other")
     watch = place.watch()

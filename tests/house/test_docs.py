@@ -24,6 +24,7 @@ def test_generated_parts_are_up_to_date() -> None:
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", ""), "run scripts/docs"
 
 
+@pytest.mark.long
 def test_every_problem_is_explained_and_no_other() -> None:
     used = {
         found

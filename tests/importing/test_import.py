@@ -358,6 +358,7 @@ def take(workspace: Workspace, *arguments: str) -> Ended:
     return workspace.call("import", *arguments)
 
 
+@pytest.mark.long
 def test_the_command(empty: Workspace) -> None:
     file = empty.root / "churn.json"
     file.write_text(json.dumps(ANSWER))

@@ -85,6 +85,7 @@ def test_a_folder_that_cannot_be_written_keeps_nothing(tmp_path: Path) -> None:
     assert store.get("units", "key") is None
 
 
+@pytest.mark.long
 def test_a_full_disk_keeps_nothing(tmp_path: Path) -> None:
     """The limit of a file's size ends a write in its middle, as a full disk does."""
     program = (

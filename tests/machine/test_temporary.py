@@ -35,6 +35,7 @@ def end(process: subprocess.Popen[str]) -> None:
     assert process.returncode == 0
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="kills are tried where services run")
 def test_what_a_killed_command_has_left_is_removed_by_the_next_and_what_is_in_use_is_not(tmp_path: Path) -> None:
     killed, left = start(tmp_path)

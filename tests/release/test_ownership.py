@@ -65,6 +65,7 @@ def register(registry: ModelRegistry, url: str) -> None:
         registry._call("create_model_package", **request)
 
 
+@pytest.mark.long
 def test_a_new_group_is_its_repositorys(tmp_path: Path, registry: ModelRegistry) -> None:
     found = look_at_groups(claims(tmp_path), registry)
     assert (found.owners, found.adopted, found.said) == ({GROUP: "git.example.com/team/churn"}, {}, ())

@@ -58,6 +58,7 @@ def test_the_steps_of_both_are_in_the_pipeline(with_churn: Workspace) -> None:
         assert len(valid.json["steps"]) == steps
 
 
+@pytest.mark.long
 def test_without_add_two_places_are_named(with_churn: Workspace) -> None:
     made = new(with_churn, "price", "--framework", "none", "--after", "churn", "--no-add")
     own, _, asking = made.out.partition(
@@ -104,6 +105,7 @@ def test_no_certain_place_and_a_checkout_are_left_alone(with_churn: Workspace) -
     assert (conf.read_text(), checked_out) == (before, (with_churn.root / "aws-train/churn/conf/conf.yaml").read_text())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("framework", ["none", "tensorflow"])
 def test_the_code_is_clean(with_churn: Workspace, framework: str) -> None:
     new(with_churn, "fraud", "--framework", "none", "--add")

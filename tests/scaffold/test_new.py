@@ -86,6 +86,7 @@ def no_problem(ended: Ended) -> None:
     assert (ended.code, re.findall(r"PB\d{3}", ended.out + ended.err)) == (0, []), ended.err
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("framework", "task", "anchor"), list(itertools.product(FRAMEWORKS, TASKS, (True, False))))
 def test_every_kind_of_model_is_valid(empty: Workspace, framework: str, task: str, anchor: bool) -> None:
     ci = "github" if anchor else "gitlab"
@@ -201,6 +202,7 @@ def test_a_second_model_that_scores_joins_the_pipelines_of_the_first(empty: Work
         assert [len(one["steps"]) for one in valid.json["pipelines"].values()] == steps
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("before", "after"),
     [

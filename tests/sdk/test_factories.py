@@ -258,6 +258,7 @@ def test_a_factory_runs_once_for_its_content(tmp_path: Path) -> None:
     assert len(said) == 4
 
 
+@pytest.mark.long
 def test_the_role_is_the_repositorys_wherever_it_stands(tmp_path: Path) -> None:
     given: Any = {"environments": plain_environments(tmp_path), "program": with_a_tiny_sdk(tmp_path)}
     code = "def build(role):\n    import smp_v2\n    return smp_v2.Step('end', ErrorMessage='as ' + role)\n"
@@ -277,6 +278,7 @@ class Interrupting(list[str]):
         threading.Timer(0.3, signal.pthread_kill, press).start()
 
 
+@pytest.mark.long
 def test_an_interrupted_factory_keeps_nobody(tmp_path: Path) -> None:
     seconds, begun = 20.0, time.monotonic()
     environments = plain_environments(tmp_path)

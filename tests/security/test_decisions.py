@@ -317,6 +317,7 @@ def test_of_two_at_once_one_decides(trio: Trio, one: str, other: str, codes: lis
     assert len(trio.changes()) == 1
 
 
+@pytest.mark.long
 def test_a_kill_between_two_models_loses_and_doubles_nothing(trio: Trio) -> None:
     with closing(sqlite3.connect(trio.root / ".pipeline_builder" / "state.db", isolation_level=None, timeout=0)) as db:
         process = trio.start("promote", "--comment", "all")
@@ -362,6 +363,7 @@ def test_a_run_that_goes_on_is_not_decided_about(trio: Trio, door: Door) -> None
     assert process.returncode == 0
 
 
+@pytest.mark.long
 def test_a_model_whose_artifact_is_gone_when_it_is_judged_is_blocked(trio: Trio) -> None:
     shutil.rmtree(trio.root / ".pipeline_builder/store/local/trio/churn")
     shutil.rmtree(trio.root / ".pipeline_builder/store/local/trio/evidence")  # else it is refused as what has moved

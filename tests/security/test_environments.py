@@ -324,6 +324,7 @@ def test_a_source_that_is_another_than_its_digest_says(tmp_path: Path, home: Pat
     assert len(fetch(Source(name="spy", url=url, sha256=""), tmp_path / "spy.tar.gz")) == 64
 
 
+@pytest.mark.long
 def test_the_index_names_no_file_of_this_machine(tmp_path: Path, home: Path) -> None:
     with pytest.raises(OutsideFailure, match="it is no file of UV_FIND_LINKS"):
         fetch(Source(name="x", url=(home / ".netrc").as_uri(), sha256=""), tmp_path / "x")
@@ -348,6 +349,7 @@ def test_passwords_are_for_their_host_only(tmp_path: Path) -> None:
         assert credentials_for(url, settings) is None
 
 
+@pytest.mark.long
 def test_a_git_requirement_is_not_built_here(tmp_path: Path, home: Path) -> None:
     with pytest.raises(InputProblems, match="PB511 .* would be built from a git repository"):
         made(tmp_path, "x @ git+https://host.example/x.git@0123abc")

@@ -125,6 +125,7 @@ def test_the_environment_of_jobs_is_not_poisoned_for_the_next(tmp_path: Path) ->
     assert not list((tmp_path / "env").rglob("sitecustomize.py"))
 
 
+@pytest.mark.long
 def test_no_daemon_stays(tmp_path: Path) -> None:
     code = f"""
 import os, subprocess, signal
@@ -226,6 +227,7 @@ def test_no_limit_is_named_where_none_was_reached(tmp_path: Path) -> None:
 # --- the network
 
 
+@pytest.mark.long
 def test_network_isolation_cuts_the_network_off(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_UNIX) as abstract:
         abstract.bind(f"\0attacked-{os.getpid()}")

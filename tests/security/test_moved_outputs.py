@@ -96,6 +96,7 @@ def test_outputs_that_lie_in_each_other_are_all_there(tmp_path: Path) -> None:
     assert local.store.get(f"s3://local/out/{ended.id}/a/in/x") == b"1\n"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not private_mounts_available(), reason="jobs are not isolated here")
 def test_a_program_that_stays_behind_changes_nothing_of_what_was_moved(tmp_path: Path) -> None:
     stays = "(exec 3>>/opt/ml/processing/output/x; setsid sh -c 'while :; do echo more >&3; done') & "

@@ -111,6 +111,7 @@ def test_a_job_gets_it_and_nothing_else_has_it(tmp_path: Path) -> None:
     assert [str(path) for path in written if _VALUE.encode() in path.read_bytes()] == []
 
 
+@pytest.mark.long
 def test_the_launcher_keeps_what_is_set_and_becomes_the_program(tmp_path: Path) -> None:
     (tmp_path / "smp_secrets.py").write_bytes(Path(smp_secrets.__file__).read_bytes())
     (tmp_path / "program.py").write_text("import os, sys\nprint(os.environ['A'], sys.argv[1:])\n")

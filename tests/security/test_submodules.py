@@ -152,6 +152,7 @@ def test_a_file_of_this_machine_is_no_part_of_a_commits_settings(root: Path) -> 
     assert (problem.id, "has no url" in problem.message) == ("PB821", True)
 
 
+@pytest.mark.long
 def test_settings_that_git_would_obey_count_for_nothing(root: Path) -> None:
     churn, lib = root / "remotes" / "churn", root / "remotes" / "lib"
     at = head(lib)

@@ -110,6 +110,7 @@ def test_a_version_is_started_by_its_number_or_alias(served: Served) -> None:
     assert {item["PipelineExecutionArn"] for item in listed["PipelineExecutionSummaries"]} == {*arns[1:]}
 
 
+@pytest.mark.long
 def test_parameters_are_listed_with_their_defaults(served: Served) -> None:
     served.create("p", chain())
     arn = served.start("p", PipelineParameters=[{"Name": "Count", "Value": "4"}])
@@ -185,6 +186,7 @@ def test_a_failed_step_says_why_and_what_depends_on_it_is_not_listed(served: Ser
     assert (job["FailureReason"], job["ExitMessage"]) == ("AlgorithmError: the disk is full", "the disk is full")
 
 
+@pytest.mark.long
 def test_conditions_and_fail_steps_show_their_outcome(served: Served) -> None:
     served.create(
         "p",
@@ -206,6 +208,7 @@ def test_conditions_and_fail_steps_show_their_outcome(served: Served) -> None:
     assert steps["Else"]["Metadata"] == {"Fail": {"ErrorMessage": "too bad"}}
 
 
+@pytest.mark.long
 def test_a_cached_step_names_the_execution_that_ran_it(served: Served) -> None:
     served.create("p", definition(script("A", WRITE, **CACHED)))
     first = served.start("p")

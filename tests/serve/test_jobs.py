@@ -45,6 +45,7 @@ def waited(served: Served, waiter: str, **which: str) -> None:
     served.sagemaker.get_waiter(waiter).wait(**which, WaiterConfig=SOON)
 
 
+@pytest.mark.long
 def test_a_processing_job(served: Served) -> None:
     tags = [{"Key": "team", "Value": "a"}]
     arn = served.sagemaker.create_processing_job(

@@ -168,6 +168,7 @@ def test_parts_are_an_object_only_when_complete(served: Served) -> None:
         served.s3.abort_multipart_upload(Bucket="bucket", Key="other", UploadId="../../../etc")
 
 
+@pytest.mark.long
 def test_keys_are_listed_in_order_with_prefixes_and_pages(served: Served) -> None:
     put(served, "b/2", "b/1", "a", "b-", "c/x/1", "c/x/2", "d é&<")
     listed = served.s3.list_objects_v2(Bucket="bucket")

@@ -103,6 +103,7 @@ def test_what_it_does_not_know_it_refuses(served: Served, target: str, text: str
         assert (json.loads(answer)["__type"], text in answer) == ("UnknownOperationException", True), answer
 
 
+@pytest.mark.long
 def test_boto3_sees_an_unknown_operation_as_such(served: Served) -> None:
     with refused("UnknownOperationException", "not served"):
         served.sagemaker.list_endpoints()
@@ -131,6 +132,7 @@ def test_who_we_are(served: Served) -> None:
     iam.close()
 
 
+@pytest.mark.long
 def test_jobs_are_described_and_listed_and_their_logs_read(served: Served) -> None:
     lines = "for line in one two three; do echo $line; done"
     served.create("p", definition(script("A", lines), script("B", "exit 1")))

@@ -144,6 +144,7 @@ def test_both_wordings_of_no_changes(desk: Desk, wording: str) -> None:
     assert [deployed.plan.changed for deployed in desk.deploy()] == [False, False]
 
 
+@pytest.mark.long
 def test_execution_is_with_what_makes_a_repetition_safe(desk: Desk) -> None:
     desk.deploy()
     made = [given for name, given in desk.formation.calls if name == "CreateChangeSet"]

@@ -35,6 +35,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         yield aws
 
 
+@pytest.mark.long
 def test_a_long_template_goes_by_the_bucket_under_its_hash(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     aws.client("s3").create_bucket(Bucket="demo-artifacts", CreateBucketConfiguration=PLACE)
     template = "Resources: {A: {Type: T}}\n# " + "ä" * (INLINE // 2) + "\n"  # it is bytes that count

@@ -118,6 +118,7 @@ def test_elsewhere_than_in_the_services_builds_the_manifest_says_which_roles_the
     assert named - {None} == {f"arn:aws:iam::123456789012:role/{role}"}
 
 
+@pytest.mark.long
 def test_the_roles_alone_go_to_stdout(workspace: Workspace) -> None:
     ended = workspace.call("render", "iam", **AWS)
     assert ended.code == 0
@@ -155,6 +156,7 @@ def test_all_problems_are_said_at_once_and_nothing_is_written(workspace: Workspa
     assert not (workspace.root / "out").exists()
 
 
+@pytest.mark.long
 def test_what_the_services_would_refuse_is_said(workspace: Workspace) -> None:
     buildspec = (ROOT / "buildspec.yml").read_text().replace("- VERDICT #", "- VERDIKT #")
     (workspace.root / "buildspec.yml").write_text(buildspec)
@@ -238,6 +240,7 @@ def test_a_buildspec_that_is_no_text_is_a_problem(workspace: Workspace) -> None:
     assert "buildspec.yml:1:16: PB622 'buildspec.yml' is not UTF-8 text: byte 15 is 0xff" in ended.err
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("url", ["../elsewhere", "/srv/models/churn"])
 def test_what_is_outside_of_the_repository_is_not_there_on_aws(workspace: Workspace, url: str) -> None:
     text = MANIFEST.replace("  - url: remotes/churn\n", f"  - url: {url}\n    name: churn\n")
@@ -300,6 +303,7 @@ def test_what_the_region_lacks_is_said_at_its_place(workspace: Workspace) -> Non
     assert "warning PB761 the source of the service needs CodeConnections in 'cn-north-1'" in ended.err
 
 
+@pytest.mark.long
 def test_validation_for_aws_says_it_too(workspace: Workspace, tmp_path: Path) -> None:
     with serving(tmp_path / "aws", any_key=True) as served:
         served.s3.create_bucket(Bucket="local")

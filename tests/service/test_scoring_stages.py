@@ -61,6 +61,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scoring:
     return workspace
 
 
+@pytest.mark.long
 def test_without_an_approved_model_nothing_is_scored_and_nothing_is_red(built: Scoring) -> None:
     setting = Setting(trigger="schedule:daily", execution="e1", pipeline="scoring", wait_machine=MACHINE)
     eyes = eyes_of()

@@ -191,6 +191,7 @@ def test_groups_limit_a_run(trained: Workspace) -> None:
     assert (ended.code, "PB113 no repository is in the group 'nigthly'" in ended.err) == (1, True)
 
 
+@pytest.mark.long
 def test_a_group_that_brings_no_step_is_a_problem_before_anything_runs(workspace: Workspace) -> None:
     conf = CONF.split("  sagemakerPipeline:")[0].replace("    churn:\n", "    quiet:\n")
     make_repository(write_model(workspace.root / "remotes" / "quiet", conf))
@@ -227,6 +228,7 @@ def test_report_and_record_say_what_they_are_and_code_is_bytes(trained: Workspac
     assert not [path for path, _ in rows if "/code/" in path]
 
 
+@pytest.mark.long
 def test_promotion_is_in_the_approvers_name(trained: Workspace) -> None:
     setting = Setting(approval=exports(trained)["APPROVAL"], artifacts="arts", execution="e1")
     staged = run_promote(session(trained), setting, Service(ADA))

@@ -158,6 +158,7 @@ def test_a_reader_without_a_mouse_comes_everywhere(browser: Browser, files: Mapp
         assert logs.get_attribute("open") is not None
 
 
+@pytest.mark.long
 def test_on_paper_everything_is_there_and_dark_on_white(browser: Browser, files: Mapping[str, str]) -> None:
     with open_page(browser, width=703, dark=True, address=files["eight"]) as (page, _):  # A4 without its margins
         page.goto(files["eight"])

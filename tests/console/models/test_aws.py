@@ -120,6 +120,7 @@ def test_the_list_asks_two_questions_about_each_model_and_then_none_for_a_minute
     assert account.look.ages
 
 
+@pytest.mark.long
 def test_a_model_is_shown_by_descriptions_which_are_asked_for_once(account: Account) -> None:
     found = model_view(account.look, Query(), "churn")
     assert [row.word for row in found.versions] == ["waits", "waits", "champion"]

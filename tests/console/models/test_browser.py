@@ -35,6 +35,7 @@ def test_from_the_list_to_two_versions_side_by_side(history: Workspace, browser:
         assert "It doesn't agree." in page.locator("#checked").inner_text()
 
 
+@pytest.mark.long
 def test_it_works_by_keyboard_and_without_script_on_a_telephone(history: Workspace, browser: Browser) -> None:
     with (
         served(looks_of(history)) as console,

@@ -51,6 +51,7 @@ LOG = """<!doctype html><script src="dag.js" defer></script>
 <section><pre data-log="/log" data-from=""></pre><p data-log-state></p></section>"""
 
 
+@pytest.mark.long
 def test_whoever_is_told_that_a_step_has_ended_has_all_of_its_log(browser: Browser) -> None:
     answers = {"/": (LOG, "text/html"), "/dag.js": (static_files()["dag.js"].read_text("utf-8"), "text/javascript")}
     with open_page(browser, address="http://console.test/") as (page, _):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.browsing import follow, open_page
 from tests.console.consoles import looks_of, served
 from tests.scoring import Scoring
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
+@pytest.mark.long
 def test_from_the_calendar_to_a_day_and_its_columns(scored: Scoring, browser: Browser) -> None:
     with served(looks_of(scored)) as console, open_page(browser, address=console.url) as (page, _):
         page.goto(console.address)

@@ -110,6 +110,7 @@ def test_loops(pipelines: list[Written], loops: int) -> None:
     assert len([*find_loops(pipelines)]) == loops
 
 
+@pytest.mark.long
 def test_nothing_of_another_pipeline_comes_to_where_one_publishes(tmp_path: Path) -> None:
     def published(name: str, to: str) -> Written:
         return Written(entry=entry(name), outputs=(Output(address=to.partition("$")[0], what="it", place=None, to=to),))

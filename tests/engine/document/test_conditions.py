@@ -267,6 +267,7 @@ def gated(tmp_path: Path, *, bound: float = 1.0) -> bytes:
     )  # fmt: skip
 
 
+@pytest.mark.long
 def test_predictions_and_the_cache_of_nested_steps(tmp_path: Path) -> None:
     local = target(tmp_path)
 

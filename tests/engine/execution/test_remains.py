@@ -31,6 +31,7 @@ def test_a_store_deleted_by_hand_is_not_nothing_changed(tmp_path: Path, gone: st
     assert (begun.origin, third.arn) == ("unchanged", second.arn)
 
 
+@pytest.mark.long
 def test_one_output_that_is_gone_is_made_again_and_the_others_come_from_the_cache(tmp_path: Path) -> None:
     local = target(tmp_path)
     content = definition(script("a", WRITE, **CACHED), script("b", WRITE, **CACHED), script("empty", "true"))

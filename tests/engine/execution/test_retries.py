@@ -135,6 +135,7 @@ def test_a_script_that_fails_is_never_tried_again(tmp_path: Path) -> None:
     assert run(target(tmp_path), definition(step))[2]["a"].attempts == 1
 
 
+@pytest.mark.long
 def test_a_run_that_is_stopped_as_it_begins_has_no_thread_left(tmp_path: Path) -> None:
     """The interruption comes while the run waits for the thread of its first step to say that it is there.
 

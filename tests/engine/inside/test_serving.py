@@ -91,6 +91,7 @@ def test_handlers_and_their_context(ml: Path) -> None:
     assert (ml / "out" / "a.out").read_text() == "6.0\n14.0\n"
 
 
+@pytest.mark.long
 def test_one_handler_that_talks_to_the_model_itself(ml: Path) -> None:
     program = """
         import requests
@@ -107,6 +108,7 @@ def test_requests_of_this_machine_pass_no_proxy(ml: Path) -> None:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("request_", "expected"),
     [
@@ -194,6 +196,7 @@ def test_a_failing_handler_fails_its_file(ml: Path) -> None:
     assert "the transform of '/opt/ml/in/a' failed at record 2" in log
 
 
+@pytest.mark.long
 def test_names_beside_the_engine_are_the_users(ml: Path) -> None:
     (ml / "model" / "code" / "serving.py").write_text("mine = True\n")
     assert answer(ml, {"instances": [[1, 2]]}, program=f"import serving\nassert serving.mine\n{ECHO}").startswith("200")

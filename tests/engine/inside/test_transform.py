@@ -210,6 +210,7 @@ def _run_spec(ml: Path, program: str) -> tuple[int, str]:
     return result.returncode, result.stderr
 
 
+@pytest.mark.long
 def test_accept_and_content_type(ml: Path) -> None:
     (ml / "in" / "a").write_bytes(b"1")
     program = PROGRAM.replace('"bad" in data[0]', "False")
@@ -227,6 +228,7 @@ def test_gzip_and_empty_files(ml: Path) -> None:
     assert out(ml, "b.gz") == b""
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not private_mounts_available(), reason="no unprivileged namespaces")
 def test_in_a_private_opt_ml(ml: Path) -> None:
     (ml / "in" / "a").write_bytes(b"1\n")

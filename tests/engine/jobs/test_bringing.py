@@ -96,6 +96,7 @@ def test_people_may_work_on_what_is_mounted_while_a_job_has_it(tmp_path: Path) -
         assert ended(local, training("a", command, **channel())) == (True, "", "1\n")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", ["File", "FastFile"])
 def test_what_changes_under_a_job_is_no_result(tmp_path: Path, mode: str) -> None:
     """Also the step cache would take it for what comes of the data that were there when the job began."""

@@ -96,6 +96,7 @@ def wait_for(text: str) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.long
 def test_a_job_finds_all_as_it_does_with_a_supervisor_of_its_own(folder: Path) -> None:
     said = []
     for name, alone in (("forked", False), ("alone", True)):
@@ -229,6 +230,7 @@ def test_a_link_that_a_job_has_left_leads_nowhere(folder: Path, tmp_path: Path) 
     assert not list(outside.rglob("*"))
 
 
+@pytest.mark.long
 def test_jobs_that_are_not_like_the_others_have_their_own(folder: Path) -> None:
     """Without a network, and with other folders."""
     shared = folder.parent / "shared"

@@ -86,6 +86,7 @@ def test_one_that_is_missing_is_said_before_anything_runs(tmp_path: Path) -> Non
     assert not any((tmp_path / "state" / "jobs").iterdir())
 
 
+@pytest.mark.long
 def test_validate_says_it_with_the_step(tmp_path: Path) -> None:
     images = "  images: [{match: '*', python: '3.2'}]\n"
     workspace = make_workspace(tmp_path / "w", manifest=MANIFEST + images)

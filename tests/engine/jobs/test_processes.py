@@ -77,6 +77,7 @@ def test_torchrun_starts_so_many_processes_of_the_script(tmp_path: Path) -> None
     assert processes == [f'process {rank} of 2 algo-1 ["algo-1"] --rate 0.1' for rank in (0, 1)]
 
 
+@pytest.mark.long
 def test_one_process_that_fails_fails_the_step(tmp_path: Path) -> None:
     step = distributed("T", torch_distributed_enabled=True, mpi_num_of_processes_per_host=3)
     step["Arguments"]["Environment"] = {"FAIL": "1"}
@@ -143,6 +144,7 @@ def test_what_cant_be_started_is_refused_before_anything_runs(
     assert (found.problem.id, found.path[:2]) == (id_, ("TrainingJobDefinition", "StaticHyperParameters"))
 
 
+@pytest.mark.long
 def test_what_is_one_process_here_stays_as_it_is(tmp_path: Path) -> None:
     """A parameter server is for several hosts; a group without processes, and a program of one's own, know of none."""
     elsewhere: dict[str, Any] = {"mpi_enabled": True, "distribution_instance_groups": ["others"]}
@@ -196,6 +198,7 @@ def test_a_warm_pool_is_said_to_be_none(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("pip", "shown"), [("", ["set"]), ("import sys; sys.exit(4)", [])])
 def test_a_package_is_installed_and_keeps_all_variables(tmp_path: Path, pip: str, shown: list[str]) -> None:
     """Shells hand on none whose name has a '-' in it, as those of chained channels have."""

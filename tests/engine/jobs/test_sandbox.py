@@ -124,6 +124,7 @@ def test_folder_interpreter_and_links_below_opt(tmp_path: Path, private: bool) -
         file.unlink(missing_ok=True)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("private", [PRIVATE])
 def test_changes_to_the_python_environment_are_the_jobs_own(tmp_path: Path, private: bool) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "env"], check=True)
@@ -275,6 +276,7 @@ def test_stop_lets_a_script_clean_up(tmp_path: Path, private: bool) -> None:
     assert not wait_until_gone(f"{NAP}.2", 0)
 
 
+@pytest.mark.long
 @BOTH
 def test_a_job_deaf_to_sigterm_is_killed(tmp_path: Path, private: bool) -> None:
     for timeout in (0.2, 2, 10):  # so long it takes to become deaf, on whatever machine
@@ -295,6 +297,7 @@ def test_nothing_stays_of_a_job_that_ended(tmp_path: Path, private: bool) -> Non
     assert not wait_until_gone(f"{NAP}.4", 0)
 
 
+@pytest.mark.long
 @BOTH
 def test_nothing_stays_when_the_engine_is_killed(tmp_path: Path, private: bool) -> None:
     marker = f"{NAP}.5{int(private)}"
@@ -341,6 +344,7 @@ def test_nothing_stays_when_the_supervisor_is_killed(tmp_path: Path, private: bo
     assert not wait_until_gone(f"{NAP}.6", 2)
 
 
+@pytest.mark.long
 @BOTH
 def test_many_jobs_at_once(tmp_path: Path, private: bool) -> None:
     results: dict[int, int] = {}

@@ -153,6 +153,7 @@ def test_a_stop_from_outside_lets_it_save_too(tmp_path: Path) -> None:
     assert [state.status.value for state in local.pipelines.list_steps(job.execution)] == ["Stopped"]
 
 
+@pytest.mark.long
 def test_checkpoints_are_there_in_the_next_attempt(tmp_path: Path) -> None:
     local = target(tmp_path)
     step = training("T", "cd /opt/ml/checkpoints; ls > /opt/ml/model/found; echo 1 > sub.$(ls | wc -l); "
@@ -220,12 +221,14 @@ def test_metrics_are_the_last_that_the_log_has(tmp_path: Path) -> None:
     assert before - 1 < metrics["loss"]["Timestamp"] <= time.time()
 
 
+@pytest.mark.long
 def test_a_failed_training_has_metrics_too(tmp_path: Path) -> None:
     _, _, step, job = ran(tmp_path, training("T", "echo loss=3; exit 1", metrics={"loss": "loss=(.*)"}))
     assert (step.failure_reason, Path(job.log).read_text()) == ("loss=3", "loss=3\nmetrics: loss 3\n")
     assert [item["Value"] for item in job.result["FinalMetricDataList"]] == [3.0]
 
 
+@pytest.mark.long
 def test_metrics_can_be_referred_to(tmp_path: Path) -> None:
     value = {"Get": "Steps.T.FinalMetricDataList['val:loss'].Value"}
     local = target(tmp_path)

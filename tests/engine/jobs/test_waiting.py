@@ -121,6 +121,7 @@ def test_a_time_that_is_none_fails_the_step(tmp_path: Path, seconds: Any) -> Non
     assert "'smp_timeout' is" in going.end()["Wait"].failure_reason
 
 
+@pytest.mark.long
 def test_a_failure_is_heard_once_and_the_next_try_waits_anew(tmp_path: Path) -> None:
     local = target(tmp_path)
     going = Going(local, definition(wait()))

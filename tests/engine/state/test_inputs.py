@@ -251,6 +251,7 @@ def output_fn(prediction, accept):
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "uri", "outputs"),
     [
@@ -293,6 +294,7 @@ def test_a_step_whose_objects_cannot_all_be_files_fails(tmp_path: Path) -> None:
     assert steps["t"].failure_reason.startswith("PB528 of the input 's3://b/2' both 's3://b/")
 
 
+@pytest.mark.long
 def test_a_processing_step_reads_what_another_wrote_and_not_its_siblings(tmp_path: Path) -> None:
     local = target(tmp_path)
     write = "cd /opt/ml/processing/output && echo 1 > batch/x && echo 2 > batch_ids/x"
@@ -322,6 +324,7 @@ def test_a_processing_step_reads_what_another_wrote_and_not_its_siblings(tmp_pat
     assert found == {"open": b"./batch_ids/x ./x ", "closed": b"./x "}
 
 
+@pytest.mark.long
 def test_a_sibling_of_what_a_cached_step_reads_or_wrote(tmp_path: Path) -> None:
     data = files(tmp_path / "data", "in", "in-2/x")
     local = target(tmp_path, b=data)

@@ -62,6 +62,7 @@ def test_a_training_channel(tmp_path: Path, data: Path) -> None:
     assert ended.status is ExecutionStatus.SUCCEEDED, steps["t"].failure_reason
 
 
+@pytest.mark.long
 def test_new_data_behind_the_same_manifest_is_seen(tmp_path: Path, data: Path) -> None:
     local = target(tmp_path, bucket=data)
     local.store.put(URI, listed("2025/train.csv"))

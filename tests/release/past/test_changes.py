@@ -117,6 +117,7 @@ def _many(parent: str, count: int) -> str:
     return "".join(made)
 
 
+@pytest.mark.long
 def test_a_branch_that_was_set_anew(tmp_path: Path, remote: Path) -> None:
     push(remote, "a")
     lost = fetch(tmp_path).commit
@@ -141,6 +142,7 @@ def test_an_older_commit(tmp_path: Path, remote: Path) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.long
 def test_merges_bring_both_sides(tmp_path: Path, remote: Path) -> None:
     first = fetch(tmp_path).commit
     git(remote, "checkout", "--quiet", "-b", "side")
@@ -165,6 +167,7 @@ def test_of_a_folder_those_that_change_it(tmp_path: Path, remote: Path) -> None:
     assert found.commits[1].paths == ("one/train.py",)
 
 
+@pytest.mark.long
 def test_hostile_names_and_words_stay_in_their_line(tmp_path: Path, remote: Path) -> None:
     first = fetch(tmp_path).commit
     name = "0" * 40 + "\n\x1b[31m:100644"

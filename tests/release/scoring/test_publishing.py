@@ -175,6 +175,7 @@ def test_a_reader_never_sees_half_a_day_wherever_a_writer_dies(tmp_path: Path) -
 # --- the ledger
 
 
+@pytest.mark.long
 def test_the_ledger(target: Target) -> None:
     assert list_days(target, "p") == ()
     publication = publish(scored(target, "run1"), target)

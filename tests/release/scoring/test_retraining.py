@@ -211,6 +211,7 @@ def test_of_two_stages_at_once_one_asks(loop: Loop) -> None:
     assert len(loop.states()) == 1
 
 
+@pytest.mark.long
 @BOTH
 def test_the_service_is_told_once_and_again_where_that_failed(loop: Loop) -> None:
     first = loop.register(APPROVED)

@@ -83,6 +83,7 @@ def test_credentials_that_are_named_are_handed_on(tiny: Tiny) -> None:
     assert "AWS_SECRET_ACCESS_KEY" not in text
 
 
+@pytest.mark.long
 def test_code_zip_has_neither_git_nor_permissions_and_a_clone_has_both(tiny: Tiny) -> None:
     tiny.write("build.sh", (tiny.root / "repo" / "build.sh").read_text() + "ls -l install.sh | cut -c 4 >build/mode\n")
     flat = tiny.rehearse("--json").json
@@ -149,6 +150,7 @@ def test_a_condition_can_fail_the_stage(tiny: Tiny) -> None:
     assert "PB662 a condition of the stage 'Approve' is not met" in ended.err
 
 
+@pytest.mark.long
 def test_a_failed_phase_shows_command_exit_code_and_log(tiny: Tiny) -> None:
     tiny.write("build.sh", "echo the reason\nfalse\nexit 3\n")
     ended = tiny.rehearse()

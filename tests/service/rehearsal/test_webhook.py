@@ -132,12 +132,14 @@ def test_without_include_everything_else_starts(pushed: Pushed) -> None:
     assert pushed.push({"README.md": "3", "data/x.csv": "1"}, trigger=only)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("since", ["", "0" * 40, "f" * 40, "--output=x", "not a commit"])
 def test_what_cannot_be_told_starts(pushed: Pushed, since: str) -> None:
     assert pushed.push({"README.md": "2"}, trigger=EVERY, since=since)
     assert not list(pushed.folder.rglob("output=x*"))
 
 
+@pytest.mark.long
 def test_codebuild_filters_by_what_is_included_and_leaves_nothing_out() -> None:
     filters = rendered(EVERY)["Triggers"]["FilterGroups"][0]
     assert [item["Type"] for item in filters] == ["EVENT", "HEAD_REF", "FILE_PATH"]

@@ -124,6 +124,7 @@ def check_by_another(roles: Iterable[Role]) -> None:
             assert found == [], role.name
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("execution_role", ["per-repository", "make"])
 def test_the_same_holds_for_the_roles_of_several_pipelines(execution_role: str) -> None:
     data = {"data": ["s3://exports/daily/"], "approval": True}

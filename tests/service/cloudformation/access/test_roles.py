@@ -170,6 +170,7 @@ def test_what_no_policy_can_hold_is_refused(key: str) -> None:
 # --- names from outside
 
 
+@pytest.mark.long
 @given(st.text(st.sampled_from("ab*?${}!:/")), st.text(st.sampled_from("ab*?${}!:/")))
 def test_a_name_from_outside_matches_itself_only(name: str, other: str) -> None:
     """As Fn::Sub leaves it, and as our reader of templates does."""

@@ -192,6 +192,7 @@ def test_the_alarm_and_what_no_alarm_can_look_back_to() -> None:
 # --- names
 
 
+@pytest.mark.long
 def test_two_parts_of_one_name_are_said() -> None:
     repos = ({"url": "https://github.com/acme/build.git", "trigger": "webhook"},)
     model, _ = read_service(

@@ -315,6 +315,7 @@ def test_globs_are_regular_expressions_for_webhooks(
     assert [path for path in left if expression.match(path)] == []
 
 
+@pytest.mark.long
 @given(st.lists(st.text(min_size=1, max_size=12), min_size=1, max_size=8))
 def test_whatever_is_in_a_glob_is_an_expression(globs: list[str]) -> None:
     expression = re.compile(path_expression(globs))

@@ -213,6 +213,7 @@ def test_cfn_lint_finds_nothing(case: str) -> None:
     assert lint(files["service.yaml"]) == []
 
 
+@pytest.mark.long
 def test_cfn_lint_would_find_something() -> None:
     text = files_of("nothing but what a service has")["service.yaml"]
     faults = [

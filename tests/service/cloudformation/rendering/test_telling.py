@@ -87,6 +87,7 @@ def test_every_failed_build_tells_somebody() -> None:
     assert "https://github.com/acme/x.git" in outside["topic"][0]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("notify", "chat", "failed", "succeeded"),
     [
