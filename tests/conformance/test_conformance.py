@@ -27,7 +27,6 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Target:
     return target(tmp_path_factory.mktemp("conformance"), settings=settings)
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("name", case_names())
 def test_a_feature(local: Target, name: str) -> None:
     case = load_case(name)
