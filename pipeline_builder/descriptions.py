@@ -6,12 +6,10 @@ Names and status words are SageMaker's. Times are timezone-aware UTC. URIs are `
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
-
-from pipeline_builder.patterns import pattern
-from pipeline_builder.values import dataclass
 
 JSON = None | bool | int | float | str | list["JSON"] | dict[str, "JSON"]
 
@@ -196,7 +194,7 @@ class LogPart:
     anew: bool = False
 
 
-_FIRST_SAYS_IT = pattern(r"(?:ClientError: )?(?:PB\d{3} |AlgorithmError: exit code )")
+_FIRST_SAYS_IT = re.compile(r"(?:ClientError: )?(?:PB\d{3} |AlgorithmError: exit code )")
 
 
 def reason_line(failure: str) -> str:

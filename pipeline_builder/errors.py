@@ -5,11 +5,10 @@ from __future__ import annotations
 import enum
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from pipeline_builder.inert import inert_line, inert_text
-from pipeline_builder.values import dataclass
 
 
 class ExitCode(enum.IntEnum):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-
-from pipeline_builder.values import dataclass
 
 _CATALOGUE = Path(__file__).with_name("problems.yaml")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,6 @@ from pipeline_builder.machine.kept import Kept
 from pipeline_builder.machine.passed import Passed
 from pipeline_builder.manifest.local import LocalSection
 from pipeline_builder.manifest.manifest import Manifest, build_local
-from pipeline_builder.patterns import pattern
 
 if TYPE_CHECKING:
     from pipeline_builder.definition.bundle import Bundle
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pipeline_builder.engine.settings import LocalSettings
 
 _NOT_HERE, _RUNS = "PB677", "runs"
-_IMAGES = pattern(rb'"(?:Image|ImageUri|TrainingImage)":"([^"]*)"')
+_IMAGES = re.compile(rb'"(?:Image|ImageUri|TrainingImage)":"([^"]*)"')
 
 
 def local_settings(root: Path, manifest: Manifest | None, jobs: int) -> LocalSettings:

@@ -7,15 +7,14 @@ approvals and summaries. What is there stays visible, as the escape that it is.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
-
-from pipeline_builder.patterns import pattern
 
 MOST_LINE = 4096
 """Characters of one line that are shown; names have no reason to be longer."""
 
-_SEQUENCE = pattern(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
-_CONTROL = pattern(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def log_text(text: str) -> str:

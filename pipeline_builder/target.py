@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,7 +27,6 @@ from pipeline_builder.descriptions import (
     WaitingStep,
 )
 from pipeline_builder.errors import PlanRefused, Problem
-from pipeline_builder.values import dataclass
 
 SecretReader = Callable[[str], str]
 """Returns the text of a secret by its name or ARN."""

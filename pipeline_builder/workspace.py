@@ -6,7 +6,7 @@ import os
 import sys
 from collections import ChainMap
 from collections.abc import Mapping, MutableMapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -18,7 +18,6 @@ from pipeline_builder.here import local_settings
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.framework import load_framework
 from pipeline_builder.manifest.manifest import Manifest, build_manifest
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.checkout.keys import Keys

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.images import image_digest
@@ -14,7 +14,6 @@ from pipeline_builder.aws.registry import SageMakerRegistry
 from pipeline_builder.aws.settings import PipelineSettings
 from pipeline_builder.aws.store import S3Store
 from pipeline_builder.target import Target
-from pipeline_builder.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

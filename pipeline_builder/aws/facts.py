@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import asdict
-
-from pipeline_builder.values import dataclass
+from dataclasses import asdict, dataclass
 
 _FACT = re.compile(r"\b(definition|fingerprint|commit|generation|cause)=([0-9A-Za-z-]+(?:\.[0-9A-Za-z]+)?)")
 

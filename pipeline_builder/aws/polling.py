@@ -5,11 +5,10 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from pipeline_builder.descriptions import StepState, StepStatus
 from pipeline_builder.target import Observer
-from pipeline_builder.values import dataclass
 
 SHORTEST, LONGEST = 3.0, 25.0
 """Seconds between two looks: short while steps come and go, never so long that an end is noticed half a minute late."""

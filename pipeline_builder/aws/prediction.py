@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
@@ -15,7 +16,6 @@ from pipeline_builder.dag.caching import COMPARED, compared
 from pipeline_builder.dag.outline import OutlinedStep, flat_steps, outline, referred_steps
 from pipeline_builder.descriptions import CachePrediction, Execution
 from pipeline_builder.durations import duration
-from pipeline_builder.values import dataclass
 
 _NEVER = {
     "Model": "models are always made anew",

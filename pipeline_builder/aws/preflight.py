@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
 from pipeline_builder.aws.client import Aws, NotFoundError, UnservedError
 from pipeline_builder.errors import OutsideFailure, Problem
 from pipeline_builder.regions.hosts import ecr_image, registry
-from pipeline_builder.values import dataclass
 
 _DENIED = "PB704"
 

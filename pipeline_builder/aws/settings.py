@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.descriptions import DeployedPipeline, SettingChange
-from pipeline_builder.values import dataclass
 
 TAG = "Tags"
 

@@ -12,14 +12,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from pipeline_builder.aws.client import Aws, ChangedError, NotFoundError, translated
 from pipeline_builder.checkout.heads import Handled, Head, Inputs, Move, find_moves, note, parse_handled, render_handled
 from pipeline_builder.documents.prefix import read_prefix
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.target import Media
-from pipeline_builder.values import dataclass
 
 KEY = "watch/heads.json"
 ASKED = "watch/repositories.json"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -18,7 +18,6 @@ from pipeline_builder.errors import PipelineBuilderError, Problem
 from pipeline_builder.machine.temporary import temporary_folder
 from pipeline_builder.manifest.lock import Lock, LockedRepo
 from pipeline_builder.manifest.manifest import Manifest, Repo
-from pipeline_builder.values import dataclass
 
 _ANEW = "'pipeline-builder checkout' writes the lock anew"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -16,7 +17,6 @@ from pipeline_builder.checkout.commits import is_commit, plain
 from pipeline_builder.checkout.printed import parse_batch
 from pipeline_builder.checkout.runner import Runner
 from pipeline_builder.checkout.words import GitError
-from pipeline_builder.values import dataclass
 
 MOST_READ = 2000
 """Commits that are looked at, from a head down."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import re
 import time
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-
-from pipeline_builder.values import dataclass
 
 TRACED = {"GIT_TRACE_CURL": "1", "GIT_TRACE_CURL_NO_DATA": "1", "GIT_TRACE_REDACT": "1"}
 """Variables by which git tells the headers beside its own words. They are read and dropped, and shown to nobody."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +23,6 @@ from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.manifest.addresses import is_local
 from pipeline_builder.manifest.lock import Lock, LockedRepo
 from pipeline_builder.manifest.manifest import Repo
-from pipeline_builder.values import dataclass
 
 SOON = 3.0
 """Seconds that a look may take."""

@@ -6,11 +6,11 @@ GitPython reads them, of bytes that git has printed: it starts nothing, and has 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from io import BytesIO
 from types import ModuleType
 
 from pipeline_builder.checkout.words import GitError
-from pipeline_builder.values import dataclass
 
 _SHA1, _SHA256 = 40, 64
 _NAMED = "GIT_PYTHON_GIT_EXECUTABLE"

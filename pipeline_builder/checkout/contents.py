@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline_builder.checkout.bare import is_partial
@@ -27,7 +27,6 @@ from pipeline_builder.machine.folders import remove_folder
 from pipeline_builder.machine.refusals import full, says_full
 from pipeline_builder.manifest.lock import LockedRepo, LockedSubmodule
 from pipeline_builder.manifest.manifest import Repo
-from pipeline_builder.values import dataclass
 
 _AT_ONCE = 500
 _SHOWN = 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.checkout.git import Git
@@ -13,7 +14,6 @@ from pipeline_builder.checkout.words import GitError
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.lock import Lock
 from pipeline_builder.manifest.manifest import Manifest, Repo
-from pipeline_builder.values import dataclass
 
 _EDITED = "commit it in the repository, and check that out: 'pipeline-builder checkout' keeps aside what was edited"
 _ANOTHER = "'pipeline-builder checkout --locked' brings the commits of the lock, without --locked it writes it anew"

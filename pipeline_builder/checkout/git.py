@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline_builder.checkout.advertised import read_advertised
@@ -23,7 +23,6 @@ from pipeline_builder.checkout.settings import web_settings
 from pipeline_builder.checkout.variables import Whose
 from pipeline_builder.checkout.words import GitError
 from pipeline_builder.manifest.tags import AmbiguousError, asked_refs, find_commit, tag_pattern
-from pipeline_builder.values import dataclass
 
 MOST_FILES = 50_000
 MOST_BYTES = 2 * 1024**3

@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -16,7 +17,6 @@ from typing import Any
 from pipeline_builder import __version__
 from pipeline_builder.checkout.answers import seconds_of
 from pipeline_builder.checkout.web import Network, breaks_off, make_opener
-from pipeline_builder.values import dataclass
 
 _TIMEOUT = 30.0
 _MOST_BYTES = 1024 * 1024

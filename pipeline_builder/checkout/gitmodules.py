@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,7 +18,6 @@ from pipeline_builder.inert import inert_line
 from pipeline_builder.manifest.addresses import Address, check_url, is_local, parse_address
 from pipeline_builder.manifest.manifest import Repo
 from pipeline_builder.manifest.service import TriggerSection
-from pipeline_builder.values import dataclass
 
 FILE = ".gitmodules"
 MOST_BYTES = 1024 * 1024

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
 from pipeline_builder.manifest.lock import Lock, LockedRepo
-from pipeline_builder.values import dataclass
 
 Kind = Literal["new", "revision", "moved", "back"]
 _MOST_EARLIER = 20

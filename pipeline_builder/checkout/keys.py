@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +23,6 @@ from pipeline_builder.manifest.manifest import Repo
 from pipeline_builder.manifest.secrets import read_named
 from pipeline_builder.regions.hosts import host
 from pipeline_builder.target import GitSigner, SecretReader
-from pipeline_builder.values import dataclass
 
 _TOKENS = Tokens()
 _HINTS = {

@@ -11,7 +11,7 @@ import http.client
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -24,7 +24,6 @@ from pipeline_builder.checkout.remotes import in_parallel
 from pipeline_builder.checkout.retries import try_again
 from pipeline_builder.checkout.web import Asked, breaks_off, opened
 from pipeline_builder.checkout.words import GitError
-from pipeline_builder.values import dataclass
 
 FOLDER = "lfs"
 _NOTHING = hashlib.sha256().hexdigest()

@@ -12,6 +12,7 @@ import netrc
 import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,7 +30,6 @@ from pipeline_builder.checkout.web import Asked, Network, opened
 from pipeline_builder.checkout.words import GitError
 from pipeline_builder.manifest.addresses import check_url, parse_address
 from pipeline_builder.manifest.manifest import Repo
-from pipeline_builder.values import dataclass
 
 CONFIG = ".lfsconfig"
 _TYPE = "application/vnd.git-lfs+json"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,6 @@ from pipeline_builder.machine.temporary import temporary_folder
 from pipeline_builder.manifest.addresses import is_local
 from pipeline_builder.manifest.lock import LockedRepo, LockedSubmodule
 from pipeline_builder.manifest.manifest import Repo
-from pipeline_builder.values import dataclass
 
 LOST = "PB144"
 Answer = Problem | PipelineBuilderError | None

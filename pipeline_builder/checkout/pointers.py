@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.checkout.git import Git
 from pipeline_builder.checkout.submodules import Part
-from pipeline_builder.values import dataclass
 
 _LESS_THAN = 1024
 _AT_LEAST = 100

@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -28,7 +28,6 @@ from pipeline_builder.checkout.retries import PATIENCE, PAUSES, try_again
 from pipeline_builder.checkout.variables import FIXED, WITHOUT, Whose, given_by_variables, inherited, trusted
 from pipeline_builder.checkout.words import GitError, answer_error, error_of
 from pipeline_builder.machine.programs import fault_of, find_programs
-from pipeline_builder.values import dataclass
 
 TIMEOUT = 600.0
 """Seconds that one git command may take."""

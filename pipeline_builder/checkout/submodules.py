@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -31,7 +31,6 @@ from pipeline_builder.checkout.words import GitError
 from pipeline_builder.errors import OutsideFailure, PipelineBuilderError, Place, Problem
 from pipeline_builder.machine.folders import remove_folder
 from pipeline_builder.manifest.manifest import Repo
-from pipeline_builder.values import dataclass
 
 MOST = 256
 """Submodules that a repository may have, those of submodules too."""

@@ -12,14 +12,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pipeline_builder.checkout.answers import Answer, seconds_of
 from pipeline_builder.checkout.patience import limit_answers
 from pipeline_builder.checkout.words import GitError, answer_error, clean_of
-from pipeline_builder.values import dataclass
 
 TIMEOUT = 30.0
 """Seconds without a byte after which a server is given up."""

@@ -10,13 +10,12 @@ from __future__ import annotations
 import os
 import re
 import stat
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline_builder.checkout.runner import Runner
 from pipeline_builder.checkout.words import GitError
 from pipeline_builder.manifest.tags import TAGS
-from pipeline_builder.values import dataclass
 
 _MOST_ASKED = 1000
 _STATUS = ["status", "--porcelain=v2", "-z", "--no-renames", "--untracked-files=normal", "--ignore-submodules=dirty"]

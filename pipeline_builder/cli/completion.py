@@ -7,13 +7,12 @@ tenths of a second. Nor may anything be said: the shell would put it into the li
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
-
-from pipeline_builder.patterns import pattern
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 _MOST = 100
 _RUN, _DEFINITION = "run.json", "pipeline_definition.json"
-_WHERE_A_NAME_BEGINS = pattern(r"[\s,]@?(?:\d*\+)?|^@?(?:\d*\+)?")
+_WHERE_A_NAME_BEGINS = re.compile(r"[\s,]@?(?:\d*\+)?|^@?(?:\d*\+)?")
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 

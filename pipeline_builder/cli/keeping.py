@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +12,6 @@ from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import common
 from pipeline_builder.cli.output import say, show, terminal
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.engine.upkeep.bounds import Bounds

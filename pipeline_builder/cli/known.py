@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,6 @@ from pipeline_builder.errors import Problem, render_problem
 from pipeline_builder.machine.kept import open_kept
 from pipeline_builder.machine.standard import has_mpirun
 from pipeline_builder.machine.unchanged import Noted, Tree, are_as_they_were, digest_of, look_at_tree
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.opened import Opened

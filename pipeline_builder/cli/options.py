@@ -6,6 +6,7 @@ import functools
 import math
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,7 +16,6 @@ from pipeline_builder.cli.completion import pipelines_of_the_manifest
 from pipeline_builder.cli.dates import for_date
 from pipeline_builder.cli.output import say
 from pipeline_builder.errors import Problem, render_problem
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.session import Session

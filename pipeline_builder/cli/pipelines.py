@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -13,7 +13,6 @@ from pipeline_builder.cli.options import time_is_up
 from pipeline_builder.cli.output import problems_json, say, show, show_problems
 from pipeline_builder.errors import InputProblems, PipelineBuilderError, Problem, RunFailed, render_problem
 from pipeline_builder.machine.deadline import TimeIsUpError
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.descriptions import Execution

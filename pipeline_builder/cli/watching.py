@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING
@@ -29,7 +30,6 @@ from pipeline_builder.cli.running import build_and_run
 from pipeline_builder.errors import ExitCode, PipelineBuilderError, PlanRefused, Problem, render_problem
 from pipeline_builder.machine.collector import collect_all
 from pipeline_builder.machine.deadline import TimeIsUpError
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

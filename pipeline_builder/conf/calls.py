@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -13,22 +14,21 @@ from pipeline_builder.documents.expressions import REFERABLE, Expression
 from pipeline_builder.documents.fields import Arguments, EmptyList, Env, Names, empty_mapping
 from pipeline_builder.documents.schema import NOTHING, Section, describe
 from pipeline_builder.manifest.paths import RelativePath
-from pipeline_builder.patterns import pattern
 
 RESERVED = "smp_"
 """What our own inputs begin with: where a handler's code is, and what it runs with."""
 LONGEST_CALL = 600
 """Seconds after which SageMaker gives a Lambda step up ["Pipelines steps", Lambda step]."""
 LONGEST_WAIT = 604_800
-_NAME = pattern(r"[A-Za-z_][A-Za-z0-9_-]{0,255}")
-_VARIABLE = pattern(r"[A-Za-z_][A-Za-z0-9_]{0,255}")
-_FUNCTION = pattern(
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,255}")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,255}")
+_FUNCTION = re.compile(
     r"(arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:)?[A-Za-z0-9_-]{1,64}(:(\$LATEST|[A-Za-z0-9_-]{1,128}))?"
 )
-_QUEUE = pattern(r"https?://[A-Za-z0-9.:-]+/\d{12}/[A-Za-z0-9_-]{1,80}(\.fifo)?")
-_HANDLER = pattern(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-_ACTION = pattern(r"[a-z0-9-]+:[A-Za-z0-9]+")
-_RESOURCE = pattern(r"arn:[!-~]{1,2000}")
+_QUEUE = re.compile(r"https?://[A-Za-z0-9.:-]+/\d{12}/[A-Za-z0-9_-]{1,80}(\.fifo)?")
+_HANDLER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9]+")
+_RESOURCE = re.compile(r"arn:[!-~]{1,2000}")
 OutputType = Literal["String", "Integer", "Boolean", "Float"]
 
 

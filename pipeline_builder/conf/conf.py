@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -27,7 +27,6 @@ from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.manifest.paths import RelativePath
 from pipeline_builder.manifest.pipelines import Kind
 from pipeline_builder.manifest.policy import Rules
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.conf.inference import UsedModelSection

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.conf.belonging import check_kind
@@ -27,7 +28,6 @@ from pipeline_builder.conf.sdk import MadeSteps
 from pipeline_builder.conf.units import Step, Unit, build_steps, build_units, collect_models, find_pipeline
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.manifest.pipelines import Kind
-from pipeline_builder.values import dataclass
 
 __all__ = ["Graph", "Step", "Unit", "build_graph"]
 

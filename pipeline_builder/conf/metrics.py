@@ -9,7 +9,6 @@ from pydantic import AfterValidator, BeforeValidator
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe
-from pipeline_builder.patterns import pattern
 
 
 def _regex(value: str) -> str:
@@ -23,7 +22,7 @@ def _regex(value: str) -> str:
     return value
 
 
-_NAMED_GROUP = pattern(r"\(\?<(?=[A-Za-z])")
+_NAMED_GROUP = re.compile(r"\(\?<(?=[A-Za-z])")
 Regex = Annotated[str, AfterValidator(_regex)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline_builder.conf.files import find_files
@@ -12,7 +12,6 @@ from pipeline_builder.documents.values import substitute
 from pipeline_builder.errors import InputProblems, Place, Problem
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.manifest.pipelines import PipelineEntry
-from pipeline_builder.values import dataclass
 
 _AT = ("conf", "sagemakerPipeline", "pipelineName")
 _Files = Mapping[str, tuple[tuple[Path, str], ...]]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.errors import Problem
-from pipeline_builder.patterns import pattern
 
 if TYPE_CHECKING:
     from pipeline_builder.conf.units import Step
 
-_TYPE = pattern(r"[A-Z][A-Za-z0-9]{0,63}")
+_TYPE = re.compile(r"[A-Z][A-Za-z0-9]{0,63}")
 # Classes of the conf's language, and what their steps are in a definition.
 _OURS: Mapping[str, str] = {
     "CreateModel": "Model", "Metrics": "Processing", "NotebookJob": "Training", "Raw": "whatever it is",

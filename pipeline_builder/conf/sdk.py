@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
@@ -12,7 +12,6 @@ from pipeline_builder.documents.expressions import Expression, is_expression
 from pipeline_builder.documents.fields import Names
 from pipeline_builder.documents.schema import Section
 from pipeline_builder.manifest.paths import RelativePath
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.conf.conf import StepSection

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model_validator
@@ -18,11 +19,10 @@ from pipeline_builder.documents.fields import Args, Arguments, Count, EmptyMappi
 from pipeline_builder.documents.schema import NOTHING, Section, describe
 from pipeline_builder.manifest.paths import RelativePath
 from pipeline_builder.manifest.policy import Secrets
-from pipeline_builder.patterns import pattern
 
 REPORT = "model_evaluation_metrics"
 _PROCESSING = "/opt/ml/processing"
-_FOLDER = pattern(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 class ImageSection(Section):

@@ -9,13 +9,12 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import Section, describe
-from pipeline_builder.patterns import pattern
 
 ARTIFACTS = "SMP_MLFLOW_ARTIFACTS"
 """A variable that no client reads: policy and roles see by it where a job's client will write."""
-_SERVER = pattern(r"arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:\d{12}:mlflow-(tracking-server|app)/[A-Za-z0-9-]+", re.ASCII)
-_ADDRESS = pattern(r"https?://[^\s@/]+(/\S*)?")
-_REPOSITORY = pattern(
+_SERVER = re.compile(r"arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:\d{12}:mlflow-(tracking-server|app)/[A-Za-z0-9-]+", re.ASCII)
+_ADDRESS = re.compile(r"https?://[^\s@/]+(/\S*)?")
+_REPOSITORY = re.compile(
     r"arn:aws[a-z-]*:codeartifact:[a-z0-9-]+:\d{12}:repository/[a-z][a-z0-9-]{0,48}[a-z0-9]/[A-Za-z0-9][A-Za-z0-9._-]{1,99}",
     re.ASCII,
 )

@@ -6,7 +6,7 @@ stands in the `PAGES` of its module, from where server and export take it.
 
 May use: gitops, session, dated, several, opened, workspace, aws, here, views, serve, release, definition, conf,
 checkout, manifest, documents, engine, dag, machine, target, descriptions, canonical, explanations, errors, durations,
-layout, inert, values.
+layout, inert.
 
 Begin reading: `pages.Page`, then `look.Look`, `now` as a page, `app.make_app` for how they are served,
 `access.Access` for who may see them.

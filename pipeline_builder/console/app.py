@@ -7,7 +7,7 @@ import select
 import socket
 import traceback
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -25,7 +25,6 @@ from pipeline_builder.console.urls import Url, live_url
 from pipeline_builder.errors import InputProblems, PipelineBuilderError, PlanRefused, Problem, RunFailed
 from pipeline_builder.inert import inert_json
 from pipeline_builder.machine.refusals import is_of_this_machine, refusal
-from pipeline_builder.values import dataclass
 
 MOST_BODY = 1 << 20
 """Bytes of a form: of 50 comments at their longest each letter may be twelve, as forms write an emoji."""

@@ -11,7 +11,7 @@ import functools
 import hashlib
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -27,7 +27,6 @@ from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.layout import TEMPLATES
 from pipeline_builder.machine.code import fingerprint_code
 from pipeline_builder.release.past.query import RunQuery
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.console.look import Look

@@ -8,12 +8,11 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from werkzeug.exceptions import ServiceUnavailable
 
 from pipeline_builder.errors import PipelineBuilderError
-from pipeline_builder.values import dataclass
 
 TOPICS = ("runs", "registry", "scoring", "manifest", "plan", "watch")
 """What a page can be about: executions and records, packages and decisions, days, the manifest's files, what would

@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pipeline_builder.errors import OutsideFailure, PipelineBuilderError, Problem
 from pipeline_builder.release.past.index import RunIndex
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.manifest.manifest import Manifest

@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,6 @@ from pipeline_builder.engine.local import LocalPipelines
 from pipeline_builder.errors import PipelineBuilderError, Problem
 from pipeline_builder.release.machines import machine_prices
 from pipeline_builder.release.past.index import RunIndex
-from pipeline_builder.values import dataclass
 from pipeline_builder.workspace import begin_state, open_target
 
 if TYPE_CHECKING:

@@ -7,14 +7,12 @@ import enum
 import functools
 import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import PurePath
 from typing import Any
 
 from pydantic import BaseModel
-
-from pipeline_builder.values import dataclass
 
 MOST_QUERY = 512
 """Characters of one value of a query that are read."""

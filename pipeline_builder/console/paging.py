@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from pipeline_builder.console.pages import Query
-from pipeline_builder.values import dataclass
 
 Item = TypeVar("Item")
 

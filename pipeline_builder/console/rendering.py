@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.console.look import Look, each_of
 from pipeline_builder.console.pages import Page
 from pipeline_builder.console.urls import Url
-from pipeline_builder.values import dataclass
 from pipeline_builder.views.pages import make_environment
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer
@@ -16,7 +17,6 @@ from pipeline_builder.console.peers import is_ours
 from pipeline_builder.console.rendering import compile_templates
 from pipeline_builder.errors import OutsideFailure
 from pipeline_builder.serve.server import HOST, Quiet, listen
-from pipeline_builder.values import dataclass
 
 PORT = 8266
 """Taken where it is free and no other was asked for."""

@@ -8,10 +8,10 @@ import json
 import re
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.dag.outline import flat_steps
-from pipeline_builder.values import dataclass
 
 _NAMED = re.compile(r"s3://[^\"\\\s]+?/(?:code/[0-9a-f]{64}/[\w.-]+|manifests/[0-9a-f]{64}/manifest\.json)")
 _BLOCK = 1 << 20

@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from pipeline_builder.descriptions import JSON
-from pipeline_builder.values import dataclass
 
 BRANCHES = ("IfSteps", "ElseSteps")
 NESTED: Mapping[str, tuple[str, ...]] = {"Condition": BRANCHES, "ForEach": ("ForEachBody",)}

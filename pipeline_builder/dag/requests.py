@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline_builder.dag.outline import flat_steps
 from pipeline_builder.descriptions import JSON
-from pipeline_builder.values import dataclass
 
 _PART = re.compile(r"\.?([A-Za-z0-9_-]+)|\[(\d+)\]|\['([^']*)'\]")
 _NAMES = ("OutputName", "InputName", "ChannelName", "Name")

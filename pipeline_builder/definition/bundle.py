@@ -13,7 +13,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
 
@@ -22,18 +22,16 @@ from pipeline_builder.definition.lists import FILE, inclusions
 from pipeline_builder.definition.tar import write_tar
 from pipeline_builder.machine.folders import sweep_folder
 from pipeline_builder.machine.streams import BLOCK, Hashing, replacing
-from pipeline_builder.patterns import pattern
-from pipeline_builder.values import dataclass
 
 # A script that is named as a file, started with -m, or imported by its name at run time.
-_SCRIPT = pattern(
+_SCRIPT = re.compile(
     r"""(?<![\w-])([\w-]+)\.(?:py|sh)\b|(?<=-m)["',\s]+(?:[\w.]*\.)?(\w+)|import_module\(\s*["'](?:[\w.]*\.)?(\w+)"""
 )
-_IMPORT = pattern(
+_IMPORT = re.compile(
     r"^[ \t]*(?:import[ \t]+([^\n#]+)|from[ \t]+(\S+)[ \t]+import[ \t]+(\([^)]*\)|[^\n#]+))", re.MULTILINE
 )
 ARCHIVE = "sourcedir.tar.gz"
-_NAMED = pattern(rb"/([0-9a-f]{64})/")
+_NAMED = re.compile(rb"/([0-9a-f]{64})/")
 # Bytes up to which a file's content is kept while bundles are made.
 _SMALL = 100_000
 # Bytes of an import or a command that is noticed in larger ones, wherever it is in them.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from pipeline_builder.conf.calls import LambdaSection
 from pipeline_builder.conf.containers import containers_of
@@ -16,7 +16,6 @@ from pipeline_builder.documents.source import Source
 from pipeline_builder.documents.values import Settings
 from pipeline_builder.errors import Problem
 from pipeline_builder.monitoring.shipped import job_files
-from pipeline_builder.values import dataclass
 
 _SETUP = "setup.py"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline_builder.dag import caching
@@ -13,7 +13,6 @@ from pipeline_builder.definition.made import Made
 from pipeline_builder.definition.parameters import MANIFEST_PARAMETER
 from pipeline_builder.definition.uses import ModelUse
 from pipeline_builder.errors import Problem
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:  # who is told what was composed before needs none of what composes
     from pipeline_builder.conf.graph import Graph

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline_builder.conf.conf import ModelConf, PipelineSection
@@ -12,7 +12,6 @@ from pipeline_builder.documents.values import Settings
 from pipeline_builder.errors import Place, Problem
 from pipeline_builder.manifest.policy import Rules
 from pipeline_builder.manifest.refusal import refuse
-from pipeline_builder.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline_builder.conf.containers import ContainerSection, containers_of
@@ -16,7 +16,6 @@ from pipeline_builder.definition.steps.containers import image_name
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.documents.values import Settings
 from pipeline_builder.errors import InputProblems, OutsideFailure, Place, Problem
-from pipeline_builder.values import dataclass
 
 _Imaged = JobSection | InferenceSpecification | ContainerSection | ManagedJobSection
 # The images of AWS's own that a check runs in, unless its section names another.

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline_builder.patterns import pattern
-
 FILE = "requirements.txt"
-_INCLUDES = pattern(r"^(?:-r|-c|--req\w*|--con\w*)(?:\s*=\s*|\s+|(?<=^-[rc]))([^\s=].*)$")
-_COMMENT = pattern(r"(^|\s+)#.*$")
+_INCLUDES = re.compile(r"^(?:-r|-c|--req\w*|--con\w*)(?:\s*=\s*|\s+|(?<=^-[rc]))([^\s=].*)$")
+_COMMENT = re.compile(r"(^|\s+)#.*$")
 _LARGEST = 1 << 20
 
 

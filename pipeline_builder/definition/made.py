@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline_builder.definition.names import FUNCTION_NAME, QUEUE_NAME, plain_name
 from pipeline_builder.regions.hosts import queue_url
 from pipeline_builder.regions.partitions import partition_of
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.conf.graph import Graph, Step

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline_builder.conf.conf import ModelConf, conf_of
@@ -16,7 +16,6 @@ from pipeline_builder.errors import InputProblems
 from pipeline_builder.machine.kept import Kept
 from pipeline_builder.manifest.lock import Lock
 from pipeline_builder.manifest.manifest import Manifest
-from pipeline_builder.values import dataclass
 
 _KIND = "parsed"
 _LARGE = 50_000

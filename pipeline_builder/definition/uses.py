@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from pipeline_builder.definition.names import parameter_name
 from pipeline_builder.documents.dates import PARAMETERS, date_values
 from pipeline_builder.documents.expressions import get, references
 from pipeline_builder.errors import Place
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.conf.graph import Graph

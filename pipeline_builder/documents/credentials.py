@@ -9,10 +9,9 @@ from collections.abc import Iterator
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.source import DataPath
-from pipeline_builder.patterns import pattern
 
 # Tokens that are recognised by their form alone.
-_FORMS = pattern(
+_FORMS = re.compile(
     r"(?:AKIA|ASIA)[A-Z0-9]{16}\b"  # AWS access keys
     r"|\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_[A-Za-z0-9_]{30,}|\bglpat-[A-Za-z0-9_-]{20,}"  # git hosts
     r"|\bxox[abprs]-[A-Za-z0-9-]{10,}|\bhf_[A-Za-z0-9]{30,}|\b[sr]k_live_[A-Za-z0-9]{20,}|\bAIza[A-Za-z0-9_-]{35}"
@@ -22,16 +21,16 @@ _FORMS = pattern(
     r"|://[^/\s:@]+:[^/\s@]+@"  # a login in an address
 )
 # Keys whose value is one. Only the end of the name counts: MAX_TOKENS, TOKENIZER and SECRET_NAME are none.
-_NAMES = pattern(
+_NAMES = re.compile(
     r"(?:^|[_.-])(?:password|passwd|pwd|passphrase|secret|token|api[_.-]?key|access[_.-]?key|secret[_.-]?key|private[_.-]?key|credentials?)$",
     re.IGNORECASE,
 )
-_CAMEL = pattern(r"(?<=[a-z])(?=[A-Z])")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SHORTEST = 6
 _READABLE = ("Environment", "HyperParameters")
 _ARGUMENTS = "ContainerArguments"
 # What such a key may hold: the name of a secret, a special token of a tokenizer, a number, a path, a switch.
-_HARMLESS = pattern(r"arn:|secretsmanager:|s3://|/|[<\[{$]|[\d.eE+-]+$|(?i:true|false|none|null|auto)$")
+_HARMLESS = re.compile(r"arn:|secretsmanager:|s3://|/|[<\[{$]|[\d.eE+-]+$|(?i:true|false|none|null|auto)$")
 
 
 @functools.lru_cache(maxsize=10_000)  # a thousand models have most variables with most values in common

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Mapping
 
 from pipeline_builder.descriptions import JSON
-from pipeline_builder.patterns import pattern
 
 DATES: Mapping[str, str] = {
     "date": "LogicalDate", "year": "LogicalYear", "month": "LogicalMonth", "day": "LogicalDay", "hour": "LogicalHour",
@@ -18,9 +17,9 @@ FORMS: Mapping[str, str] = {
     "date": r"\d{4}-\d\d-\d\d", "year": r"\d{4}", "month": r"\d\d", "day": r"\d\d", "hour": r"\d\d",
 }  # fmt: skip
 _SOME = "2026-11-29T13"
-_FILLED = pattern(r"\$\{Parameters\.([A-Za-z0-9_-]+)\}")
-_ANY = pattern(r"\$\{[^{}]*\}")
-PLACEHOLDER = pattern(r"\$\{(" + "|".join(DATES) + r")\}")
+_FILLED = re.compile(r"\$\{Parameters\.([A-Za-z0-9_-]+)\}")
+_ANY = re.compile(r"\$\{[^{}]*\}")
+PLACEHOLDER = re.compile(r"\$\{(" + "|".join(DATES) + r")\}")
 
 
 def date_values(date: str) -> Mapping[str, str]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Union, get_args
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.source import DataPath
-from pipeline_builder.patterns import pattern
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic_core import CoreSchema
 
-_PARAMETER = pattern(r"\$params\.([A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)")
+_PARAMETER = re.compile(r"\$params\.([A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)")
 _ROOTS = ("Parameters.", "Steps.", "Execution.")
 _FUNCTIONS = ("Std:Join", "Std:JsonGet")
 

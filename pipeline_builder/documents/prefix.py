@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.patterns import pattern
 
 NAME = "SMP_S3PREFIX"
 RESERVED = ("builds", "evidence", "runs", "watch")
@@ -15,7 +14,7 @@ RESERVED = ("builds", "evidence", "runs", "watch")
 # A key has 1,024 bytes, and names of pipeline, repository, execution, step and output come behind the prefix.
 _LONGEST = 200
 # What S3 calls safe, without what means something to IAM, a shell or a pattern.
-_PART = pattern(r"[A-Za-z0-9._-]+", re.ASCII)
+_PART = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
 
 
 def read_prefix(values: Mapping[str, str]) -> str:

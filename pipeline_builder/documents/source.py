@@ -6,22 +6,20 @@ import functools
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.errors import InputProblems, Place, Problem
-from pipeline_builder.patterns import pattern
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     import yaml
 
     from pipeline_builder.documents.nodes import Reader
 
-_URL_LOGIN = pattern(r"://[^/@\s'\"]+@")
+_URL_LOGIN = re.compile(r"://[^/@\s'\"]+@")
 
 DataPath = tuple[str | int, ...]
 Positions = dict[DataPath, tuple[int, int]]
@@ -187,7 +185,7 @@ def _read(source: Source, problem_id: str, tags: Mapping[str, str], *, placed: b
     return reader
 
 
-_FLAT = pattern(r"[\[{][^\[\]{}'\"#!\n]*[\]}]")
+_FLAT = re.compile(r"[\[{][^\[\]{}'\"#!\n]*[\]}]")
 """Brackets with none of their kind, and nothing that could hide one, between them: one of these is open at a time."""
 _BREAK = re.compile("[\r\x85\u2028\u2029]")
 """What ends a line in YAML besides."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import Expression, get, join, texts_of
@@ -14,8 +14,6 @@ from pipeline_builder.documents.prefix import prefix_problems, read_prefix
 from pipeline_builder.documents.schema import describe, did_you_mean
 from pipeline_builder.documents.source import DataPath, Document, Source
 from pipeline_builder.errors import InputProblems, Place, Problem
-from pipeline_builder.patterns import pattern
-from pipeline_builder.values import dataclass
 
 KNOWN = (
     "SMP_ACCOUNTID",
@@ -37,15 +35,15 @@ LOCAL_DEFAULTS = {
     "SMP_S3BUCKETNAME": "local",
     "SMP_ROLE": "arn:aws:iam::000000000000:role/local",
 }
-_PLACEHOLDER = pattern(
+_PLACEHOLDER = re.compile(
     r"(?<![A-Za-z0-9_$])(?P<smp>SMP_[A-Z0-9_]+)(?![A-Za-z0-9_])"
     r"|(?P<escaped>\$)?\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}"
 )
-_NESTED = pattern(r"\$\{([A-Za-z_][A-Za-z0-9_]*):-[^}]*\$\{")
-_ENV_LINE = pattern(
+_NESTED = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*):-[^}]*\$\{")
+_ENV_LINE = re.compile(
     r"""^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s#"']*))\s*(?:\#.*)?$"""
 )
-_JOB_ROLES = pattern(
+_JOB_ROLES = re.compile(
     r"arn:aws[a-z-]*:iam::\d{12}:role/([\w+=,.@-]+/)*[\w+=,.@-]*(\{repository\})?[\w+=,.@-]*", re.ASCII
 )
 Refusing = Callable[[str, Callable[[], Place]], Problem | None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,6 @@ from pipeline_builder.engine.jobs.handing import no_secrets
 from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
 from pipeline_builder.engine.jobs.stopping import GRACE
 from pipeline_builder.target import ReachGiver, RequestJudge, SecretGiver, reach_nobody, take_all
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.engine.execution.stubs import Stubs

@@ -2,7 +2,6 @@
 
 In: a workspace, a clock, what confs say. Out: a run on this machine (`watch`), or a start of the service's pipeline
 (`poll`).
-May use: workspace, release, aws, checkout, manifest, documents, dag, machine, target, descriptions, errors, inert,
-values.
+May use: workspace, release, aws, checkout, manifest, documents, dag, machine, target, descriptions, errors, inert.
 Begin reading: `watch.Watch`; `triggers.Triggers` is all but pushes; `poll.poll` is one look of the service's worker.
 """

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pipeline_builder.gitops.days import dates_of
 from pipeline_builder.gitops.due import Changed, Due, Known
 from pipeline_builder.gitops.noted import Landed, mark_of
 from pipeline_builder.inert import inert_line
 from pipeline_builder.target import ObjectStore
-from pipeline_builder.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline_builder.machine.streams import write_file
-from pipeline_builder.values import dataclass
 
 _VERSION = 2
 _MARK = 16

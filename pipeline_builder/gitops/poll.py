@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline_builder.checkout.heads import Head
@@ -10,7 +11,6 @@ from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.gitops.watch import look_up
 from pipeline_builder.manifest.addresses import is_local
 from pipeline_builder.manifest.manifest import Manifest, Repo
-from pipeline_builder.values import dataclass
 from pipeline_builder.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline_builder.aws.polling import Clock
@@ -13,7 +13,6 @@ from pipeline_builder.errors import Problem
 from pipeline_builder.gitops.due import Due, Known
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.target import Target
-from pipeline_builder.values import dataclass
 from pipeline_builder.workspace import Workspace
 
 

@@ -6,6 +6,7 @@ What was handled is noted after its run, as heads are: a watch that is killed in
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.errors import ExitCode, PipelineBuilderError
@@ -19,7 +20,6 @@ from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.release.scoring.requests import Kept
 from pipeline_builder.release.scoring.retraining import close_unanswered, settle_requests
 from pipeline_builder.target import Target
-from pipeline_builder.values import dataclass
 
 _AGAIN = (ExitCode.OUTSIDE, ExitCode.REFUSED)
 """What may end better another time with nothing changed: something outside has failed, or somebody else was at it."""

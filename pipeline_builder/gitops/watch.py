@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
@@ -33,7 +34,6 @@ from pipeline_builder.gitops.triggers import Triggers
 from pipeline_builder.machine.deadline import whole
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.manifest import Repo
-from pipeline_builder.values import dataclass
 from pipeline_builder.workspace import Workspace, open_keys
 
 LONGEST_PAUSE = 900.0

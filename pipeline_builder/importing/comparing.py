@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline_builder.dag import caching
 from pipeline_builder.definition.parameters import MANIFEST_PARAMETER, UNKNOWN_COMMIT
-from pipeline_builder.values import dataclass
 
 Mapped = Mapping[str, Any]
 NOTHING: Any = type("Nothing", (), {"__repr__": lambda _: "nothing"})()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline_builder.conf.conf import conf_of
@@ -13,7 +14,6 @@ from pipeline_builder.documents.source import Document, Source, parse_yaml
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.temporary import temporary_folder
-from pipeline_builder.values import dataclass
 
 SCRIPTS = "scripts"
 FILE = "conf/conf.yaml"

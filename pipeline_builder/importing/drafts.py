@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline_builder.conf.conf import ModelSection
 from pipeline_builder.documents.schema import known_keys
 from pipeline_builder.importing.comparing import BRANCHES
 from pipeline_builder.importing.saying import Said
-from pipeline_builder.values import dataclass
 
 Mapped = dict[str, Any]
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9]+")

@@ -6,14 +6,13 @@ import json
 import math
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.documents.source import Source
 from pipeline_builder.errors import InputProblems, Place, Problem
-from pipeline_builder.values import dataclass
 
 VERSION = "2020-12-01"
 _MOST_BYTES = 8 << 20

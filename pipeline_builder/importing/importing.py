@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline_builder.conf.parameters import ParameterSection
@@ -17,7 +18,6 @@ from pipeline_builder.importing.improving import improve
 from pipeline_builder.importing.renaming import rename_taken
 from pipeline_builder.importing.saying import ways_of
 from pipeline_builder.importing.sources import Code, codes_of
-from pipeline_builder.values import dataclass
 
 Mapped = dict[str, Any]
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

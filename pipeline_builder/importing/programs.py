@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,7 +18,6 @@ from pipeline_builder.sdk import room
 from pipeline_builder.sdk.answers import WrongAnswerError, load_answer
 from pipeline_builder.sdk.environment import SdkEnvironment
 from pipeline_builder.sdk.room import ROLE, Left, Room
-from pipeline_builder.values import dataclass
 
 _PROGRAM = Path(room.__file__).parent / "inside" / "pipeline.py"
 _MOST_UPLOADS = 64 << 20

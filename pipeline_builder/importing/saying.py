@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline_builder.conf.attempts import CacheSection
@@ -14,7 +14,6 @@ from pipeline_builder.documents.fields import TYPED
 from pipeline_builder.importing.branches import say_condition, say_fail
 from pipeline_builder.importing.sections import say_automl, say_call, say_emr, say_emr_serverless, say_quality_check
 from pipeline_builder.importing.wording import worded
-from pipeline_builder.values import dataclass
 
 Mapped = dict[str, Any]
 _OUTER = ("Name", "Type", "Arguments", "DependsOn")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
-
-from pipeline_builder.values import dataclass
 
 _PROGRAM, _FOLDER = "sagemaker_program", "sagemaker_submit_directory"
 _INPUTS = ("code", "entrypoint")

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-
-from pipeline_builder.values import dataclass
 
 _BLOCK = 512  # bytes of what `st_blocks` counts, whatever the file system has
 

@@ -14,14 +14,13 @@ import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from pipeline_builder.machine.code import fingerprint_code
 from pipeline_builder.machine.holdings import Holding, weigh
-from pipeline_builder.values import dataclass
 
 KIND = "kept"
 KEPT = 256 << 20

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.folders import MOST_FOLDERS
-from pipeline_builder.patterns import pattern
-from pipeline_builder.values import dataclass
 
 MOST_FILES = 1_000_000
 """Files of one folder that are taken: their names are in memory."""
@@ -25,7 +24,7 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # of a pipe nobody waits fo
 _KINDS = {
     stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
 }  # fmt: skip
-_NO_KEY = pattern(r"[\\\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_NO_KEY = re.compile(r"[\\\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _A_LINK = "it, or a folder above it, is a link or no folder"
 _NO_FOLDER = {errno.ENOENT: "it isn't there any more", errno.ELOOP: _A_LINK, errno.ENOTDIR: _A_LINK}
 

@@ -7,10 +7,8 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
-
-from pipeline_builder.values import dataclass
 
 FRESH = 2.0
 """Seconds within which a file could change again without another time: file systems count in so long steps at most."""

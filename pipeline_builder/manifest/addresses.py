@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from pipeline_builder.documents.schema import describe
-from pipeline_builder.patterns import pattern
 from pipeline_builder.regions.hosts import codecommit_region, codecommit_url
 from pipeline_builder.regions.hosts import host as host_of
-from pipeline_builder.values import dataclass
 
 _SCHEMES = ("https", "ssh", "file")
 # user@host:path, as git and its hosts write ssh addresses.
-_SCP_LIKE = pattern(r"^[A-Za-z0-9._-]+@[A-Za-z0-9._-]+:(?!//)[^\s:]+$")
-_SCP_PARTS = pattern(r"^(?:[^@/]+@)?(?P<host>[^:/]+):(?P<path>.+)$")
+_SCP_LIKE = re.compile(r"^[A-Za-z0-9._-]+@[A-Za-z0-9._-]+:(?!//)[^\s:]+$")
+_SCP_PARTS = re.compile(r"^(?:[^@/]+@)?(?P<host>[^:/]+):(?P<path>.+)$")
 # As git-remote-codecommit has them: the profile and the Region may be left out.
-_CODECOMMIT = pattern(
+_CODECOMMIT = re.compile(
     r"^codecommit(?:::(?P<region>[a-z]{2,}(?:-[a-z0-9]+)+))?://(?:(?P<profile>[^\s/@:]{1,128})@)?(?P<name>[\w.-]{1,100})$",
     re.ASCII,
 )
-_CODECOMMIT_PATH = pattern(r"^v1/repos/(?P<name>[\w.-]{1,100})$", re.ASCII)
+_CODECOMMIT_PATH = re.compile(r"^v1/repos/(?P<name>[\w.-]{1,100})$", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,6 @@ from pipeline_builder.documents.schema import Section
 from pipeline_builder.errors import Place, Problem
 from pipeline_builder.manifest.addresses import is_local, parse_address, parse_codecommit
 from pipeline_builder.manifest.texts import CONNECTION_ARN
-from pipeline_builder.patterns import pattern
 
 Kind = Literal["env", "secretsmanager", "connection", "codecommit", "ssh", "github-app"]
 _EXPECTED = (
@@ -22,14 +21,14 @@ _EXPECTED = (
 )
 _VARIABLE = r"env:[A-Za-z_][A-Za-z0-9_]*"
 _STORED = r"secretsmanager:[A-Za-z0-9/_+=.@:-]{1,2048}(#[\w.-]{1,128})?"
-_TEXTS = pattern(
+_TEXTS = re.compile(
     rf"(?:{_VARIABLE}|{_STORED}|connection(?::{CONNECTION_ARN})?|codecommit(?::[^\s/@:]{{1,128}})?|ssh:[^\s\x00-\x1f][^\x00-\x1f]*)"
 )
-_KEY = pattern(rf"(?:{_VARIABLE}|{_STORED})")
-_APP = pattern(r"[A-Za-z0-9.]{1,64}")
+_KEY = re.compile(rf"(?:{_VARIABLE}|{_STORED})")
+_APP = re.compile(r"[A-Za-z0-9.]{1,64}")
 # GitLab's groups are in each other.
-_FULL_NAME = pattern(r"[\w.~-]+(?:/[\w.~-]+)+", re.ASCII)
-_API = pattern(r"https://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._/-]*)?")
+_FULL_NAME = re.compile(r"[\w.~-]+(?:/[\w.~-]+)+", re.ASCII)
+_API = re.compile(r"https://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._/-]*)?")
 
 
 def _number_text(value: JSON) -> JSON:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +16,6 @@ from pipeline_builder.documents.schema import Section, describe, read_section
 from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.documents.values import substitute
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.values import dataclass
 
 FILE = "framework.yaml"
 _IDS = {"unknown": "PB216", "missing": "PB216", "value": "PB216", "later": "PB216"}

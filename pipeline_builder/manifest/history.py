@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipeline_builder.machine.streams import write_file
-from pipeline_builder.values import dataclass
 
 MOST_COMMITS = 300
 """Of each repository, the newest: so far back it is known who has written what."""

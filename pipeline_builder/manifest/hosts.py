@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Protocol
 
@@ -13,9 +14,8 @@ from pipeline_builder.errors import Place, Problem
 from pipeline_builder.manifest.credentials import Credentials, CredentialsSection
 from pipeline_builder.manifest.known_hosts import check_known_hosts
 from pipeline_builder.manifest.texts import as_tuple
-from pipeline_builder.patterns import pattern
 
-_HOST = pattern(
+_HOST = re.compile(
     r"(?=.{1,253}(?::|$))[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(:[1-9][0-9]{0,4})?"
 )
 _LAST_PORT = 65535

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,7 +15,6 @@ from pipeline_builder.documents.schema import Section, read_section
 from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.streams import write_file
-from pipeline_builder.values import dataclass
 
 _IDS = {"unknown": "PB108", "missing": "PB108", "value": "PB108", "later": "PB108"}
 _ID = r"^[0-9a-f]{40}([0-9a-f]{24})?$"

@@ -14,13 +14,12 @@ from pipeline_builder.documents.source import Document
 from pipeline_builder.errors import InputProblems, Place, Problem
 from pipeline_builder.manifest.paths import Globs
 from pipeline_builder.manifest.texts import as_tuple, inert, matching, number, once
-from pipeline_builder.patterns import pattern
 
 Kind = Literal["training", "inference"]
 TRAINING, INFERENCE = "training", "inference"
 DEFAULT_NAME = "training"
 _DEFAULT_CONFIG = {INFERENCE: "*/conf/inference.yaml"}
-_DATA = pattern(r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^*?\s]*)?$", re.ASCII)
+_DATA = re.compile(r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^*?\s]*)?$", re.ASCII)
 _LONGEST_BATCH = 24 * 60
 
 # It goes into names of CodePipelines, roles and folders.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -15,17 +15,15 @@ from pipeline_builder.documents.schema import Section, describe, did_you_mean
 from pipeline_builder.documents.source import DataPath, Document
 from pipeline_builder.errors import Place, Problem
 from pipeline_builder.manifest.service import Number
-from pipeline_builder.patterns import pattern
-from pipeline_builder.values import dataclass
 
-_ELSEWHERE = pattern(r"^(filesystem|athena|redshift|featurestore|sqs|emr|emr-serverless)://[^\s]+\Z|^arn:[^\s]+\Z")
-_ADDRESS = pattern(r"^s3://([\w*?][\w.*?-]{0,127}|arn:[\w:.*?-]+)(/.*)?\Z", re.DOTALL)
-_ROLE = pattern(r"^SMP_[A-Z0-9_]+\Z|^arn:aws[a-z-]*:iam::(\d{12}|SMP_ACCOUNTID):role/[\w+=,.@*?/-]{1,512}\Z")
-_SECRET = pattern(r"^secretsmanager:[A-Za-z0-9/_+=.@:-]{1,2048}(#[\w.-]{1,128})?\Z")
-_VARIABLE = pattern(r"^[A-Za-z_*][A-Za-z0-9_*]*\Z")
-_SPAN = pattern(r"^(\d{1,9})\s*(s|m|h|d)?\Z")
+_ELSEWHERE = re.compile(r"^(filesystem|athena|redshift|featurestore|sqs|emr|emr-serverless)://[^\s]+\Z|^arn:[^\s]+\Z")
+_ADDRESS = re.compile(r"^s3://([\w*?][\w.*?-]{0,127}|arn:[\w:.*?-]+)(/.*)?\Z", re.DOTALL)
+_ROLE = re.compile(r"^SMP_[A-Z0-9_]+\Z|^arn:aws[a-z-]*:iam::(\d{12}|SMP_ACCOUNTID):role/[\w+=,.@*?/-]{1,512}\Z")
+_SECRET = re.compile(r"^secretsmanager:[A-Za-z0-9/_+=.@:-]{1,2048}(#[\w.-]{1,128})?\Z")
+_VARIABLE = re.compile(r"^[A-Za-z_*][A-Za-z0-9_*]*\Z")
+_SPAN = re.compile(r"^(\d{1,9})\s*(s|m|h|d)?\Z")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_WORD = pattern(r"(?<![A-Za-z0-9_])SMP_[A-Z0-9_]+(?![A-Za-z0-9_])")
+_WORD = re.compile(r"(?<![A-Za-z0-9_])SMP_[A-Z0-9_]+(?![A-Za-z0-9_])")
 Status = Literal["PendingManualApproval", "Approved", "Rejected"]
 
 

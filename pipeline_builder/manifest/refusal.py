@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
 
 from pipeline_builder.errors import Place, Problem
 from pipeline_builder.manifest.policy import Rules, RulesSection
-from pipeline_builder.values import dataclass
 
 Grant = tuple[str, str, Any]
 """What would allow it: the repository, the policy's key, and the value for it; of a list an entry more."""

@@ -14,18 +14,17 @@ from pipeline_builder.manifest import quotas
 from pipeline_builder.manifest.notifications import NotificationsSection, Tells
 from pipeline_builder.manifest.surroundings import CodeArtifactSection, Environment
 from pipeline_builder.manifest.texts import CONNECTION_ARN, as_tuple, inert, matching, number, once
-from pipeline_builder.patterns import pattern
 
 TriggerKind = Literal["connection", "webhook", "codecommit", "poll", "none"]
 GROUP_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 # Names go into those of roles (64 characters) and of buckets (63, lower case), each with a suffix of their own.
 SERVICE_NAME_PATTERN = r"^[a-z][a-z0-9-]{0,27}[a-z0-9]$"
-_POLICY = pattern(r"^arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]{1,512}$", re.ASCII)
-_ENCRYPTION = pattern(r"^(own|aws|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[0-9a-zA-Z-]+)$")
-_EMAIL = pattern(r"^[^@\s\"'<>,;]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$")
-_REPOSITORY = pattern(r"^[A-Za-z0-9_][\w.-]*(/[\w.-]+){0,20}$")
-_IMAGE = pattern(r"^[\w./:@-]{1,255}$", re.ASCII)
-_HOST = pattern(r"^[a-z0-9][a-z0-9-]{0,62}(\.[a-z0-9][a-z0-9-]{0,62})+(:[1-9]\d{0,4})?$")
+_POLICY = re.compile(r"^arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]{1,512}$", re.ASCII)
+_ENCRYPTION = re.compile(r"^(own|aws|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[0-9a-zA-Z-]+)$")
+_EMAIL = re.compile(r"^[^@\s\"'<>,;]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$")
+_REPOSITORY = re.compile(r"^[A-Za-z0-9_][\w.-]*(/[\w.-]+){0,20}$")
+_IMAGE = re.compile(r"^[\w./:@-]{1,255}$", re.ASCII)
+_HOST = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}(\.[a-z0-9][a-z0-9-]{0,62})+(:[1-9]\d{0,4})?$")
 # CodePipeline has no empty variables: GROUPS says with these that it names none.
 _NO_GROUPS = ("all", "none")
 

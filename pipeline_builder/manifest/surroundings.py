@@ -15,23 +15,22 @@ from pipeline_builder.documents.source import Document, value_at
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.quotas import MOST_ENVIRONMENT
 from pipeline_builder.manifest.texts import inert, matching
-from pipeline_builder.patterns import pattern
 
-_NAME = pattern(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_SECRET = pattern(
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_SECRET = re.compile(
     r"^(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:)?[\w/+=.@-]{1,512}(:[\w.-]*){0,3}$", re.ASCII
 )
-_PARAMETER = pattern(r"^(?!/?(?:aws|ssm)(?:[/.]|$))/?[\w.-]+(/[\w.-]+){0,14}$", re.ASCII | re.IGNORECASE)
+_PARAMETER = re.compile(r"^(?!/?(?:aws|ssm)(?:[/.]|$))/?[\w.-]+(/[\w.-]+){0,14}$", re.ASCII | re.IGNORECASE)
 # What of a build is the service's and CodeBuild's own; of AWS's variables those that say who a build is and where.
-_TAKEN = pattern(
+_TAKEN = re.compile(
     r"SMP_\w+|CODEBUILD_\w+|STAGE|PIPELINE|REPOSITORY|INCLUDE|EXCLUDE|EXECUTION_ARN|VERDICT|SUMMARY|REPORT_URL|APPROVAL"
     r"|DEFINITION_SHA256|PIPELINE_VERSION|PATH|HOME|SHELL|IFS|ENV|BASH_ENV|PWD"
     r"|AWS_(?:ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|SECURITY_TOKEN|REGION|DEFAULT_REGION|PROFILE|ROLE_ARN"
     r"|WEB_IDENTITY_TOKEN_FILE|CONTAINER_\w+|EXECUTION_ENV)"
 )
 # What leads out of a network, and what says whom to trust there: a file of the build's image, which nothing else has.
-_PROXY = pattern(r"(?:HTTPS?|ALL|NO)_PROXY", re.IGNORECASE)
-_TRUST = pattern(r"AWS_CA_BUNDLE|SSL_CERT_(?:FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|GIT_SSL_\w+")
+_PROXY = re.compile(r"(?:HTTPS?|ALL|NO)_PROXY", re.IGNORECASE)
+_TRUST = re.compile(r"AWS_CA_BUNDLE|SSL_CERT_(?:FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|GIT_SSL_\w+")
 _INDEXES = ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL")
 _KINDS = {"secretsmanager": "SECRETS_MANAGER", "parameter": "PARAMETER_STORE"}
 

@@ -9,13 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from pipeline_builder.patterns import pattern
-
 TAGS = "refs/tags/"
 _LONGEST = 255
 _WORDS = {"*": "[^/]*", "?": "[^/]"}
-_VERSION = pattern(r"([0-9]+(?:[._-][0-9]+)*)([^+]*)")
-_SEMANTIC = pattern(r"([0-9]+\.[0-9]+\.[0-9]+)-([^+]+)")
+_VERSION = re.compile(r"([0-9]+(?:[._-][0-9]+)*)([^+]*)")
+_SEMANTIC = re.compile(r"([0-9]+\.[0-9]+\.[0-9]+)-([^+]+)")
 
 _BRANCHES = "refs/heads/"
 

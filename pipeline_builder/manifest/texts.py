@@ -8,15 +8,14 @@ from pydantic import AfterValidator
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe
-from pipeline_builder.patterns import pattern
 
 CONNECTION_ARN = r"arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9-]+:\d{12}:connection/[0-9a-f-]{36}"
-_RESOLVE = pattern(r"\{\{\s*resolve", re.IGNORECASE)
+_RESOLVE = re.compile(r"\{\{\s*resolve", re.IGNORECASE)
 
 
 def matching(form: str | re.Pattern[str], expected: str) -> AfterValidator:
     """Return what refuses a text that isn't of the pattern; `expected` is said of it."""
-    begins = pattern(form) if isinstance(form, str) else form
+    begins = re.compile(form) if isinstance(form, str) else form
 
     def check(value: str) -> str:
         if not begins.match(value) or "\n" in value:

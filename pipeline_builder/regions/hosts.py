@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
-from pipeline_builder.patterns import pattern
 from pipeline_builder.regions.partitions import PARTITIONS, partition_of
-from pipeline_builder.values import dataclass
 
 _SUFFIX = "|".join(re.escape(suffix) for suffix in sorted({found.suffix for found in PARTITIONS}))
 _DUAL = "|".join(re.escape(suffix) for suffix in sorted({found.dual_stack for found in PARTITIONS}))
 _NAME = r"[a-z]{2,5}(?:-[a-z]+)+-\d{1,2}"
 _REGION = rf"(?P<region>{_NAME})"
 # By a VPC endpoint a repository has a name of its own before that of the service.
-_CODECOMMIT = pattern(
+_CODECOMMIT = re.compile(
     rf"(?:vpce-[0-9a-z-]+\.)?git-codecommit(?:-fips)?\.{_REGION}\.(?P<vpce>vpce\.)?(?P<suffix>{_SUFFIX}|{_DUAL})",
     re.ASCII,
 )
-_IMAGE = pattern(
+_IMAGE = re.compile(
     rf"(?P<account>\d{{12}})\.dkr(?:\.ecr(?:-fips)?\.{_REGION}\.(?P<suffix>{_SUFFIX})"
     # Dual-stack registries have a domain of their own: https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-requests.html
     rf"|-ecr(?:-fips)?\.(?P<dual>{_NAME})\.(?P<on>on\.[a-z.]+))"
@@ -31,12 +30,12 @@ _ON = {
     "aws-eusc": "on.amazonwebservices.eu",
 }
 # Whoever only asks whose an address is takes more for S3's than there is: any host of it, in any partition.
-_S3 = pattern(
+_S3 = re.compile(
     rf"https://(?:s3[.-][\w.-]*(?:{_SUFFIX})/(?P<path>[^/]+)|(?P<host>[^/]+?)\.s3[.-][\w.-]*(?:{_SUFFIX}))"
     r"(?:/(?P<key>.*))?\Z",
     re.DOTALL,
 )
-_QUEUE = pattern(
+_QUEUE = re.compile(
     rf"https://(?:sqs(?:-fips)?\.{_REGION}\.(?P<suffix>{_SUFFIX}|{_DUAL}))/(?P<account>\d{{12}})/(?P<name>[\w-]+(?:\.fifo)?)",
     re.ASCII,
 )

@@ -11,8 +11,7 @@ CloudWatch Logs in key policies, which is `logs.<region>.<suffix>` (`AWS::URLSuf
 from __future__ import annotations
 
 import re
-
-from pipeline_builder.values import dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,9 @@ partition). What either of them lacks is in the table. It is certain where no Re
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from pipeline_builder.regions.partitions import partition_of
-from pipeline_builder.values import dataclass
 
 AS_OF = "November 2026"
 

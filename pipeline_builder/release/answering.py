@@ -7,6 +7,7 @@ name of who has answered. What the answer says is read back before it is given, 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from pipeline_builder.descriptions import Approval, ApprovalStatus, OpenApproval
@@ -17,7 +18,6 @@ from pipeline_builder.release.promote import Decision
 from pipeline_builder.release.proof import approval_of
 from pipeline_builder.release.record import PackageRecord, RunRecord
 from pipeline_builder.release.standing import Standing, standing
-from pipeline_builder.values import dataclass
 
 Given = tuple[OpenApproval, Approval]
 """A question, and how it was answered."""

@@ -6,12 +6,12 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.release.choosing import names_of
 from pipeline_builder.release.record import PackageRecord, RunRecord
-from pipeline_builder.values import dataclass
 
 _WORDS = ("only", "not")
 _NOTHING = ("and", "&", ",", "")

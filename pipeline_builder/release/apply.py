@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,6 @@ from pipeline_builder.release.inventory import look_over
 from pipeline_builder.release.ownership import Ownership, look_at_groups
 from pipeline_builder.release.plan import Plan
 from pipeline_builder.target import Media, Target
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.definition.policy.groups import Claim

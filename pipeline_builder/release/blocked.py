@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline_builder.dag.outline import flat_steps
@@ -17,7 +18,6 @@ from pipeline_builder.release.evidence import BoundEvidence
 from pipeline_builder.release.metrics import number_of, parse_metrics
 from pipeline_builder.release.record import BlockedRecord
 from pipeline_builder.target import Target
-from pipeline_builder.values import dataclass
 
 _FILE = re.compile(r"Steps\.([^.]+)\.PropertyFiles\.([^.]+)")
 _KINDS = {"GreaterThanOrEqualTo": "min", "GreaterThan": "min", "LessThanOrEqualTo": "max", "LessThan": "max"}

@@ -11,6 +11,7 @@ import fnmatch
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from pipeline_builder.dag.named import names_in
@@ -19,7 +20,6 @@ from pipeline_builder.definition.bundle import ARCHIVE
 from pipeline_builder.documents.credentials import looks_like_secret
 from pipeline_builder.inert import inert_line
 from pipeline_builder.release.bundle_reading import BundledFile, Files, UnreadableError, read_archive, read_bundle
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.definition.composed import Definition

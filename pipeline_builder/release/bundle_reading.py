@@ -7,13 +7,12 @@ import hashlib
 import tarfile
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import IO, cast
 
 from pipeline_builder.definition.bundle import Bundle
 from pipeline_builder.errors import OutsideFailure
 from pipeline_builder.target import ObjectStore, Readable
-from pipeline_builder.values import dataclass
 
 SMALL = 200_000
 """Bytes up to which the content of a file is kept: nobody reads the difference of a larger one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from itertools import islice
 
 from pipeline_builder.descriptions import Execution, ModelPackage
@@ -11,7 +11,6 @@ from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.release.standing import Standing, standing
 from pipeline_builder.target import Target
-from pipeline_builder.values import dataclass
 
 _MOST_RUNS = 100
 

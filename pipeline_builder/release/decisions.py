@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from pipeline_builder.definition.composed import Composed
 from pipeline_builder.descriptions import ApprovalStatus, DeployedPipeline, Execution, ModelPackage, OpenApproval
@@ -23,7 +24,6 @@ from pipeline_builder.release.stages import put_in_stage
 from pipeline_builder.release.standing import Standing, standing
 from pipeline_builder.release.verdict import asked_of, judge_execution
 from pipeline_builder.target import Target
-from pipeline_builder.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

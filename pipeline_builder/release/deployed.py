@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -13,7 +13,6 @@ from pipeline_builder.descriptions import DeployedPipeline
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.target import Target
-from pipeline_builder.values import dataclass
 
 
 class AppliedVersion(BaseModel):

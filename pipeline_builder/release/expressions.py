@@ -12,9 +12,9 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from pipeline_builder.errors import InputProblems, Place, Problem
-from pipeline_builder.values import dataclass
 
 METHODS = ("step", "model", "repo", "group", "tag", "type", "state")
 STATES = ("modified",)

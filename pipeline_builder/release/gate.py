@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline_builder.inert import inert_line
 from pipeline_builder.release.metrics import metric_at
 from pipeline_builder.release.record import PackageRecord, RunRecord, StepRecord, VerdictRecord
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.conf.registration import GateSection

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.dag.named import NamedFile
 from pipeline_builder.errors import PlanRefused, Problem
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.target import Target
-from pipeline_builder.values import dataclass
 
 _AT_ONCE = 8
 _MOST_SEEN = 20_000

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.release.record import StepRecord
-from pipeline_builder.values import dataclass
 
 PRICES = "SMP_MACHINE_PRICES"
 _RESOURCES = (("ProcessingResources", "ClusterConfig"), ("TransformResources",), ("ResourceConfig",))

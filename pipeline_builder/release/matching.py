@@ -6,13 +6,12 @@ import difflib
 import fnmatch
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from pipeline_builder.dag.outline import flat_steps, outline
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.release.expressions import ALL, Atom, Expression, Term
-from pipeline_builder.values import dataclass
 
 _MOST_NAMED = 4
 _WORDS = {"repo": "repository"}

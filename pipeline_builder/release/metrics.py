@@ -6,11 +6,11 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.inert import inert_line
-from pipeline_builder.values import dataclass
 
 # What a report may be. Its bytes are bounded where it is read (`machine/streams.py`, MOST_READ: 8 MB).
 MOST_LEVELS = 32

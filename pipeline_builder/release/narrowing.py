@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.definition.composed import Composed, Definition
@@ -22,7 +23,6 @@ from pipeline_builder.release.selection import (
     select_steps,
 )
 from pipeline_builder.target import PipelineService
-from pipeline_builder.values import dataclass
 
 LAST = "last"
 """Stands for the last execution that succeeded."""

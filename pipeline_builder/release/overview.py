@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 from pipeline_builder.dag.outline import Node, flat_steps, outline
 from pipeline_builder.definition.composed import Composed, Definition
 from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.values import dataclass
 
 
 def nodes_of(composed: Composed) -> tuple[Node, ...]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeline_builder.definition.composed import Composed
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.target import ModelRegistry
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.definition.policy.groups import Claim

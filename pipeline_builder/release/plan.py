@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from pipeline_builder.dag.outline import by_name, flat_steps
 from pipeline_builder.descriptions import JSON, CachePrediction, DeployedPipeline
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.checkout.behind import Behind

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 
 from pipeline_builder.descriptions import ApprovalStatus, ModelPackage
@@ -13,7 +13,6 @@ from pipeline_builder.release.evidence import PIPELINE, PROPERTY
 from pipeline_builder.release.record import PackageRecord, RunRecord, VerdictRecord
 from pipeline_builder.release.standing import AT, BY, Standing, answers, describe_word, standing
 from pipeline_builder.target import ModelRegistry
-from pipeline_builder.values import dataclass
 
 # ApprovalDescription takes 1024 characters.
 MOST_DESCRIPTION = 1024

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from pipeline_builder.dag.named import named_files
 from pipeline_builder.dag.packages import COPIED_FROM
@@ -25,7 +26,6 @@ from pipeline_builder.release.witness import (
     witness_run,
 )
 from pipeline_builder.target import Target
-from pipeline_builder.values import dataclass
 
 _ANEW = "what was made is not what was judged: 'run --rerun' makes it anew"
 _AGAIN = "'run --resume {}' judges it again, by what holds now; look at it then"

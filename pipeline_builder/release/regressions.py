@@ -11,11 +11,11 @@ three names are this tool's, beside them, in the form that SageMaker gives to cu
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from pipeline_builder.release.metrics import find_named, number_of
-from pipeline_builder.values import dataclass
 
 PREDICTED, RESIDUALS, QUANTILES = "predicted_and_actual", "residual_histogram", "absolute_error_quantiles"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pipeline_builder.dag.packages import STATISTICS
@@ -15,7 +15,6 @@ from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.release.evidence import PROPERTY
 from pipeline_builder.release.proof import refuse_moved
 from pipeline_builder.release.stages import is_ready
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.definition.composed import Definition

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 from pipeline_builder.dag.caching import COMPARED, always_cached, with_generation
@@ -14,7 +15,6 @@ from pipeline_builder.release.ageing import unexpired_fingerprint
 from pipeline_builder.release.executions import stop
 from pipeline_builder.release.parameters import started_for
 from pipeline_builder.target import Observer, PipelineService
-from pipeline_builder.values import dataclass
 
 Origin = Literal["started", "continued", "unchanged", "followed", "done"]
 # What the service refuses for reasons of its own, which stay; others pass.

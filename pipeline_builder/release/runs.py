@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.descriptions import Execution
@@ -11,7 +12,6 @@ from pipeline_builder.release.executions import find_execution, find_failed, fin
 from pipeline_builder.release.outcome import recall
 from pipeline_builder.release.record import RunRecord, load_record
 from pipeline_builder.target import Target
-from pipeline_builder.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pipeline_builder.conf.edges import reach
 from pipeline_builder.dag.outline import OutlinedStep, by_name, flat_steps, outline
@@ -13,7 +13,6 @@ from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.manifest.lock import Lock, LockedRepo
 from pipeline_builder.target import PipelineService
-from pipeline_builder.values import dataclass
 
 MOST_SELECTED = 50
 """Steps that StartPipelineExecution takes in a SelectiveExecutionConfig [service model]."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.release.archive import load_evidence
 from pipeline_builder.release.evidence import PIPELINE, ContainerEvidence, DataEvidence, Evidence, PackageEvidence
 from pipeline_builder.target import Target
-from pipeline_builder.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ Nothing is written or fetched: it is read out of the store, the checkouts, and t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline_builder.definition.composed import Definition
@@ -19,7 +19,6 @@ from pipeline_builder.release.past.changes import MOST_PATHS, Commit, CommitsSin
 from pipeline_builder.release.plan import Plan
 from pipeline_builder.release.record import RepoRecord
 from pipeline_builder.target import Target
-from pipeline_builder.values import dataclass
 
 _MOST_COMMITS = 20
 _MOST_RUNS = 20

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from pydantic import ValidationError
 
@@ -19,7 +20,6 @@ from pipeline_builder.release.evidence import PIPELINE, PROPERTY, ChampionEviden
 from pipeline_builder.release.outcome import find_champion
 from pipeline_builder.release.record import RunRecord
 from pipeline_builder.target import Target
-from pipeline_builder.values import dataclass
 
 _KIND = "verdict"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from pipeline_builder.dag.packages import COPIED_FROM
 from pipeline_builder.descriptions import JSON, ApprovalStatus, ModelPackage
@@ -12,7 +13,6 @@ from pipeline_builder.release.evidence import PIPELINE, PROPERTY, Evidence, Pack
 from pipeline_builder.release.judging import judge_alone
 from pipeline_builder.release.proof import check_package
 from pipeline_builder.target import Target
-from pipeline_builder.values import dataclass
 
 _HINT = "don't use it; 'pipeline-builder history --audit' has what was decided about it"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from pipeline_builder.descriptions import ModelPackage
@@ -12,7 +13,6 @@ from pipeline_builder.release.promote import waiting
 from pipeline_builder.release.record import RunRecord
 from pipeline_builder.release.standing import Standing, standing
 from pipeline_builder.target import Target
-from pipeline_builder.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 from pipeline_builder.dag.outline import Node, flat_steps, outline
 from pipeline_builder.descriptions import JSON, CachePrediction, Execution, Selection, StepState, StepStatus
 from pipeline_builder.release.selection import MOST_SELECTED, Chosen, choose
 from pipeline_builder.target import PipelineService
-from pipeline_builder.values import dataclass
 
 _FREE = ("Model", "RegisterModel", "Condition", "Fail")
 """Kinds of steps that no cache answers, and that make nothing of their own."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from pipeline_builder.errors import PipelineBuilderError, PlanRefused, Problem
 from pipeline_builder.release.promote import Decided, Decision
 from pipeline_builder.release.proof import approval_of
 from pipeline_builder.release.record import PackageRecord, RunRecord
-from pipeline_builder.values import dataclass
 
 State = Literal["done", "same", "answered", "refused", "left"]
 Word = Literal["approve", "reject"]

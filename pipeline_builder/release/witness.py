@@ -6,7 +6,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from pipeline_builder.canonical import canonical
@@ -36,7 +36,6 @@ from pipeline_builder.release.record import PackageRecord, RepoRecord, RunRecord
 from pipeline_builder.release.reports import describe_changed, look_at, read_report, witness_container
 from pipeline_builder.release.scoring.witness import AskedScore, witness_scores
 from pipeline_builder.target import Target
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.conf.registration import GateSection

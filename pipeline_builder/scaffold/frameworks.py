@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from pipeline_builder.layout import TEMPLATES
 from pipeline_builder.regions.hosts import registry
-from pipeline_builder.values import dataclass
 
 _REGIONS = TEMPLATES / "model" / "regions.yaml"
 

@@ -6,6 +6,7 @@ import fcntl
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -40,7 +41,6 @@ from pipeline_builder.scaffold.skeleton import (
     render_scoring_steps,
     render_steps,
 )
-from pipeline_builder.values import dataclass
 
 _HEADER = """\
 # The manifest: which model repositories are trained together, and at which revision.

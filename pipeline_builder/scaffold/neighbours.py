@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.manifest.addresses import default_name
 from pipeline_builder.manifest.manifest import Manifest, Repo, build_manifest
 from pipeline_builder.manifest.pipelines import DEFAULT_NAME, INFERENCE
-from pipeline_builder.values import dataclass
 
 _HANDLES = ("scoring", "inference", "batch-scoring", *(f"scoring-{number}" for number in range(2, 1000)))
 _NEW = "new/conf/inference.yaml"

@@ -6,6 +6,7 @@ import math
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.definition.names import PIPELINE_NAME
@@ -18,7 +19,6 @@ from pipeline_builder.scaffold.chaining import check_after
 from pipeline_builder.scaffold.frameworks import FRAMEWORKS, regions_of
 from pipeline_builder.scaffold.neighbours import Neighbours
 from pipeline_builder.scaffold.skeleton import METRICS, REPORTS, Ci, Metric, Task, conf_text, scoring_name
-from pipeline_builder.values import dataclass
 
 _NAME = re.compile(r"[a-z](?:-?[a-z0-9])*\Z")
 _LONGEST_NAME = 40  # step, channel and job names add up to 24 characters to it

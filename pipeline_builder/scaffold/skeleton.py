@@ -6,11 +6,11 @@ import functools
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from pipeline_builder.layout import TEMPLATES
 from pipeline_builder.scaffold.frameworks import Framework
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from jinja2 import Environment

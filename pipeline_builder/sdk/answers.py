@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any, get_args
 
 from pipeline_builder.conf.conf import DependencySection
-from pipeline_builder.values import dataclass
 
 MOST = 4 << 20
 """Bytes; a definition has at most one million."""

@@ -8,7 +8,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,7 +18,6 @@ from pipeline_builder.engine.jobs.job import Command
 from pipeline_builder.engine.jobs.sandbox import run_plain
 from pipeline_builder.errors import OutsideFailure, PipelineBuilderError
 from pipeline_builder.machine.temporary import temporary_folder
-from pipeline_builder.values import dataclass
 
 _LOCKS: Mapping[int, Path] = {number: Path(__file__).with_name(f"requirements-{number}.txt") for number in (2, 3)}
 _IMPORTED: Mapping[int, str] = {

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,6 @@ from pipeline_builder.sdk.environment import SdkEnvironment
 from pipeline_builder.sdk.failures import failed, wrong
 from pipeline_builder.sdk.room import ROLE, Left, Room
 from pipeline_builder.sdk.uploads import Uploads
-from pipeline_builder.values import dataclass
 
 _KIND, _FOLDER = "factory", "factories"
 _AT_ONCE = 4

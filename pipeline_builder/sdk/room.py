@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,6 @@ from pipeline_builder.sdk.answers import MOST
 from pipeline_builder.sdk.environment import PLAIN
 from pipeline_builder.serve.beside import Beside
 from pipeline_builder.target import Calling
-from pipeline_builder.values import dataclass
 
 ROLE = "arn:aws:iam::000000000000:role/factory"
 """Stands for the repository's own, which composing puts where this one was."""

@@ -9,14 +9,13 @@ import re
 import tarfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pipeline_builder.engine.jobs.entries import Archive
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.streams import BLOCK
-from pipeline_builder.values import dataclass
 
 MOST = 64 << 20
 """Bytes of all uploads of a factory, unpacked; a definition's own bundles are as small."""

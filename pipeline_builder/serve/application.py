@@ -6,7 +6,7 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Iterable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
@@ -26,7 +26,6 @@ from pipeline_builder.serve.operations import OPERATIONS
 from pipeline_builder.serve.protocol import ServiceError, answer_sagemaker, service_error
 from pipeline_builder.serve.regions import outwards
 from pipeline_builder.serve.s3 import s3
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

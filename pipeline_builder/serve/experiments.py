@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +21,6 @@ from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.serve.paging import between, ordered, page
 from pipeline_builder.serve.protocol import Call, Handler
 from pipeline_builder.serve.regions import HOME_ARN
-from pipeline_builder.values import dataclass
 
 _STATUS = {"Completed": "Completed", "Failed": "Failed", "Stopped": "Stopped", "Stopping": "Stopping"}
 _KINDS = {

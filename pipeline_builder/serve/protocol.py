@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
@@ -17,7 +18,6 @@ from pipeline_builder.serve.access.rights import denied, may_operate, resource_o
 from pipeline_builder.serve.access.steps import StepKey
 from pipeline_builder.serve.background import Background
 from pipeline_builder.serve.regions import ACCOUNT, HOME_ARN, request_inwards
-from pipeline_builder.values import dataclass
 
 VALIDATION = "ValidationException"
 NOT_FOUND = "ResourceNotFound"

@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,6 @@ from pipeline_builder.serve.access.access import Access
 from pipeline_builder.serve.access.steps import StepKeys
 from pipeline_builder.serve.application import Application
 from pipeline_builder.serve.background import Background
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

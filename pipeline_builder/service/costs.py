@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal
 
 from pipeline_builder.service.cloudformation.description.waiting import LATE_AFTER, LONG, SHORT, STEADY
 from pipeline_builder.service.prices import Prices
-from pipeline_builder.values import dataclass
 
 Group = Literal["runs", "polling", "key and secrets", "the rest"]
 GROUPS: tuple[Group, ...] = ("runs", "polling", "key and secrets", "the rest")

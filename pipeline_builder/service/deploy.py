@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from pipeline_builder.errors import OutsideFailure, PlanRefused, Problem
@@ -30,7 +30,6 @@ from pipeline_builder.stacks.stacks import (
     stuck_problem,
     way_on,
 )
-from pipeline_builder.values import dataclass
 
 _TRIES = 5
 Watch = Callable[[StackEvent], None]

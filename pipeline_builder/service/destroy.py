@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Protocol
 
 from pipeline_builder.descriptions import JSON
@@ -13,7 +13,6 @@ from pipeline_builder.service.cloudformation.evaluation.document import load_tem
 from pipeline_builder.service.deploy import Watch, following, storage_name
 from pipeline_builder.stacks.stack_plan import DATA_STORES
 from pipeline_builder.stacks.stacks import Ended, Stack, StackEvent, StackResource, failure_problem, foreign_problem
-from pipeline_builder.values import dataclass
 
 NEVER_DELETED = (
     "the SageMaker pipeline, its executions and their jobs",

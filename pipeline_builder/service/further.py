@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.documents.values import build_settings
@@ -17,7 +17,6 @@ from pipeline_builder.service.cloudformation.access.scoring import with_models
 from pipeline_builder.service.cloudformation.access.touched import DefinitionFacts, place_of_address
 from pipeline_builder.service.cloudformation.description.model import Place, ServiceModel, build_further
 from pipeline_builder.service.cloudformation.description.starting import gathered_events
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.definition.composed import Composed

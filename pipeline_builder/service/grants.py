@@ -6,13 +6,12 @@ import functools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Literal
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.service.cloudformation.evaluation.document import Resource, Template
 from pipeline_builder.service.cloudformation.evaluation.physical import Home, made_values
-from pipeline_builder.values import dataclass
 
 Kind = Literal["role", "trust", "resource", "attached", "boundary"]
 # By the type of a resource that a policy is on: where that policy stands.

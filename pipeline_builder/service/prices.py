@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.values import dataclass
 
 HOME = "us-east-1"
 _FILE = Path(__file__).parent / "prices.yaml"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -47,7 +47,6 @@ from pipeline_builder.service.costs import Parts, Use, month_of, size_of
 from pipeline_builder.service.further import main_problems, with_further
 from pipeline_builder.service.prices import HOME, load_prices
 from pipeline_builder.service.unwritten import not_written
-from pipeline_builder.values import dataclass
 
 BUILDSPEC = "buildspec.yml"
 _OF_AWS = ("PB603", "PB761", "PB762")

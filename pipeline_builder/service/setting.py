@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from pipeline_builder.descriptions import Approval
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.release.approval import inert_text
 from pipeline_builder.service.dates import EXPECTED, read_started
-from pipeline_builder.values import dataclass
 
 _MANUAL = "manual"
 _NONE = "none"

@@ -14,6 +14,7 @@ A stage reads no environment and no clock: what decides is in its `Setting`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from pipeline_builder.descriptions import ApprovalStatus
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem, RunFailed
@@ -30,7 +31,6 @@ from pipeline_builder.service.setting import Service, Setting
 from pipeline_builder.service.site import write_site
 from pipeline_builder.session import Session
 from pipeline_builder.target import Media
-from pipeline_builder.values import dataclass
 from pipeline_builder.workspace import PLAN, REPORT, RUN
 
 

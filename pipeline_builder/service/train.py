@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline_builder.descriptions import JSON, DeployedPipeline, ExecutionStatus
@@ -16,7 +17,6 @@ from pipeline_builder.service.cloudformation.access.waiting import NO_EXECUTION,
 from pipeline_builder.service.setting import RETRAINING, Setting
 from pipeline_builder.service.stage import Staged, publish
 from pipeline_builder.session import Session
-from pipeline_builder.values import dataclass
 from pipeline_builder.views.following import Eyes
 
 if TYPE_CHECKING:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from pipeline_builder.definition.roles import REPOSITORY
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.service.deploy import StackService
-from pipeline_builder.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

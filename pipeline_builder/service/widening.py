@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.service.cloudformation.evaluation.document import load_template
 from pipeline_builder.service.cloudformation.evaluation.evaluation import resolve_template
 from pipeline_builder.service.cloudformation.evaluation.physical import Home
 from pipeline_builder.service.grants import Condition, Grant, covered, read_grants
-from pipeline_builder.values import dataclass
 
 # What is asked of a resource, by how its action begins; the first that fits.
 _VERBS = (

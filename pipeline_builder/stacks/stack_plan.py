@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.errors import PlanRefused, Problem
-from pipeline_builder.values import dataclass
 
 ResourceAction = Literal["added", "changed", "replaced", "maybe replaced", "removed", "imported"]
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import enum
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pipeline_builder.canonical import canonical
 from pipeline_builder.errors import Problem
-from pipeline_builder.values import dataclass
 
 OWNER_TAG = "pipeline-builder:service"
 STORAGE_OUTPUTS: Mapping[str, str] = {"ArtifactBucket": "BucketName", "KeyArn": "KeyArn"}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pipeline_builder.release.past.hosts import host_link
 from pipeline_builder.release.record import CommitRecord, RepoRecord
-from pipeline_builder.values import dataclass
 
 _MOST_SHOWN = 20
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from pipeline_builder.values import dataclass
 from pipeline_builder.views.drift import worst_drift
 
 if TYPE_CHECKING:

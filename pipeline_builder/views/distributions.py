@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
-
-from pipeline_builder.values import dataclass
 
 WIDTH, HEIGHT = 300, 96
 """Of the axes, in pixels."""

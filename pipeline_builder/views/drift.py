@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from pipeline_builder.values import dataclass
 from pipeline_builder.views.distributions import Distribution, distribution_of
 
 STATISTICS = {

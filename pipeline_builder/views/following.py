@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
 from pipeline_builder.descriptions import Execution
 from pipeline_builder.machine.deadline import TimeIsUpError
 from pipeline_builder.release.run import Start, follow
 from pipeline_builder.target import Target
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.dag.outline import Node

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from pipeline_builder.release.record import StepRecord
-from pipeline_builder.values import dataclass
 from pipeline_builder.views.formats import format_duration
 
 _TICKS = 4

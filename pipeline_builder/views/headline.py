@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pipeline_builder.release.approval import failure_text
 from pipeline_builder.release.promote import waiting
 from pipeline_builder.release.record import PackageRecord, RunRecord, StepRecord
 from pipeline_builder.release.standing import Standing, standing
-from pipeline_builder.values import dataclass
 from pipeline_builder.views.scored import scored_sentence, scored_word
 
 _MOST_NAMED = 8

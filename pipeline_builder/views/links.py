@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-
-from pipeline_builder.values import dataclass
+from dataclasses import dataclass
 
 
 def _nowhere(*_: object) -> str:

@@ -6,6 +6,7 @@ A model that the gate has blocked is looked at as any other, also one that was n
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline_builder.release.evidence import BoundEvidence
@@ -15,7 +16,6 @@ from pipeline_builder.release.promote import is_decidable, may_be_approved
 from pipeline_builder.release.record import BlockedRecord, PackageRecord, RunRecord
 from pipeline_builder.release.regressions import find_predicted, find_quantiles, find_residuals
 from pipeline_builder.release.standing import Standing, standing
-from pipeline_builder.values import dataclass
 from pipeline_builder.views.bounds import MOST_METRICS
 
 if TYPE_CHECKING:  # the terminal has numbers, and no drawings

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
 from pipeline_builder.dag.outline import Node
 from pipeline_builder.release.machines import MachineTime, machine_times
 from pipeline_builder.release.record import RunRecord, StepRecord
-from pipeline_builder.values import dataclass
 from pipeline_builder.views.bounds import bounded, left_out
 from pipeline_builder.views.commits import RepoView, repo_views
 from pipeline_builder.views.days import Day, Timeline, timelines, with_this

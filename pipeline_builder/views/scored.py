@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pipeline_builder.release.record import ObjectRecord, RunRecord, ScoreRecord
-from pipeline_builder.values import dataclass
 from pipeline_builder.views.days import Day
 from pipeline_builder.views.drift import Column, Violation, Watched, mapping, number, read_watched, worst_drift
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 from pipeline_builder.release.record import StepRecord, TrialRecord
-from pipeline_builder.values import dataclass
 
 WIDTH, HEIGHT = 620, 120
 """Of the drawing's axes, in pixels."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -22,7 +22,6 @@ from pipeline_builder.release.proof import approval_of
 from pipeline_builder.release.since_champion import Compared, compare_champion
 from pipeline_builder.release.standing import Standing, standing
 from pipeline_builder.release.wishes import Outcome, name_of, seen_of
-from pipeline_builder.values import dataclass
 from pipeline_builder.views.run_view import RunView, run_view
 
 if TYPE_CHECKING:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.release.wishes import Wish, Word
-from pipeline_builder.values import dataclass
 
 MOST_COMMENT = 800
 """Characters: with who decided on what, a registry's description has room for so many."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline_builder.console.decide.form import MOST_COMMENT, written
@@ -14,7 +15,6 @@ from pipeline_builder.descriptions import ApprovalStatus, ModelPackage
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem
 from pipeline_builder.release.rollback import other_champion, words_of
 from pipeline_builder.release.standing import describe_word
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.console.look import Look

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline_builder.console.look import FRESH
 from pipeline_builder.errors import InputProblems, PipelineBuilderError, Problem
 from pipeline_builder.machine.people import login_name
 from pipeline_builder.release.proof import judged_before
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

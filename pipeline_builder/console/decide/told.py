@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.console.look import Look

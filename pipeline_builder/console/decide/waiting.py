@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,6 @@ from pipeline_builder.descriptions import ApprovalStatus, ModelPackage
 from pipeline_builder.release.past.query import RunQuery
 from pipeline_builder.release.past.summary import ModelSummary, RunSummary
 from pipeline_builder.release.standing import Standing, standing
-from pipeline_builder.values import dataclass
 from pipeline_builder.views.days import day_of
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from pipeline_builder.console.look import Look
@@ -17,7 +18,6 @@ from pipeline_builder.release.evidence import PIPELINE, PROPERTY
 from pipeline_builder.release.past.hosts import host_kind, host_link
 from pipeline_builder.release.past.keeping import read_kept
 from pipeline_builder.release.witness import at_once
-from pipeline_builder.values import dataclass
 
 Answer = TypeVar("Answer")
 LISTED = 60.0

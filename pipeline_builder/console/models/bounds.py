@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from pipeline_builder.release.evidence import BoundEvidence
 from pipeline_builder.release.metrics import Compared, short_name
-from pipeline_builder.values import dataclass
 
 Better = Literal["higher", "lower", ""]
 Verdict = Literal["better", "worse", "same", ""]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -16,7 +16,6 @@ from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.release.bundle_changes import FileChange, compare_files
 from pipeline_builder.release.bundle_reading import BundledFile, Files, UnreadableError, read_archive
 from pipeline_builder.target import ObjectStore
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.checkout.runner import Runner

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import partial
 
 from pipeline_builder.console.look import Look
@@ -25,7 +25,6 @@ from pipeline_builder.console.pages import Query
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.release.past.changes import Commit, commits_since
 from pipeline_builder.release.record import RepoRecord
-from pipeline_builder.values import dataclass
 from pipeline_builder.views.plots.curves import curve_plot
 from pipeline_builder.views.plots.matrix import confusion_table
 

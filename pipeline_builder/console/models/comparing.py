@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from pipeline_builder.console.models.bounds import Better, Verdict, bounded_first, bounds_of, judged
 from pipeline_builder.console.models.differing import Difference, changed_only, differences
@@ -10,7 +11,6 @@ from pipeline_builder.console.models.facts import Facts
 from pipeline_builder.dag.caching import PARAMETER
 from pipeline_builder.definition.parameters import MANIFEST_PARAMETER
 from pipeline_builder.release.metrics import Confusion, Curve, compare_metrics, find_confusion, find_curves
-from pipeline_builder.values import dataclass
 
 MOST_METRICS = 500
 _COMMIT = "Commit-"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Literal
-
-from pipeline_builder.values import dataclass
 
 Change = Literal["added", "removed", "changed", "same"]
 

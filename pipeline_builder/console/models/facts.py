@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from pipeline_builder.console.models.made import MadeStep, made_by, users_of
@@ -28,7 +28,6 @@ from pipeline_builder.release.record import PackageRecord, RunRecord, StepRecord
 from pipeline_builder.release.reports import usable_metrics
 from pipeline_builder.release.verification import find_own
 from pipeline_builder.target import Target
-from pipeline_builder.values import dataclass
 
 Value = TypeVar("Value")
 ReadRun = Callable[[str, str], RunRecord | None]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 from pipeline_builder.descriptions import ApprovalChange, ApprovalStatus, ModelPackage
 from pipeline_builder.release.standing import AT, BY, Standing, standing
-from pipeline_builder.values import dataclass
 
 _WORDS: Mapping[Standing, str] = {
     Standing.WAITING: "waits",

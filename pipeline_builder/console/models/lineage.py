@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from pipeline_builder.console.models.facts import Facts
 from pipeline_builder.console.models.made import MadeStep
 from pipeline_builder.dag.outline import Node
-from pipeline_builder.values import dataclass
 from pipeline_builder.views.graphs.picture import render_svg
 
 _MOST_DATA = 8

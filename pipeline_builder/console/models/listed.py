@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,6 @@ from pipeline_builder.descriptions import ApprovalStatus, ModelPackage
 from pipeline_builder.release.metrics import main_metric
 from pipeline_builder.release.standing import AT, BY
 from pipeline_builder.release.witness import at_once
-from pipeline_builder.values import dataclass
 
 _MOST, _MOST_ON_AWS = 50, 25
 """Rows of a page: on AWS each takes two calls, once a minute at most."""

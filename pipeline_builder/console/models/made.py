@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline_builder.dag.named import names_in
 from pipeline_builder.dag.outline import outline
 from pipeline_builder.dag.requests import Ran, request_of
 from pipeline_builder.release.record import StepRecord
-from pipeline_builder.values import dataclass
 from pipeline_builder.views.trials import unquoted
 
 _IMAGES = {"TrainingImage", "ImageUri", "Image"}

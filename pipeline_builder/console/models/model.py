@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from pipeline_builder.console.look import Look
@@ -23,7 +23,6 @@ from pipeline_builder.console.urls import Url
 from pipeline_builder.descriptions import ModelPackage
 from pipeline_builder.release.metrics import main_metric
 from pipeline_builder.release.standing import Standing
-from pipeline_builder.values import dataclass
 from pipeline_builder.views.formats import format_number
 from pipeline_builder.views.plots.lines import Bound, Mark, Point, Series, Tone, line_plot
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Literal
 
 from pipeline_builder.console.look import Look
@@ -21,7 +21,6 @@ from pipeline_builder.release.evidence import ContainerEvidence, DataEvidence
 from pipeline_builder.release.metrics import compare_metrics, find_confusion, find_curves
 from pipeline_builder.release.regressions import find_predicted, find_quantiles, find_residuals
 from pipeline_builder.release.verification import verify
-from pipeline_builder.values import dataclass
 from pipeline_builder.views.plots.curves import curve_plot
 from pipeline_builder.views.plots.matrix import confusion_table
 from pipeline_builder.views.plots.regression import quantiles_plot, residuals_plot, scatter_plot

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pipeline_builder.console.look import Look
 from pipeline_builder.console.models.asking import Asking, champion_of
@@ -13,7 +14,6 @@ from pipeline_builder.descriptions import ModelPackage
 from pipeline_builder.release.past.remaking import commits_of
 from pipeline_builder.release.standing import AT, BY, Standing, standing
 from pipeline_builder.release.witness import at_once
-from pipeline_builder.values import dataclass
 
 _MOST, _MOST_ON_AWS = 50, 25
 """Rows of a page: on AWS each takes two calls, once a minute at most."""

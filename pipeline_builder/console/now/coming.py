@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -17,7 +18,6 @@ from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.manifest.schedules import Schedule
 from pipeline_builder.release.scoring.requests import Request
 from pipeline_builder.release.scoring.retraining import describe
-from pipeline_builder.values import dataclass
 from pipeline_builder.views.asked import noted_requests
 
 _BACK = 7

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pipeline_builder.console.look import Look
@@ -16,7 +16,6 @@ from pipeline_builder.release.past.query import RunQuery
 from pipeline_builder.release.past.summary import ModelSummary, RunSummary
 from pipeline_builder.release.record import StepRecord
 from pipeline_builder.release.witness import at_once
-from pipeline_builder.values import dataclass
 from pipeline_builder.views.graphs.picture import render_svg
 from pipeline_builder.views.run_view import nodes_drawn
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from pipeline_builder.console.look import Look
 from pipeline_builder.console.now.champions import Champions, champions_of
 from pipeline_builder.console.now.coming import (
@@ -17,7 +19,6 @@ from pipeline_builder.console.now.coming import (
 from pipeline_builder.console.now.going import Decision, Failed, Going, decisions_of, failed_last, going_on
 from pipeline_builder.console.pages import Page, Query
 from pipeline_builder.release.past.query import RunQuery
-from pipeline_builder.values import dataclass
 
 _ALL = RunQuery()
 

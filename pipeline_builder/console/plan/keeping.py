@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from pipeline_builder.console.plan.looking import Ahead, look_ahead
 from pipeline_builder.errors import PipelineBuilderError, Problem
 from pipeline_builder.machine.unchanged import look_at_tree
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.console.look import Look

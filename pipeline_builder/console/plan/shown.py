@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -13,7 +13,6 @@ from pipeline_builder.console.plan.keeping import Known
 from pipeline_builder.errors import Problem
 from pipeline_builder.release.bundle_changes import CodeChange, FileChange
 from pipeline_builder.release.plan import Change, FieldChange, Plan
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.checkout.behind import Behind

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.release.record import RunRecord, StepRecord
-from pipeline_builder.values import dataclass
 
 _PROVENANCE = ("ManifestCommit",)
 _NOTABLE = 1.5

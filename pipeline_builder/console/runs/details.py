@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from pipeline_builder.descriptions import JSON
-from pipeline_builder.values import dataclass
 
 _NAMES = ("InputName", "OutputName", "ChannelName", "FileSystemId")
 _WRITTEN = re.compile(r"Output|ModelArtifacts|Checkpoint|TensorBoard|Debug|Profiler")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,6 @@ from pipeline_builder.console.look import Look
 from pipeline_builder.console.pages import Query
 from pipeline_builder.console.runs.reading import is_left
 from pipeline_builder.release.metrics import main_metric, short_name
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.release.past.query import RunQuery

@@ -5,14 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from pipeline_builder.console.look import Look
 from pipeline_builder.console.pages import Query, Raw
 from pipeline_builder.console.runs.reading import ENDED, Run, find_step, read_run
 from pipeline_builder.descriptions import HEAD, LogPart
 from pipeline_builder.errors import PipelineBuilderError
-from pipeline_builder.values import dataclass
 
 MOST_FOUND = 200
 """Lines that a search shows."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,6 @@ from pipeline_builder.descriptions import JSON, Execution, StepState
 from pipeline_builder.errors import InputProblems, PipelineBuilderError, Problem
 from pipeline_builder.release.outcome import collect
 from pipeline_builder.release.record import RunRecord, StepRecord
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.dag.outline import Node

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -17,7 +17,6 @@ from pipeline_builder.console.runs.step import StepView, step_view
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.release.promote import waiting
 from pipeline_builder.release.record import RunRecord
-from pipeline_builder.values import dataclass
 from pipeline_builder.views.days import Day
 from pipeline_builder.views.headline import Headline
 from pipeline_builder.views.links import RunLinks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pipeline_builder.console.look import FRESH, SETTLED, Look
@@ -16,7 +16,6 @@ from pipeline_builder.console.runs.reading import ENDED, Run, find_step, read_ru
 from pipeline_builder.descriptions import JSON, JobDescription, LogPart, StepState, StoredObject
 from pipeline_builder.release.machines import MachineTime, machine_times
 from pipeline_builder.release.record import StepRecord
-from pipeline_builder.values import dataclass
 
 _MOST_REQUEST = 200_000
 """Characters of a request that a page shows."""

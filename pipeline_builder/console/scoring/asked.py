@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from pipeline_builder.console.look import Look
 from pipeline_builder.console.scoring.shelf import LISTED
 from pipeline_builder.release.scoring.requests import Kept, list_requests
-from pipeline_builder.values import dataclass
 
 _MOST = 20
 

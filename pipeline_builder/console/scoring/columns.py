@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import from_json
@@ -12,7 +13,6 @@ from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.collector import without_collector
 from pipeline_builder.release.witness import at_once
 from pipeline_builder.target import Target
-from pipeline_builder.values import dataclass
 from pipeline_builder.views.drift import STATISTICS, mapping, number
 
 MOST_READ = 120

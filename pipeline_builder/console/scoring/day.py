@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from pipeline_builder.console.look import Look
 from pipeline_builder.console.models.asking import Asking
@@ -15,7 +15,6 @@ from pipeline_builder.release.past.keeping import read_kept
 from pipeline_builder.release.record import RunRecord, ScoreRecord
 from pipeline_builder.release.scoring.ledger import LedgerDay, PublishedObject, read_day
 from pipeline_builder.release.scoring.recalling import recall_published
-from pipeline_builder.values import dataclass
 from pipeline_builder.views.days import day_of
 from pipeline_builder.views.scored import ScoreView, score_views
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import timezone
 
 from pipeline_builder.console.look import Look
@@ -13,7 +13,6 @@ from pipeline_builder.console.scoring.heat import HeatDay, heat
 from pipeline_builder.console.scoring.shelf import shelf_of
 from pipeline_builder.console.urls import Url
 from pipeline_builder.release.scoring.ledger import LedgerDay
-from pipeline_builder.values import dataclass
 from pipeline_builder.views.days import moment_of
 from pipeline_builder.views.drift import STATISTICS
 from pipeline_builder.views.formats import format_statistic

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from pipeline_builder.console.scoring.columns import DayDrift
-from pipeline_builder.values import dataclass
 from pipeline_builder.views.formats import format_statistic
 from pipeline_builder.views.plots.svg import element, label, plot, title
 

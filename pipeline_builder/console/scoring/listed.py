@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from pipeline_builder.console.look import Look
 from pipeline_builder.console.pages import Query
@@ -12,7 +12,6 @@ from pipeline_builder.console.scoring.calendar import tone_of, words_of
 from pipeline_builder.console.scoring.shelf import days_of, inference_pipelines, models_of
 from pipeline_builder.console.urls import Url
 from pipeline_builder.release.scoring.ledger import LedgerDay
-from pipeline_builder.values import dataclass
 from pipeline_builder.views.days import Day, day_of
 from pipeline_builder.views.plots.svg import element, plot, title
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from pipeline_builder.console.look import Look
 from pipeline_builder.console.pages import Query
@@ -15,7 +15,6 @@ from pipeline_builder.console.scoring.shelf import days_of, inference_pipelines,
 from pipeline_builder.console.urls import Url
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.release.scoring.ledger import LedgerDay
-from pipeline_builder.values import dataclass
 from pipeline_builder.views.days import Day, Timeline, day_of, timelines
 
 SPANS = (30, 90, 366)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from pipeline_builder.console.look import Look
 from pipeline_builder.console.scoring.columns import DayDrift
 from pipeline_builder.release.scoring.ledger import LedgerDay, parse_day
 from pipeline_builder.release.witness import at_once
-from pipeline_builder.values import dataclass
 
 LISTED = 30.0
 """Seconds that a list of days on AWS stands for what there is."""

@@ -14,10 +14,9 @@ from pipeline_builder.definition.rules.likeness import texts_of
 from pipeline_builder.definition.rules.table import groups_of
 from pipeline_builder.definition.shapes.kinds import STEP_TYPES
 from pipeline_builder.definition.shapes.services import load_sagemaker
-from pipeline_builder.patterns import pattern
 
-_CODE = pattern(rb"/code/([0-9a-f]{64})/")
-_WORD = pattern(r"[A-Za-z0-9]+")
+_CODE = re.compile(rb"/code/([0-9a-f]{64})/")
+_WORD = re.compile(r"[A-Za-z0-9]+")
 # Patterns that tell letters from letters, or digits from digits, are those of digests, addresses and times of clusters:
 # no name of a model is a word in these.
 _LETTERS = bytes.maketrans(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from pipeline_builder.definition.shapes.fault import Fault, Stage
 from pipeline_builder.documents.members import subject
 from pipeline_builder.documents.source import DataPath
-from pipeline_builder.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from pipeline_builder.canonical import canonical
 from pipeline_builder.dag.outline import NESTED
@@ -14,13 +16,11 @@ from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.members import items_of, member_at, text_of
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.machine.passed import Passed
-from pipeline_builder.patterns import pattern
-from pipeline_builder.values import dataclass
 
 # What a text may refer to; a name with other letters is found in no part, and then the whole is checked. Each by itself
 # is found five times as fast as both at once: what has a beginning that never differs is looked for by that.
-_STEP = pattern(r"Steps\.([A-Za-z0-9_-]+)")
-_PARAMETER = pattern(r"Parameters\.([A-Za-z0-9_-]+)")
+_STEP = re.compile(r"Steps\.([A-Za-z0-9_-]+)")
+_PARAMETER = re.compile(r"Parameters\.([A-Za-z0-9_-]+)")
 
 
 _FEW = 8

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from pipeline_builder.definition.check.behind import shape_at
 from pipeline_builder.definition.check.faults import (
@@ -22,8 +24,6 @@ from pipeline_builder.definition.shapes.properties import Lookup, NoProperty, Pr
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.members import member_at, names_of, text_of
 from pipeline_builder.documents.schema import describe, did_you_mean
-from pipeline_builder.patterns import pattern
-from pipeline_builder.values import dataclass
 
 # The SDK's ExecutionVariables; the last two are of the step's own job.
 EXECUTION_VARIABLES = (
@@ -47,8 +47,8 @@ _FITTING: Mapping[str, tuple[str, ...]] = {
     "boolean": ("boolean",),
     "scalar": ("string", *_NUMBER, "boolean", "timestamp"),
 }
-_OUTPUT_PARAMETER = pattern(r"OutputParameters\[(?P<quote>['\"])(?P<name>[^'\"]*)(?P=quote)\]")
-_PROPERTY_FILE = pattern(r"Steps\.(?P<step>[^.]+)\.PropertyFiles\.(?P<file>.+)")
+_OUTPUT_PARAMETER = re.compile(r"OutputParameters\[(?P<quote>['\"])(?P<name>[^'\"]*)(?P=quote)\]")
+_PROPERTY_FILE = re.compile(r"Steps\.(?P<step>[^.]+)\.PropertyFiles\.(?P<file>.+)")
 
 
 @dataclass(frozen=True, slots=True)

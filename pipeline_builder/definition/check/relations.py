@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from pipeline_builder.definition.check.filling import fill_in
@@ -10,9 +11,8 @@ from pipeline_builder.definition.rules.rules import check_rules
 from pipeline_builder.definition.shapes.fault import Fault
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.members import member_at, text_of
-from pipeline_builder.patterns import pattern
 
-_MODEL_NAME = pattern(r"Steps\.([^.]+)\.ModelName")
+_MODEL_NAME = re.compile(r"Steps\.([^.]+)\.ModelName")
 
 
 def check_relations(place: Place, scope: Scope, values: Mapping[str, JSON]) -> Iterator[Fault]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from pipeline_builder.definition.shapes.kinds import STEP_TYPES, StepType
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.members import items_of, member_at, text_of
 from pipeline_builder.documents.source import DataPath
-from pipeline_builder.values import dataclass
 
 _UNKNOWN = StepType("", ())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from pipeline_builder.definition.policy.asking import Asking
 from pipeline_builder.definition.policy.elsewhere import ADDRESS
@@ -16,7 +17,6 @@ from pipeline_builder.documents.source import DataPath
 from pipeline_builder.errors import Place
 from pipeline_builder.manifest.patterns import covers_any
 from pipeline_builder.manifest.refusal import Refused, refuse
-from pipeline_builder.values import dataclass
 
 _S3 = "s3://"
 # Members of requests to other services that code is fetched by.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline_builder.conf.containers import containers_of
@@ -18,7 +19,6 @@ from pipeline_builder.documents.source import DataPath
 from pipeline_builder.errors import Place
 from pipeline_builder.manifest.policy import Rules
 from pipeline_builder.manifest.refusal import Refused, refuse
-from pipeline_builder.values import dataclass
 
 # The structure of a request that says whether the job has a network, where that isn't the request itself.
 _NETWORKS: Mapping[str, tuple[str, ...]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 
 from pipeline_builder.definition.policy.member import Kind, Member
@@ -10,9 +11,8 @@ from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import is_expression
 from pipeline_builder.documents.members import items_of, member_at
 from pipeline_builder.documents.source import DataPath
-from pipeline_builder.patterns import pattern
 
-ADDRESS = pattern(r"s3[an]?://[^\s'\",;|]*")
+ADDRESS = re.compile(r"s3[an]?://[^\s'\",;|]*")
 """An address of S3 within a text, in Hadoop's spellings too."""
 # Types whose texts are what people read or compare, and that run nothing themselves.
 SILENT = ("Condition", "Fail", "ForEach", "Cleanup")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from pipeline_builder.definition.names import shorten
 from pipeline_builder.definition.policy.asking import Asking
@@ -14,7 +15,6 @@ from pipeline_builder.documents.schema import describe
 from pipeline_builder.errors import Place
 from pipeline_builder.manifest.patterns import fits_any
 from pipeline_builder.manifest.refusal import Refused
-from pipeline_builder.values import dataclass
 
 # What the value of a tag takes.
 _TAG_VALUE = 256

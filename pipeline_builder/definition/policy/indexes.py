@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from pipeline_builder.conf.graph import Step
 from pipeline_builder.conf.sections import EvaluateSection, PreprocessSection, TrainSection
@@ -16,17 +17,15 @@ from pipeline_builder.errors import Place
 from pipeline_builder.manifest.patterns import covers_any
 from pipeline_builder.manifest.policy import Rules
 from pipeline_builder.manifest.refusal import Refused, refuse
-from pipeline_builder.patterns import pattern
-from pipeline_builder.values import dataclass
 
 DEFAULT = "default"
-_OWN_INDEX = pattern(r"^(-i|--index-url|--pypi-url|--no-index)")
-_URL = pattern(r"[a-z][a-z0-9+.-]*://[^\s;,'\"#]+", re.IGNORECASE)
-_VARIABLE = pattern(r"\$\{[A-Z0-9_]+\}")
-_CODING = pattern(rb"coding[:=]\s*([-\w.]+)")
+_OWN_INDEX = re.compile(r"^(-i|--index-url|--pypi-url|--no-index)")
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s;,'\"#]+", re.IGNORECASE)
+_VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
+_CODING = re.compile(rb"coding[:=]\s*([-\w.]+)")
 _ENCODED = "${ENCODED}"
 _DEEPEST = 8
-_URL_LOGIN = pattern(r"://[^/@\s]+@")
+_URL_LOGIN = re.compile(r"://[^/@\s]+@")
 _UNSEEN = "write the url itself, without a login: what a variable of the job holds can't be looked at"
 
 

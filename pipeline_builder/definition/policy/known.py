@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import NamedTuple
 
@@ -13,18 +13,16 @@ from pipeline_builder.dag.outline import NESTED
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import is_expression
 from pipeline_builder.documents.members import member_at
-from pipeline_builder.patterns import pattern
-from pipeline_builder.values import dataclass
 
-_PART = pattern(r"\.?([A-Za-z0-9_-]+)|\[(\d+)\]|\[['\"]([^'\"]*)['\"]\]")
+_PART = re.compile(r"\.?([A-Za-z0-9_-]+)|\[(\d+)\]|\[['\"]([^'\"]*)['\"]\]")
 _OUTPUTS = (
     "ProcessingOutputConfig.Outputs", "TransformOutput.S3OutputPath", "ModelArtifacts.S3ModelArtifacts",
     "TrainingJobDefinition.OutputDataConfig.S3OutputPath",
 )  # fmt: skip
 # The name that SageMaker has made for a training of a tuning: letters, digits and '-', which lead nowhere else.
-_MADE_NAME = pattern(r"(?:BestTrainingJob|TrainingJobSummaries\[\d+\])\.TrainingJobName")
+_MADE_NAME = re.compile(r"(?:BestTrainingJob|TrainingJobSummaries\[\d+\])\.TrainingJobName")
 _CHECKS = ("QualityCheck", "ClarifyCheck")
-_BASELINE = pattern(r"(?P<which>CalculatedBaseline|BaselineUsedForDriftCheck)(?P<what>Constraints|Statistics)")
+_BASELINE = re.compile(r"(?P<which>CalculatedBaseline|BaselineUsedForDriftCheck)(?P<what>Constraints|Statistics)")
 # All else that an execution knows is nobody's choice; this stands in the conf.
 _PIPELINE = "Execution.PipelineName"
 _ARTIFACT = "ModelArtifacts.S3ModelArtifacts"

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from pipeline_builder.definition.policy.territory import is_inside, plain
 from pipeline_builder.definition.policy.uses import day_folder_of, may_come_into
 from pipeline_builder.documents.dates import may_meet
 from pipeline_builder.errors import Place, Problem
 from pipeline_builder.manifest.pipelines import PipelineEntry
-from pipeline_builder.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

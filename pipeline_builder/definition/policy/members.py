@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
@@ -15,7 +16,6 @@ from pipeline_builder.definition.shapes.kinds import ANY_TYPE, STEP_TYPES, StepT
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import is_expression
 from pipeline_builder.documents.source import DataPath
-from pipeline_builder.patterns import pattern
 
 _ADDRESSES = frozenset(("S3Uri", "S3ModelUri"))
 _BY_SHAPE: Mapping[str, Kind] = {
@@ -56,7 +56,9 @@ _VARIED = "CategoricalParameterRange"
 # Variables, hyperparameters and parameters of rules that hold the address of code: it is fetched, and run.
 _CODE = frozenset(("sagemaker_submit_directory", "SAGEMAKER_SUBMIT_DIRECTORY", "source_s3_uri"))
 # Variables that tell pip and uv, or AWS's training toolkit, where to install from, as a line of requirements would.
-INDEX = pattern(r"^(PIP|UV)_\w*(INDEX|FIND_LINKS|CONFIG_FILE|REQUIREMENT|CONSTRAINT|OVERRIDE)\w*$|^CA_REPOSITORY_ARN$")
+INDEX = re.compile(
+    r"^(PIP|UV)_\w*(INDEX|FIND_LINKS|CONFIG_FILE|REQUIREMENT|CONSTRAINT|OVERRIDE)\w*$|^CA_REPOSITORY_ARN$"
+)
 # Variables with a server of the account's: what jobs track there, others read, and the other way round.
 _SERVERS = frozenset(("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from pipeline_builder.definition.policy.asking import Asking
@@ -14,10 +15,9 @@ from pipeline_builder.documents.source import DataPath
 from pipeline_builder.documents.values import Settings
 from pipeline_builder.manifest.patterns import covers_any
 from pipeline_builder.manifest.refusal import Refused
-from pipeline_builder.patterns import pattern
 from pipeline_builder.regions.partitions import partition_of
 
-_MADE = pattern(r"Steps\.([^.\[]+)\.ModelName")
+_MADE = re.compile(r"Steps\.([^.\[]+)\.ModelName")
 # Types of steps that use a model by its name.
 _USING = ("ClarifyCheck", "EndpointConfig", "InferenceComponent", "Transform")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from pipeline_builder.conf.graph import Graph, Step
 from pipeline_builder.conf.tracking import VARIABLE as INDEX
@@ -52,7 +53,6 @@ from pipeline_builder.errors import Place, Problem, sort_problems
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.manifest.policy import Rules
 from pipeline_builder.manifest.refusal import Refused
-from pipeline_builder.values import dataclass
 
 # CodePipeline keeps its artifacts below the first twenty characters of the pipeline's name.
 _ARTIFACT_PREFIX = 20

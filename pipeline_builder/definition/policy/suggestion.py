@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline_builder.errors import InputProblems, Place, Problem
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.manifest.policy import PolicySection, RulesSection
 from pipeline_builder.manifest.refusal import Refused, flow, shown_span
-from pipeline_builder.values import dataclass
 
 # What one place keeps from being found is found when that one is allowed: a path of `${NAME}`, say.
 _ROUNDS = 6

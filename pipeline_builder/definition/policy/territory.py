@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from urllib.parse import unquote
 
 from pipeline_builder.definition.policy.known import EXECUTION
 from pipeline_builder.definition.steps.context import OWN_FOLDERS
 from pipeline_builder.documents.prefix import RESERVED
-from pipeline_builder.patterns import pattern
 from pipeline_builder.regions.hosts import s3_url
-from pipeline_builder.values import dataclass
 
-_CLIMBING = pattern(r"(?:^|/)\.\.?(?:/|\Z)|[\x00-\x1f\x7f]")
+_CLIMBING = re.compile(r"(?:^|/)\.\.?(?:/|\Z)|[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,6 @@ from pipeline_builder.errors import Place
 from pipeline_builder.manifest.patterns import covers_any, fits_any
 from pipeline_builder.manifest.policy import Rules
 from pipeline_builder.manifest.refusal import Refused, refuse
-from pipeline_builder.patterns import pattern
 
 if TYPE_CHECKING:
     from pipeline_builder.conf.graph import Graph, Unit
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from pipeline_builder.definition.policy.policy import Policed
     from pipeline_builder.definition.uses import ModelUse
 
-_WAITS = pattern(r"\$\{[^{}]*\}|⟨[^⟩]*⟩")
+_WAITS = re.compile(r"\$\{[^{}]*\}|⟨[^⟩]*⟩")
 """What only a run knows of an address, as it is written, or as a policy names it."""
 
 

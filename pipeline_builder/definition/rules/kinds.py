@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
@@ -14,7 +14,6 @@ from pipeline_builder.definition.rules.storage import local_storage
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.members import subject
 from pipeline_builder.documents.source import DataPath
-from pipeline_builder.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from pipeline_builder.definition.rules.table import Rule, groups_of
 from pipeline_builder.definition.shapes.fault import is_reference
 from pipeline_builder.descriptions import JSON
-from pipeline_builder.patterns import pattern
 
 # The kinds that ask only whether a member is given.
 _OF_PRESENCE = frozenset(
     ["exactly_one", "at_most_one", "at_least_one", "needs", "all_or_none", "together", "without"]
 )  # fmt: skip
-_NAME = pattern(r"\w+")
+_NAME = re.compile(r"\w+")
 
 
 def likeness(step_type: str, request: JSON) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
 from pipeline_builder.definition.rules.kinds import KINDS
 from pipeline_builder.definition.rules.relevance import needed_names
 from pipeline_builder.definition.shapes.fault import Stage
-from pipeline_builder.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.source import DataPath
-from pipeline_builder.values import dataclass
 
 Stage = Literal["create", "start", "job", "unsure"]
 UNKNOWN_FIELD = "PB401"  # a field that the shape doesn't have

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from pipeline_builder.dag.outline import NESTED
-from pipeline_builder.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

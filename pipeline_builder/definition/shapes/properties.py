@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from pipeline_builder.definition.shapes.values import Shape
 from pipeline_builder.documents.schema import did_you_mean
-from pipeline_builder.patterns import pattern
-from pipeline_builder.values import dataclass
 
 # The member by which a property path looks into a list of structures: Outputs['train'].
 _NAME_MEMBERS = ("OutputName", "InputName", "ChannelName", "MetricName")
-_PART = pattern(r"\.(?P<member>[A-Za-z0-9_-]+)|\[(?P<index>\d+)\]|\[(?P<quote>['\"])(?P<name>[^'\"]*)(?P=quote)\]")
+_PART = re.compile(r"\.(?P<member>[A-Za-z0-9_-]+)|\[(?P<index>\d+)\]|\[(?P<quote>['\"])(?P<name>[^'\"]*)(?P=quote)\]")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,9 @@ from pipeline_builder.definition.steps.context import Mapped
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import is_expression, join
 from pipeline_builder.documents.members import member_at
-from pipeline_builder.patterns import pattern
 
 # The outputs of steps that are folders; a Training step's artifact is a file.
-_OUTPUT = pattern(
+_OUTPUT = re.compile(
     r"Steps\.(?P<step>[^.]+)\."
     r"(?:ProcessingOutputConfig\.Outputs\[(?P<output>'[^']+'|\d+)\]\.S3Output\.S3Uri|TransformOutput\.S3OutputPath)"
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from pipeline_builder.conf.containers import sources_of
 from pipeline_builder.conf.graph import Graph, Step
@@ -16,7 +16,6 @@ from pipeline_builder.documents.expressions import Expression, get, join
 from pipeline_builder.documents.members import items_of, member_at
 from pipeline_builder.documents.values import Settings
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.values import dataclass
 
 Mapped = dict[str, JSON]
 DEFAULT_CHANNEL = "train"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from pipeline_builder.conf.channels import Channel, DataFile
@@ -13,7 +14,6 @@ from pipeline_builder.conf.sections import EvaluateSection, PreprocessSection, T
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import join, s3_uri
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.values import dataclass
 
 # What CreateProcessingJob takes, the code's own input included.
 MOST_INPUTS = 10

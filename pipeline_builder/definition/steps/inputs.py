@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from pipeline_builder.conf.units import Step
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.members import items_of, member_at
-from pipeline_builder.patterns import pattern
 
-_CODE = pattern(r"/code/[0-9a-f]{64}/")
+_CODE = re.compile(r"/code/[0-9a-f]{64}/")
 
 
 def addresses_in_arguments(step: Step) -> Iterator[JSON]:

@@ -8,11 +8,10 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.values import dataclass
 
 VERSION = "2020-12-01"
 STEP_TYPES = (

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline_builder.engine.document.conditions import OUTCOME
 from pipeline_builder.engine.document.document import Document, Step
-from pipeline_builder.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

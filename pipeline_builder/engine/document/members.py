@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
-
-from pipeline_builder.values import dataclass
 
 Verdict = Literal["done", "kept", "nature", "note", "refused"]
 DataPath = tuple[str | int, ...]

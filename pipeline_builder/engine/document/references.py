@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.patterns import pattern
-from pipeline_builder.values import dataclass
 
 # A path: names with dots between them, each with list indices or quoted names behind it.
-_PART = pattern(r"\.?([A-Za-z0-9_-]+)|\[(\d+)\]|\['([^']*)'\]")
+_PART = re.compile(r"\.?([A-Za-z0-9_-]+)|\[(\d+)\]|\['([^']*)'\]")
 # Lists of structures that a path may look into by name, by the member that has the name.
 _NAME_KEYS = ("OutputName", "InputName", "ChannelName", "MetricName", "Name")
 # A path into a JSON file, as the SDK writes it: `a.b[0].c`; the names may have any letters.
-_JSON_PART = pattern(r"\.?([^.\[\]'\"]+)|\[(\d+)\]|\[(?:'([^']*)'|\"([^\"]*)\")\]")
-_PROPERTY_FILE = pattern(r"Steps\.([^.]+)\.PropertyFiles\.(.+)")
+_JSON_PART = re.compile(r"\.?([^.\[\]'\"]+)|\[(\d+)\]|\[(?:'([^']*)'|\"([^\"]*)\")\]")
+_PROPERTY_FILE = re.compile(r"Steps\.([^.]+)\.PropertyFiles\.(.+)")
 _MOST_SHOWN = 10
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ from pipeline_builder.engine.jobs.trials import DEFINITION, as_training
 from pipeline_builder.engine.state.elsewhere import Elsewhere
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.target import SecretGiver
-from pipeline_builder.values import dataclass
 
 Request = Mapping[str, Any]
 _JOBS = ("Processing", "Training", "Transform", "Tuning")

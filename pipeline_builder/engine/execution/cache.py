@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,6 @@ from pipeline_builder.engine.jobs.trials import as_training
 from pipeline_builder.engine.state.state import State, now
 from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.engine.state.supply import AUGMENTED, MANIFEST, PLACE, PREFIX
-from pipeline_builder.values import dataclass
 
 # SageMaker never gets to a hit of a Transform, whose ModelName is new each time. Here it is the model's content that is
 # looked at, and besides what decides how records are cut.

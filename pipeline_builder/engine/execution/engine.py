@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,6 @@ from pipeline_builder.engine.jobs.handing import no_secrets
 from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
 from pipeline_builder.engine.jobs.stopping import GRACE
 from pipeline_builder.target import Calling, Reach, ReachGiver, RequestJudge, SecretGiver, reach_nobody, take_all
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:  # a command that runs nothing makes an engine, too
     from pipeline_builder.engine.document.document import Step

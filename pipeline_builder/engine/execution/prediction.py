@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline_builder.descriptions import CachePrediction
@@ -19,7 +19,6 @@ from pipeline_builder.engine.jobs.tools import StepFailedError
 from pipeline_builder.engine.jobs.work import describe_model
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.inert import inert_line
-from pipeline_builder.values import dataclass
 
 _NO_CODE = "PB522"
 _MOST_SAID = 160

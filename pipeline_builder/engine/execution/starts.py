@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -26,7 +26,6 @@ from pipeline_builder.engine.jobs.trial_records import absent_parents
 from pipeline_builder.engine.state.catalogue import PIPELINE_ARN
 from pipeline_builder.engine.state.state import TAKEN, State, now
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

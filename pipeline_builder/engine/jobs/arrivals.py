@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pipeline_builder.engine.document.members import is_open
@@ -10,7 +11,6 @@ from pipeline_builder.engine.jobs.container import Request
 from pipeline_builder.engine.jobs.job import OPT_ML
 from pipeline_builder.engine.state.elsewhere import is_elsewhere
 from pipeline_builder.engine.state.supply import AUGMENTED, PREFIX
-from pipeline_builder.values import dataclass
 
 Mode = Literal["File", "FastFile", "Pipe"]
 CHANNELS = f"{OPT_ML}/input/data"

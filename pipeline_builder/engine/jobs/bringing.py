@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pipeline_builder.engine.jobs.arrivals import Arrival, faults_of
@@ -15,7 +16,6 @@ from pipeline_builder.engine.state.elsewhere import is_elsewhere
 from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.engine.state.supply import PREFIX, folder_of
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.values import dataclass
 
 Mounted = tuple[tuple[Path, str], ...]
 """Folders of this machine, and the paths in the job at which it reads them."""

@@ -11,9 +11,8 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-
-from pipeline_builder.values import dataclass
 
 ROOT = Path("/sys/fs/cgroup")
 _NAME = "pipeline-builder"

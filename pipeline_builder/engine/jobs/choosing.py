@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pipeline_builder.engine.jobs.container import Request
@@ -14,7 +14,6 @@ from pipeline_builder.engine.jobs.optimiser import REQUIREMENTS, Optimiser, opti
 from pipeline_builder.engine.jobs.proposals import Range, Values, drawn, grid, ranges_of
 from pipeline_builder.engine.jobs.tools import Tools
 from pipeline_builder.engine.jobs.trials import CONFIG, objective
-from pipeline_builder.values import dataclass
 
 _FEW, _SHARE = 10, 4
 

@@ -6,12 +6,11 @@ import posixpath
 import re
 import stat
 import tarfile
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.folders import MOST_FOLDERS
-from pipeline_builder.values import dataclass
 
 MOST_ENTRIES = 1_000_000
 # What tarfile's reading of headers also ends with, of bytes that nobody's tar has written.

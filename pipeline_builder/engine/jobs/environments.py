@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,6 @@ from pipeline_builder.engine.jobs.requirements import Layers, clean_layers, desc
 from pipeline_builder.engine.jobs.standins import put_standins, standins_digest
 from pipeline_builder.errors import OutsideFailure
 from pipeline_builder.machine.folders import sweep_folder
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.engine.jobs.sources import Environment, Sources

@@ -14,6 +14,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.engine.inside.places import MACHINE, READY
@@ -23,7 +24,6 @@ from pipeline_builder.engine.jobs.layers import Parts, ground_of, parts_of
 from pipeline_builder.engine.jobs.seccomp import make_filter
 from pipeline_builder.engine.jobs.supervisor import Forked
 from pipeline_builder.engine.jobs.view import INSIDE
-from pipeline_builder.values import dataclass
 
 _AGE = 60.0
 """Seconds after which a view of the machine is made anew: what has been installed or mounted since is seen then."""

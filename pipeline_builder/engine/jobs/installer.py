@@ -8,13 +8,13 @@ import platform
 import re
 import subprocess
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.engine.jobs.requirements import masked
 from pipeline_builder.errors import OutsideFailure, Problem
 from pipeline_builder.machine import codeartifact, programs
 from pipeline_builder.machine.refusals import full, says_full
-from pipeline_builder.values import dataclass
 
 # What uv may see of the engine's environment. It builds nothing itself.
 _FOR_UV = re.compile(

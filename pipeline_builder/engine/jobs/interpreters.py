@@ -9,17 +9,16 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine import programs
-from pipeline_builder.patterns import pattern
-from pipeline_builder.values import dataclass
 
 _SAY = "import platform, sys; print(platform.python_version(), getattr(sys, '_base_executable', '') or sys.executable)"
 _OLDEST = (3, 8)
 """What `engine/inside` is written for."""
-_ANSWER = pattern(r"(3(?:\.\d+)+)\S* (/.+)")
+_ANSWER = re.compile(r"(3(?:\.\d+)+)\S* (/.+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

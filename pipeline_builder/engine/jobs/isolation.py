@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.util import cache_from_source
 from pathlib import Path
 
@@ -17,7 +18,6 @@ from pipeline_builder.engine.jobs.calling import SOCKET, socket_of
 from pipeline_builder.engine.jobs.job import Job
 from pipeline_builder.engine.jobs.seccomp import make_filter
 from pipeline_builder.engine.jobs.view import INSIDE, OVERLAYS, launcher_python, view_of
-from pipeline_builder.values import dataclass
 
 _SYSTEMS_OWN = ("/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap")
 _ALL = ("--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--die-with-parent", "--new-session")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.target import Reach
-from pipeline_builder.values import dataclass
 
 OPT_ML = "/opt/ml"
 _LONGEST_NAME = 255  # bytes

@@ -7,11 +7,11 @@ Where the service puts what TensorBoard and the debugger's hook write is in the 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline_builder.engine.jobs.container import Request
 from pipeline_builder.engine.jobs.job import OPT_ML
-from pipeline_builder.values import dataclass
 
 CHECKPOINTS = "CheckpointConfig"
 HOOK = "DebugHookConfig"

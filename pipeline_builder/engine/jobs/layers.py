@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.engine.inside.places import MACHINE, SHARED_MEMORY
@@ -25,7 +26,6 @@ from pipeline_builder.engine.jobs.view import (
     system_view,
     within,
 )
-from pipeline_builder.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,8 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-
-from pipeline_builder.values import dataclass
 
 GIGABYTE = 1000**3
 PROCESSES, LOG, MEMORY_SHARE, DISK_RESERVE = 4096, GIGABYTE, 0.9, 2 * GIGABYTE

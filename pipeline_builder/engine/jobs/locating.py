@@ -7,12 +7,12 @@ import os
 import re
 import subprocess
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pipeline_builder.engine.jobs.installer import Uv, failed
 from pipeline_builder.machine.temporary import temporary_folder
-from pipeline_builder.values import dataclass
 
 _NO_WHEEL = re.compile(r"Wheels are required for `([^`]+)`")
 _PACKAGE = re.compile(r"^\[\[packages\]\]$", re.MULTILINE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,6 @@ from pipeline_builder.engine.inside.exits import is_signal, render_exit, render_
 from pipeline_builder.engine.jobs.standins import explain_absent
 from pipeline_builder.inert import log_text
 from pipeline_builder.machine.tree import Tree, read_beginning
-from pipeline_builder.patterns import pattern
 
 END = 262_144
 """Bytes of a log's end, where it says why a job failed."""
@@ -23,7 +23,7 @@ WHOLE = 16 << 20
 """Bytes of a log that are read as the whole of it."""
 MESSAGE_LIMIT = 1024
 """Characters of FailureReason and ExitMessage in the service's model."""
-_MARK = pattern(r"([0-9]{1,20})-([0-9]{1,15})")
+_MARK = re.compile(r"([0-9]{1,20})-([0-9]{1,15})")
 
 
 def failure_message(ml: Path, log: Path, exit_code: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,6 @@ from pipeline_builder.engine.jobs.trials import CONFIG, DEFINITION, RESOURCES, t
 from pipeline_builder.engine.state.elsewhere import Elsewhere, is_elsewhere
 from pipeline_builder.engine.state.places import split_address
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.values import dataclass
 
 _PROGRAM = "sagemaker_program"
 

@@ -9,12 +9,12 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 
 from pipeline_builder.engine.jobs.outputs import Outputs
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.machine.beside import beside
 from pipeline_builder.machine.tree import Survey, opened, survey
-from pipeline_builder.values import dataclass
 
 PERIOD = 1.0
 _SHARE = 20

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.engine.jobs.archives import pack
@@ -15,7 +16,6 @@ from pipeline_builder.errors import InputProblems
 from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.refusals import refusal
 from pipeline_builder.machine.tree import Survey, Tree, render_some, survey
-from pipeline_builder.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

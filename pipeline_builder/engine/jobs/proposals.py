@@ -6,11 +6,11 @@ import itertools
 import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pipeline_builder.engine.jobs.container import Request
 from pipeline_builder.engine.jobs.trials import CONFIG
-from pipeline_builder.values import dataclass
 
 Values = dict[str, str]
 _TRIES = 100

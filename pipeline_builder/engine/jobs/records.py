@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -18,7 +18,6 @@ from pipeline_builder.engine.jobs.journal import Journal
 from pipeline_builder.engine.jobs.tools import ACCOUNT, JobStoppedError, StepStoppedError, Tools, job_name
 from pipeline_builder.engine.state.rows import Row
 from pipeline_builder.engine.state.state import State, now
-from pipeline_builder.values import dataclass
 
 # By step type: the member that has the job's name, and the kind of resource in its ARN.
 KINDS: Mapping[str, tuple[str, str]] = {

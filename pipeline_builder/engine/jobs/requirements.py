@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterator
 
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.patterns import pattern
 
 Layers = tuple[tuple[str, ...], ...]
 """Lines of requirements: those of the image, then those that the code asks for. What no line of a list can be begins
@@ -19,7 +18,7 @@ PYTHON, CONSTRAINT = "python ", "constraint "
 # environment's key doesn't cover.
 _ADDRESS_OPTIONS = frozenset(["-i", "--index-url", "--extra-index-url", "-f", "--find-links"])
 _PLAIN_OPTIONS = frozenset(["--pre", "--prefer-binary", "--only-binary", "--no-binary", "--require-hashes"])
-_INCLUDE = pattern(r"(-r|-c|--requirement|--constraint)(?:\s*=\s*|\s+|(?<=^-[rc]))(\S.*)")
+_INCLUDE = re.compile(r"(-r|-c|--requirement|--constraint)(?:\s*=\s*|\s+|(?<=^-[rc]))(\S.*)")
 
 
 def included_lines(name: str, read: Callable[[str], str | None]) -> tuple[str, ...]:

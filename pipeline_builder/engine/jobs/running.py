@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline_builder.engine.document.document import Step
@@ -20,7 +20,6 @@ from pipeline_builder.engine.jobs.stopping import Stop
 from pipeline_builder.engine.jobs.tools import JobStoppedError, StepFailedError, StepStoppedError, Tools
 from pipeline_builder.errors import InputProblems, OutsideFailure
 from pipeline_builder.machine.refusals import FULL, refuse_full
-from pipeline_builder.values import dataclass
 
 _DAY = 24 * 3600.0
 

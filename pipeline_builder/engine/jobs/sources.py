@@ -6,7 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline_builder.engine.jobs import fetching
@@ -24,7 +24,6 @@ from pipeline_builder.errors import OutsideFailure, Problem
 from pipeline_builder.machine.streams import copy, replacing
 from pipeline_builder.machine.temporary import temporary_folder
 from pipeline_builder.machine.tree import Tree, opened, survey
-from pipeline_builder.values import dataclass
 
 _DEEPEST = 4  # packages that are built to build others
 _SECONDS = 3600.0

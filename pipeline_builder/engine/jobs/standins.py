@@ -8,19 +8,17 @@ import re
 import shutil
 from pathlib import Path
 
-from pipeline_builder.patterns import pattern
-
 STANDINS = "standins"
 _SOURCE = Path(__file__).parent.parent / STANDINS
 _PATH_FILE = "smp_standins.pth"
 _PATH_LINE = f"import os, sys; sys.path.append(os.path.join(sys.prefix, '{STANDINS}'))\n"
-_ABSENT = pattern(
+_ABSENT = re.compile(
     r"^(?:ModuleNotFoundError|ImportError): No module named '((?:smdebug|smdistributed|smdistributed_modelparallel"
     r"|smexperiments|sagemaker_\w+|mms|multi_model_server|model_archiver|ts)(?:\.[\w.]+)?)'",
     re.MULTILINE,
 )
 # What `env` and shells say of the interpreter that a script's first line, or a command, names.
-_NO_PYTHON = pattern(
+_NO_PYTHON = re.compile(
     r"^(?:/usr/bin/env: |.*?: (?:line \d+: )?|.*?: \d+: )['\u2018]?python(?P<version>3\.\d+)['\u2019]?: "
     r"(?:No such file or directory|(?:command )?not found)$",
     re.MULTILINE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ from pipeline_builder.engine.jobs.stopping import GRACE, Stop
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.target import Reach, SecretGiver
-from pipeline_builder.values import dataclass
 
 ACCOUNT = "arn:aws:sagemaker:localhost:000000000000"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +24,6 @@ from pipeline_builder.engine.jobs.job import OPT_ML
 from pipeline_builder.engine.jobs.processes import installed, start_of, started
 from pipeline_builder.engine.jobs.tracking import local_variables
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.patterns import pattern
 
 GROUP = "homogeneousCluster"
 # Hyperparameters for the container and not for the script, as AWS's training toolkit tells them apart.
@@ -43,9 +43,9 @@ _DISTRIBUTIONS = tuple(
         "multi_worker_mirrored_strategy", "torch_distributed",
     )
 )  # fmt: skip
-_ENTRY_POINT = pattern(r"[A-Za-z0-9._][A-Za-z0-9._+-]*(?:/[A-Za-z0-9._+-]+)*")
+_ENTRY_POINT = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._+-]*(?:/[A-Za-z0-9._+-]+)*")
 
-_MODULES = pattern(r"/sagemaker-(?:scikit-learn|xgboost):")
+_MODULES = re.compile(r"/sagemaker-(?:scikit-learn|xgboost):")
 
 
 def training_files(request: Request, *, ml: Path) -> None:

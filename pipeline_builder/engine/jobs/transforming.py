@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,6 @@ from pipeline_builder.engine.jobs.packages import containers_of
 from pipeline_builder.machine.folders import sweep_folder
 from pipeline_builder.machine.streams import copy, replacing
 from pipeline_builder.machine.tree import Tree, opened, survey
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.engine.state.store import LocalStore

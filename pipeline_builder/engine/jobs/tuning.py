@@ -13,7 +13,7 @@ import math
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -44,7 +44,6 @@ from pipeline_builder.engine.jobs.trials import CONFIG, DEFINITION, objective, t
 from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.folders import sweep_folder
-from pipeline_builder.values import dataclass
 
 _MOST_FAILED = 5
 """Trainings that may fail before one succeeds; then the service gives the tuning up."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from pipeline_builder.engine.state.rows import Row
 from pipeline_builder.engine.state.state import State, now
-from pipeline_builder.values import dataclass
 
 PIPELINE_ARN = "arn:aws:sagemaker:localhost:000000000000:pipeline"
 

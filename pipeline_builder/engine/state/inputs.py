@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine.tree import render_some
-from pipeline_builder.patterns import pattern
 
 # An empty part, one that climbs, and characters that no name of a file should have.
-_NOT_PLAIN = pattern(r"//|^/|(?:^|/)\.\.?(?:/|$)|[\\\x00-\x1f\x7f\ud800-\udfff]")
+_NOT_PLAIN = re.compile(r"//|^/|(?:^|/)\.\.?(?:/|$)|[\\\x00-\x1f\x7f\ud800-\udfff]")
 Found = tuple[str, str, str]
 """An object of an input: its address, its name below the input's folder, its file."""
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from pipeline_builder.engine.state.registry import ARN
 from pipeline_builder.engine.state.rows import Row
 from pipeline_builder.engine.state.state import State, now
-from pipeline_builder.values import dataclass
 
 GROUP_ARN = ARN.replace("model-package", "model-package-group")
 _SEPARATE = ("CustomerMetadataProperties", "ModelApprovalStatus", "ApprovalDescription", "Tags", "ClientToken")

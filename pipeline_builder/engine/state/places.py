@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pipeline_builder.engine.state.listing import fault_of, files_below
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.patterns import pattern
 
-BUCKET = pattern(r"[a-z0-9][a-z0-9.-]{0,62}")
+BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 _LONGEST = 255  # bytes of a file's name
-_NO_KEY = pattern(r"[\0\\\ud800-\udfff]")
+_NO_KEY = re.compile(r"[\0\\\ud800-\udfff]")
 MARKER = "\x1ffolder"
 """The file that is a folder marker, an object whose key ends with `/`, in the folder that it marks."""
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline_builder.engine.state.places import BUCKET
 from pipeline_builder.engine.upkeep.needs import Needs, owner_of
-from pipeline_builder.values import dataclass
 
 ARCHIVE = "evidence"
 """A folder in which what is named as an execution isn't its output: what runs were judged by, and their records."""

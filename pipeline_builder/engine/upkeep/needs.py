@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from pipeline_builder.engine.state.state import State
 from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.engine.upkeep.bounds import Bounds
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.values import dataclass
 
 _ADDRESS = re.compile(r's3://[^"\s]+')
 _GOING_ON = (ExecutionStatus.EXECUTING, ExecutionStatus.STOPPING)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -21,7 +22,6 @@ from pipeline_builder.engine.upkeep.environments import find_unused, is_environm
 from pipeline_builder.engine.upkeep.needs import Needs, Past, read_past
 from pipeline_builder.machine.folders import remove_folder
 from pipeline_builder.machine.holdings import Holding, changed_at, weigh
-from pipeline_builder.values import dataclass
 
 STORE, JOBS = "store", "jobs"
 

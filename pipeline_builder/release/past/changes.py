@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,6 @@ from pipeline_builder.checkout.words import GitError
 from pipeline_builder.inert import inert_line
 from pipeline_builder.release.past.hosts import host_link
 from pipeline_builder.release.record import CommitRecord, RepoRecord
-from pipeline_builder.values import dataclass
 
 MOST_COMMITS = 50
 MOST_PATHS = 20

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
 from pipeline_builder.release.past.summary import RunSummary
-from pipeline_builder.values import dataclass
 
 _SHORTEST_COMMIT = 4
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline_builder.checkout.ancestry import Noted, find_bare, read_noted
@@ -16,7 +16,6 @@ from pipeline_builder.release.past.keeping import read_kept, run_of
 from pipeline_builder.release.past.remaking import commits_of
 from pipeline_builder.release.record import BlockedRecord, PackageRecord, RepoRecord, RunRecord, SubmoduleRecord
 from pipeline_builder.target import Target
-from pipeline_builder.values import dataclass
 
 SAME_CODE = "only files that no step uses have changed since"
 

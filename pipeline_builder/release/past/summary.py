@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -11,7 +11,6 @@ from pipeline_builder.descriptions import Execution
 from pipeline_builder.release.metrics import flatten_metrics, short_name
 from pipeline_builder.release.promote import may_be_approved
 from pipeline_builder.release.record import PackageRecord, RunRecord, ScoreRecord
-from pipeline_builder.values import dataclass
 
 MOST_METRICS = 40
 """Numbers of a model that a summary has, the first ones."""

@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from pipeline_builder.descriptions import ExecutionStatus
@@ -24,7 +24,6 @@ from pipeline_builder.release.scoring.ledger import LedgerDay, read_day
 from pipeline_builder.release.starting import Starting
 from pipeline_builder.release.verdict import judge_execution
 from pipeline_builder.release.witness import at_once
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.definition.composed import Composed

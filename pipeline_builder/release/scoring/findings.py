@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.streams import MOST_READ
 from pipeline_builder.release.evidence import ReportEvidence
 from pipeline_builder.release.metrics import number_of
-from pipeline_builder.values import dataclass
 
 DRIFT = "drift"
 SHAPE = frozenset(["schema", "type", "rows"])

@@ -14,7 +14,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from pipeline_builder.canonical import canonical
 from pipeline_builder.descriptions import JSON
@@ -23,7 +23,6 @@ from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.life import Life, is_over, own_life
 from pipeline_builder.machine.people import login_name
 from pipeline_builder.target import Media, ObjectStore, Target
-from pipeline_builder.values import dataclass
 
 LEASE, BEAT = 120.0, 30.0
 """Seconds that a date is held without a sign of life, and between two of these."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from pipeline_builder.inert import inert_line
 from pipeline_builder.release.evidence import Evidence, ScoreBoundEvidence, ScoreEvidence
 from pipeline_builder.release.record import RunRecord, ScoreRecord, ScoreStatus, VerdictRecord
 from pipeline_builder.release.scoring.findings import DRIFT, SHAPE, Findings, Violation, read_findings
 from pipeline_builder.release.scoring.rows import few_rows
-from pipeline_builder.values import dataclass
 
 WARN, BLOCK, RETRAIN = "warn", "block", "retrain"
 _FINE = frozenset(["Succeeded", "Skipped"])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline_builder.dag.requests import Ran, RanOf, inputs_of, outputs_of, read_ran
 from pipeline_builder.descriptions import StepState
 from pipeline_builder.target import Target
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.conf.graph import Graph, Step

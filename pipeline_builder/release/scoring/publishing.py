@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -32,7 +33,6 @@ from pipeline_builder.release.scoring.ledger import (
 )
 from pipeline_builder.release.witness import at_once
 from pipeline_builder.target import Media, Target
-from pipeline_builder.values import dataclass
 
 POINTER, MANIFEST = "_current.json", "_manifest.json"
 _MOST_MANIFEST = 256 << 20

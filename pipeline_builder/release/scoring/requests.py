@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -13,7 +14,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.release.witness import at_once
 from pipeline_builder.target import Media, Target
-from pipeline_builder.values import dataclass
 
 State = Literal["open", "waits", "settled"]
 MOST_CAUSE = 400

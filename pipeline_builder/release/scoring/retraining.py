@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,6 @@ from pipeline_builder.release.scoring.requests import (
     list_requests,
     put_new,
 )
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.release.record import PackageRecord, RunRecord, ScoreRecord

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline_builder.errors import InputProblems
@@ -16,7 +17,6 @@ from pipeline_builder.release.evidence import (
 from pipeline_builder.release.record import ScoreRecord
 from pipeline_builder.release.reports import look_at, read_report, witness_container
 from pipeline_builder.target import Target
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.conf.scoring import ScoreGateSection

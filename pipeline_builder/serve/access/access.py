@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,6 @@ from pipeline_builder.serve.access.faults import AccessError, Fault
 from pipeline_builder.serve.access.keys import Key
 from pipeline_builder.serve.access.signed import Signed, signed
 from pipeline_builder.serve.regions import ACCOUNT, HOME
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.errors import OutsideFailure, Problem
-from pipeline_builder.values import dataclass
 
 OWNER = "AKIA"
 """How the id of a key begins that lasts."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 
 from werkzeug.wrappers import Request
 
 from pipeline_builder.serve.access.faults import AccessError, Fault
-from pipeline_builder.values import dataclass
 
 _TIME = "%Y%m%dT%H%M%SZ"
 _WEEK = 604_800

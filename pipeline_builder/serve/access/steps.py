@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline_builder.serve.access.keys import OF_A_STEP, Key, draw_key
 from pipeline_builder.serve.regions import ACCOUNT, CLIENTS
 from pipeline_builder.target import Calling, Reach
-from pipeline_builder.values import dataclass
 
 _OUTPUTS = ("OutputDataConfig", "ProcessingOutputConfig", "TransformOutput", "CheckpointConfig", "DebugHookConfig",
             "ProfilerConfig", "TensorBoardOutputConfig")  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from werkzeug.wrappers import Response
@@ -14,7 +15,6 @@ from pipeline_builder.errors import InputProblems
 from pipeline_builder.serve.s3.place import Place, S3Error, check_bucket, count_of, document, iso, xml_response
 from pipeline_builder.serve.s3.rights import check_object
 from pipeline_builder.serve.s3.xml import Value, read_xml
-from pipeline_builder.values import dataclass
 
 LIST_QUERY = (
     "prefix", "delimiter", "max-keys", "marker", "start-after", "continuation-token", "encoding-type", "fetch-owner",

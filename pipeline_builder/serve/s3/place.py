@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -15,7 +15,6 @@ from pipeline_builder.engine.state.objects import ObjectFacts, Objects
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.serve.access.rights import denied
 from pipeline_builder.serve.s3.xml import Value, render_xml
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.serve.access.access import Caller

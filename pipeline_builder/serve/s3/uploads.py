@@ -8,7 +8,7 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -17,7 +17,6 @@ from werkzeug.wrappers import Request
 from pipeline_builder.machine.streams import BLOCK
 from pipeline_builder.serve.s3.chunks import SIGNED, UploadError, chunks_of
 from pipeline_builder.serve.s3.place import Place, check_sha256
-from pipeline_builder.values import dataclass
 
 _CHECKSUM = "x-amz-checksum-"
 _STREAMING = "STREAMING-"

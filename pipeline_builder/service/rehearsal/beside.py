@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -17,7 +18,6 @@ from pipeline_builder.service.rehearsal.waiting.clock import Clock
 from pipeline_builder.service.rehearsal.waiting.interpreting import Interpreter, Process, find_python
 from pipeline_builder.service.rehearsal.waiting.machines import Machines, Surroundings
 from pipeline_builder.service.rehearsal.waiting.target import Eyes, Target
-from pipeline_builder.values import dataclass
 
 _ENVIRONMENTS = "envs"
 

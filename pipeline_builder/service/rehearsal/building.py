@@ -7,7 +7,7 @@ import random
 import tempfile
 import uuid
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline_builder.documents.source import load_yaml
@@ -28,7 +28,6 @@ from pipeline_builder.service.rehearsal.record import BuildRecord
 from pipeline_builder.service.rehearsal.template import Action, Project
 from pipeline_builder.service.rehearsal.tools import Tools
 from pipeline_builder.service.rehearsal.variables import environment_variables
-from pipeline_builder.values import dataclass
 
 _DEFAULT = "buildspec.yml"
 _NUMBERS = "build-numbers.json"

@@ -13,7 +13,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline_builder.engine.jobs.job import JobEnd
@@ -25,7 +25,6 @@ from pipeline_builder.service.rehearsal.artifacts import NothingFoundError, find
 from pipeline_builder.service.rehearsal.record import PhaseRecord, ReportRecord
 from pipeline_builder.service.rehearsal.shell import Shell, ShellGoneError, Surroundings
 from pipeline_builder.service.rehearsal.testreports import read_report
-from pipeline_builder.values import dataclass
 
 UPLOAD = "upload_artifacts"
 OWN = "[Container]"

@@ -11,6 +11,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from io import BytesIO
@@ -28,7 +29,6 @@ from pipeline_builder.service.rehearsal.approvals import put_approval_result
 from pipeline_builder.service.rehearsal.record import Book
 from pipeline_builder.service.rehearsal.waiting import executions
 from pipeline_builder.service.rehearsal.waiting.machines import Machines
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

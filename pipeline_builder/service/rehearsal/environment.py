@@ -6,11 +6,11 @@ import os
 import re
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from pipeline_builder.regions.partitions import console, partition_of
-from pipeline_builder.values import dataclass
 
 # All that a build gets of this machine's environment; nothing else, so that no key or token of its user gets into a
 # build or its log. Programs and their caches (PATH, HOME, XDG_*, UV_*, TMPDIR), who the user is (git and SSH ask),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +17,6 @@ from pipeline_builder.service.rehearsal.record import ActionRecord, Book, Decisi
 from pipeline_builder.service.rehearsal.template import Action, Stage
 from pipeline_builder.service.rehearsal.tools import Question, Tools
 from pipeline_builder.service.rehearsal.waiting.target import workspace_of
-from pipeline_builder.values import dataclass
 
 _WEEK = 7 * 24 * 60
 _TICK = 0.2

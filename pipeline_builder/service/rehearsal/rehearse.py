@@ -9,7 +9,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,6 @@ from pipeline_builder.service.rehearsal.tools import Ask, Tools
 from pipeline_builder.service.rehearsal.variables import MOST_CHARACTERS
 from pipeline_builder.service.rehearsal.waiting.interpreting import Interpreter
 from pipeline_builder.stacks.stacks import STORAGE_OUTPUTS
-from pipeline_builder.values import dataclass
 
 BUILDSPEC = "buildspec.yml"
 RENDERED, TARGET_STATE, LOCK = "rendered", "target", "rehearsal.lock"

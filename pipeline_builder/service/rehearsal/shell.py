@@ -14,11 +14,11 @@ import select
 import shlex
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.engine.jobs.job import Command, JobEnd, JobResult
 from pipeline_builder.engine.jobs.sandbox import run_plain
-from pipeline_builder.values import dataclass
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TICK = 0.05

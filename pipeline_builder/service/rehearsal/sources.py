@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.checkout.git import Git
@@ -13,7 +14,6 @@ from pipeline_builder.errors import InputProblems, OutsideFailure, PipelineBuild
 from pipeline_builder.machine.temporary import temporary_folder
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.service.rehearsal.artifacts import pack
-from pipeline_builder.values import dataclass
 
 _MADE_UP = "arn:aws:codeconnections:us-east-1:111122223333:connection/00000000-0000-4000-8000-000000000000"
 CLONE, ZIP, ARCHIVE = "CODEBUILD_CLONE_REF", "CODE_ZIP", "S3"

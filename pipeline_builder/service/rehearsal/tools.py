@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -13,7 +14,6 @@ from pipeline_builder.service.rehearsal.template import Service
 from pipeline_builder.service.rehearsal.waiting.clock import Clock
 from pipeline_builder.service.rehearsal.waiting.machines import Machines
 from pipeline_builder.service.rehearsal.waiting.target import Target
-from pipeline_builder.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import graphlib
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pipeline_builder.dag.outline import Node
-from pipeline_builder.values import dataclass
 from pipeline_builder.views.graphs.picture import Link, render_svg, state_of
 
 MOST_DRAWN = 150

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import graphlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from pipeline_builder.dag.outline import Node
-from pipeline_builder.values import dataclass
 
 BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y, MARGIN = 158, 66, 26, 12, 8
 PASSAGE_HEIGHT = 10

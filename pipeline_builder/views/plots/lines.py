@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from pipeline_builder.values import dataclass
 from pipeline_builder.views.bounds import MOST_POINTS
 from pipeline_builder.views.formats import format_number
 from pipeline_builder.views.plots.scales import Scale, clamped, scale_of, ticks, time_ticks, whole_ticks

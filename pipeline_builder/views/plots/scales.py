@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-
-from pipeline_builder.values import dataclass
 
 _LARGEST = 1e150
 """No difference of two such numbers is infinite."""

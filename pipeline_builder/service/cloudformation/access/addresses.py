@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from pipeline_builder.definition.handing import ARTIFACTS
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.members import member_at
-from pipeline_builder.values import dataclass
 
 Pieces = tuple[str, ...]
 """The literal parts of a text, between any two of which anything may stand: `("a/", "/b")` for `a/<something>/b`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from pipeline_builder.definition.composed import Definition
 from pipeline_builder.definition.made import MadeFunction
@@ -15,7 +15,6 @@ from pipeline_builder.manifest.service import ServiceSection
 from pipeline_builder.service.cloudformation.access.addresses import Location
 from pipeline_builder.service.cloudformation.access.fetched import Fetched, fetched
 from pipeline_builder.service.cloudformation.access.touched import DefinitionFacts, definition_facts
-from pipeline_builder.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

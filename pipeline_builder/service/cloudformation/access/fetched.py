@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from pipeline_builder.manifest.addresses import parse_codecommit
 from pipeline_builder.manifest.manifest import Repo
-from pipeline_builder.values import dataclass
 
 
 def secrets_of_hosts(repo: Repo) -> set[str]:

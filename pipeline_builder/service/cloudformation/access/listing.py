@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline_builder.regions.partitions import partition_of
 from pipeline_builder.service.cloudformation.access.packing import statement_json
 from pipeline_builder.service.cloudformation.access.statements import Conditions, Role, Statement
-from pipeline_builder.values import dataclass
 
 _PLACEHOLDER = re.compile(r"\$\{(?P<literal>!)?(?P<name>[^{}]*)\}")
 _VERSION = "2012-10-17"

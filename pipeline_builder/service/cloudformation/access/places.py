@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pipeline_builder.definition.steps.context import OWN_FOLDERS, execution_base
 from pipeline_builder.service.cloudformation.access.addresses import Location
-from pipeline_builder.values import dataclass
 
 # Below the pipeline's name: code by its hash, lists of files by theirs. Every repository's jobs may read them.
 _SHARED = ("code", "manifests")

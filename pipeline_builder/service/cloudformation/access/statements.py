@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import field
-
-from pipeline_builder.values import dataclass
+from dataclasses import dataclass, field
 
 Values = str | tuple[str, ...]
 Conditions = Mapping[str, Mapping[str, Values]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from pipeline_builder.dag.outline import flat_steps
 from pipeline_builder.dag.packages import is_registered_approved
@@ -17,7 +17,6 @@ from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.regions.hosts import ecr_image, queue
 from pipeline_builder.service.cloudformation.access.addresses import Found, Location, Pieces, find_addresses
 from pipeline_builder.service.cloudformation.access.places import Places
-from pipeline_builder.values import dataclass
 
 _IMAGES = ("ImageUri", "TrainingImage", "Image")
 _ROLES = ("RoleArn", "ExecutionRoleArn")

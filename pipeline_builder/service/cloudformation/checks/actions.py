@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import Problem
@@ -15,7 +16,6 @@ from pipeline_builder.manifest.quotas import (
 from pipeline_builder.service.cloudformation.checks.environment import check_variables_json
 from pipeline_builder.service.cloudformation.checks.view import CONNECTION, Action, Service
 from pipeline_builder.service.cloudformation.checks.waiting import is_answered
-from pipeline_builder.values import dataclass
 
 CONFIGURATION = "PB623"
 APPROVAL = "PB631"

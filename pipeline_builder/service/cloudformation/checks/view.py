@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from pipeline_builder.descriptions import JSON
@@ -14,7 +14,6 @@ from pipeline_builder.errors import InputProblems, Place, Problem
 from pipeline_builder.service.cloudformation.evaluation.buildspec import BUILDSPEC, Buildspec, read_buildspec
 from pipeline_builder.service.cloudformation.evaluation.document import Template
 from pipeline_builder.service.cloudformation.evaluation.physical import Home, made_values
-from pipeline_builder.values import dataclass
 
 CONNECTION = "CodeStarSourceConnection"
 _BLOCK = re.compile(r"(?:!\w+\s+|[\w:]+:\s*)*\|(?P<indent>\d?)[+-]?\s*(?:#.*)?$")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from pipeline_builder.errors import Place, Problem
 from pipeline_builder.manifest.addresses import parse_address
@@ -13,7 +14,6 @@ from pipeline_builder.regions.hosts import ecr_image
 from pipeline_builder.regions.partitions import partition_of
 from pipeline_builder.regions.services import AS_OF, REGIONS, SERVICES, find_lack
 from pipeline_builder.service.cloudformation.description.hosts import stands_still
-from pipeline_builder.values import dataclass
 
 _ELSEWHERE = "deploy the service to another Region (SMP_REGION)"
 _HINTS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from pipeline_builder.definition.made import Made
 from pipeline_builder.definition.names import logical_id
@@ -33,7 +33,6 @@ from pipeline_builder.service.cloudformation.description.starting import (
 from pipeline_builder.service.cloudformation.description.telling import Telling, telling_problems
 from pipeline_builder.service.cloudformation.description.triggers import Triggers, build_triggers, is_pattern
 from pipeline_builder.stacks.stacks import OWNER_TAG
-from pipeline_builder.values import dataclass
 
 # CodePipeline keeps its artifacts below the first twenty characters of the pipeline's name.
 _ARTIFACT_PREFIX = 20

@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from pipeline_builder.documents.schema import describe, did_you_mean
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.cron import cron_faults
 from pipeline_builder.manifest.pipelines import PipelineEntry
 from pipeline_builder.manifest.schedules import Schedule
-from pipeline_builder.values import dataclass
 
 # An action hands on a thousand characters in all, and has other values besides.
 _LONGEST_GROUPS = 400

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline_builder.errors import Problem
 from pipeline_builder.service.cloudformation.access.resources import artifact_keys
-from pipeline_builder.values import dataclass
 
 if TYPE_CHECKING:
     from pipeline_builder.manifest.manifest import Manifest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from pipeline_builder.definition.names import ARTIFACT_NAME, PROJECT_NAME, RULE_NAME, logical_id, plain_name
 from pipeline_builder.errors import Problem
@@ -23,7 +24,6 @@ from pipeline_builder.service.cloudformation.description.hosts import (
     ref_expression,
     stands_still,
 )
-from pipeline_builder.values import dataclass
 
 _REPOSITORY = re.compile(r"^[A-Za-z0-9_][\w.-]*(/[\w.-]+){1,20}$", re.ASCII)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe, did_you_mean
 from pipeline_builder.documents.source import DataPath, Document, Source, parse_yaml
 from pipeline_builder.errors import InputProblems, Place, Problem
-from pipeline_builder.values import dataclass
 
 UNREADABLE = "PB620"
 _FUNCTIONS = (

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.regions.partitions import partition_of
-from pipeline_builder.values import dataclass
 
 _SPACE = uuid.UUID("8f0f6a0e-6f56-4a3e-9d7d-0b6a54ad52a1")
 

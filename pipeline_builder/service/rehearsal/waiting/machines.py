@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ from pipeline_builder.service.rehearsal.waiting.clock import Clock
 from pipeline_builder.service.rehearsal.waiting.interpreter import END, NEXT, PAUSE
 from pipeline_builder.service.rehearsal.waiting.interpreting import Interpreter
 from pipeline_builder.service.rehearsal.waiting.permissions import may, resource_of
-from pipeline_builder.values import dataclass
 
 _ENTERED = "StateEntered"
 _ENDING = 1.0

@@ -7,6 +7,7 @@ is on its way when it ends, however it ends, is gone on with by the next that pl
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,6 @@ from pipeline_builder.engine.local import LocalPipelines
 from pipeline_builder.machine.folders import sweep_folder
 from pipeline_builder.opened import Opened
 from pipeline_builder.serve.background import Background
-from pipeline_builder.values import dataclass
 from pipeline_builder.views.progress import describe
 from pipeline_builder.workspace import Workspace
 
