@@ -11,7 +11,7 @@ from pipeline_builder.conf.attempts import Retry
 from pipeline_builder.conf.requests import ManagedJobSection, RequestSection
 from pipeline_builder.documents.expressions import REFERABLE, Expression
 from pipeline_builder.documents.fields import Args, Arguments, Count, Switch, Texts, Word
-from pipeline_builder.documents.schema import NOTHING, describe
+from pipeline_builder.documents.schema import describe
 from pipeline_builder.manifest.paths import RelativePath
 
 _CLUSTER = re.compile(r"j-[A-Z0-9]{1,60}")
@@ -32,11 +32,11 @@ class EMRSection(RequestSection):
     cluster_id: Annotated[Annotated[str, AfterValidator(_cluster)] | Expression, REFERABLE] = Field(
         "", description="a cluster that is there"
     )
-    cluster: Arguments = Field(NOTHING, description="a cluster of the step's own: RunJobFlow's request, without Steps")
+    cluster: Arguments = Field({}, description="a cluster of the step's own: RunJobFlow's request, without Steps")
     jar: Word = Field(description="s3:// address of the jar, or command-runner.jar")
     main_class: Word = Field("", description="its class, where the jar doesn't say")
     args: Args = Field((), description="arguments: a list, or names with values (--name value)")
-    properties: Texts = Field(NOTHING, description="Java properties")
+    properties: Texts = Field({}, description="Java properties")
     execution_role: Word = Field("", description="runtime role of the step, on a cluster that is there")
     retry: Retry = Field((), description=_RETRY)
 
@@ -58,12 +58,12 @@ class EMRServerlessSection(RequestSection):
     """An EMRServerless step's work: a Spark or Hive job, in an application that is there or in one of its own."""
 
     application_id: Word = Field("", description="an application that is there")
-    application: Arguments = Field(NOTHING, description="an application of the step's own: CreateApplication's request")
+    application: Arguments = Field({}, description="an application of the step's own: CreateApplication's request")
     entry_point: Word = Field("", description="of Spark: s3:// address of the script or jar")
     args: Args = Field((), description="of Spark: arguments: a list, or names with values (--name value)")
     spark_submit: Word = Field("", description="of Spark: parameters of spark-submit, such as --conf …")
     query: Word = Field("", description="of Hive: s3:// address of the query")
-    configuration: Arguments = Field(NOTHING, description="configurationOverrides of the job")
+    configuration: Arguments = Field({}, description="configurationOverrides of the job")
     max_runtime_minutes: Annotated[int | Expression | None, REFERABLE] = Field(None, description="minutes at most")
     execution_role: Word = Field("", description="role of the job; default: that of the model's jobs")
     retry: Retry = Field((), description=_RETRY)
@@ -107,7 +107,7 @@ class NotebookSection(ManagedJobSection):
     kernel: str = Field("python3", description="kernel of the image")
     output_path: Word = Field("", description="s3:// address of the notebook that has run; default: the execution's")
     output_name: RelativePath | None = Field(None, description="its name; default: that of the notebook")
-    parameters: Texts = Field(NOTHING, description="values for the cell that is tagged 'parameters'")
+    parameters: Texts = Field({}, description="values for the cell that is tagged 'parameters'")
     initialization_script: RelativePath | None = Field(
         None, description="name of a script in the folder that runs first"
     )

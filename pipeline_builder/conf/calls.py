@@ -12,7 +12,7 @@ from pipeline_builder.conf.attempts import CacheSection
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import REFERABLE, Expression
 from pipeline_builder.documents.fields import Arguments, EmptyList, Env, Names, empty_mapping
-from pipeline_builder.documents.schema import NOTHING, Section, describe
+from pipeline_builder.documents.schema import Section, describe
 from pipeline_builder.manifest.paths import RelativePath
 
 RESERVED = "smp_"
@@ -103,16 +103,14 @@ class CallSection(Section):
         dict[str, Any],
         BeforeValidator(empty_mapping, json_schema_input_type=dict[str, Any] | None),
         AfterValidator(_inputs),
-    ] = Field(NOTHING, description="what is handed over: names with values, $params.<name>, Get and Std:… expressions")
+    ] = Field({}, description="what is handed over: names with values, $params.<name>, Get and Std:… expressions")
     outputs: Annotated[
         dict[str, OutputType],
         BeforeValidator(_outputs, json_schema_input_type=dict[str, OutputType] | tuple[str, ...] | None),
         AfterValidator(_names),
-    ] = Field(
-        NOTHING, description="what comes back: names with String, Integer, Boolean or Float; a list of names is texts"
-    )
+    ] = Field({}, description="what comes back: names with String, Integer, Boolean or Float; a list of names is texts")
     cache: CacheSection = Field(CacheSection.model_construct(), description="expiry of the step cache")
-    arguments: Arguments = Field(NOTHING, description="merged over the inputs, and over the step's members beside them")
+    arguments: Arguments = Field({}, description="merged over the inputs, and over the step's members beside them")
 
 
 class StatementSection(Section):
@@ -146,9 +144,7 @@ class LambdaSection(CallSection):
     timeout: Annotated[int, Field(ge=1, le=LONGEST_CALL)] = Field(
         60, description="seconds that a call may take; SageMaker waits ten minutes at most"
     )
-    environment: Annotated[Env, AfterValidator(_variables)] = Field(
-        NOTHING, description="variables that the handler finds"
-    )
+    environment: Annotated[Env, AfterValidator(_variables)] = Field({}, description="variables that the handler finds")
     policies: Annotated[tuple[StatementSection, ...], EmptyList] = Field(
         (), description="what the function may do besides, as far as the manifest's policy lets it ('statements')"
     )

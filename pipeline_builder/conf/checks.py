@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from pipeline_builder.conf.requests import ManagedJobSection
 from pipeline_builder.documents.expressions import REFERABLE, Expression, references
 from pipeline_builder.documents.fields import Names, Switch, Word
-from pipeline_builder.documents.schema import NOTHING, Section, describe
+from pipeline_builder.documents.schema import Section, describe
 
 _Flag = Annotated[Switch | Expression, REFERABLE]
 _QUALITY = ("problem_type", "inference_attribute", "probability_attribute", "ground_truth_attribute")
@@ -90,16 +90,14 @@ class ClarifyCheckSection(CheckSection):
     pdp: dict[str, Any] | None = Field(None, description="of explainability: features, grid_resolution, …")
     model: str = Field("", description="CreateModel step of the model that is asked; default: the model's own")
     predictor: dict[str, Any] = Field(
-        NOTHING,
+        {},
         description="how the model is asked: instance_type, initial_instance_count, content_type, accept_type, …",
     )
-    predicted_label: dict[str, Any] = Field(
-        NOTHING, description="where the answer is: label, probability, label_headers, …"
-    )
+    predicted_label: dict[str, Any] = Field({}, description="where the answer is: label, probability, label_headers, …")
     probability_threshold: Annotated[float, Field(ge=0, le=1)] | None = Field(
         None, description="from which probability on the answer is 1"
     )
-    analysis: dict[str, Any] = Field(NOTHING, description="merged over the analysis configuration")
+    analysis: dict[str, Any] = Field({}, description="merged over the analysis configuration")
 
     @model_validator(mode="after")
     def _fits(self) -> ClarifyCheckSection:

@@ -20,7 +20,7 @@ from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.dates import DATES
 from pipeline_builder.documents.expressions import read_expressions
 from pipeline_builder.documents.fields import Arguments, EmptyMapping, Later, Names, StepClass, Switch, Word
-from pipeline_builder.documents.schema import NOTHING, Section, describe, read_rest, read_section
+from pipeline_builder.documents.schema import Section, describe, read_rest, read_section
 from pipeline_builder.documents.source import Document, load_yaml
 from pipeline_builder.documents.values import substitute
 from pipeline_builder.errors import InputProblems, Problem
@@ -143,7 +143,7 @@ class StepSection(Section):
         ),
     ] = Field((), description="steps to wait for besides 'dependencies'; a name, or step and trigger")
     arguments: Arguments = Field(
-        NOTHING,
+        {},
         description="merged over this step's request, after the section's own; of a class without section all of it",
     )
     conditions: Annotated[Any, Later(f"{_CONF}.comparisons:Comparisons")] = Field(
@@ -174,7 +174,7 @@ class PipelineSection(Section):
 class ConfSection(Section):
     """What stands under `conf`."""
 
-    models: Annotated[dict[str, ModelSection], EmptyMapping] = Field(NOTHING, description="the modeling units")
+    models: Annotated[dict[str, ModelSection], EmptyMapping] = Field({}, description="the modeling units")
     pipeline: PipelineSection | None = Field(None, alias="sagemakerPipeline", description="the DAG, in one file only")
 
 

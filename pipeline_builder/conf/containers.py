@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from pipeline_builder.conf.sections import ImageSection
 from pipeline_builder.documents.fields import Arguments, Env, Image, Word
-from pipeline_builder.documents.schema import NOTHING, Section, did_you_mean
+from pipeline_builder.documents.schema import Section, did_you_mean
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.paths import RelativePath
 
@@ -29,9 +29,9 @@ class ContainerSection(Section):
     image_uri: Image = Field("", description="address of its image; default: that of InferenceSpecification")
     image: ImageSection | None = Field(None, description="one of AWS's own images, instead of image_uri")
     entry_point: RelativePath | None = Field(None, description="inference script, below the source directory")
-    env: Env = Field(NOTHING, description="environment variables of the container")
+    env: Env = Field({}, description="environment variables of the container")
     hostname: Word = Field("", description="its name among the containers")
-    arguments: Arguments = Field(NOTHING, description="merged over its ContainerDefinition, and checked like it")
+    arguments: Arguments = Field({}, description="merged over its ContainerDefinition, and checked like it")
 
     @model_validator(mode="after")
     def _one_artifact(self) -> ContainerSection:

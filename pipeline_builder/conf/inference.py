@@ -14,7 +14,7 @@ from pipeline_builder.conf.scoring import ScoreGateSection
 from pipeline_builder.conf.sections import PreprocessSection
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.fields import EmptyMapping, Env, Later
-from pipeline_builder.documents.schema import NOTHING, Section, describe
+from pipeline_builder.documents.schema import Section, describe
 
 _GROUP = r"^(arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:[0-9]{12}:model-package-group/)?[A-Za-z0-9](-*[A-Za-z0-9]){0,62}$"
 
@@ -53,7 +53,7 @@ class UsedModelSection(Section):
         pattern=r"^([a-zA-Z0-9](-*[a-zA-Z0-9])*)?$",
         description="instead of 'version': the newest approved one whose ModelLifeCycle has this stage: production",
     )
-    env: Env = Field(NOTHING, description="environment variables of the model's container, over the package's own")
+    env: Env = Field({}, description="environment variables of the model's container, over the package's own")
 
     retry: Retry = Field((), description="when to try again; a number is that many attempts")
 
@@ -98,7 +98,7 @@ class InferenceModel(ModelSection):
 class InferenceConf(ConfSection):
     """What stands under `conf`."""
 
-    models: Annotated[dict[str, InferenceModel], EmptyMapping] = Field(NOTHING, description="the models that score")  # type: ignore[assignment] # models with more keys
+    models: Annotated[dict[str, InferenceModel], EmptyMapping] = Field({}, description="the models that score")  # type: ignore[assignment] # models with more keys
 
 
 class InferenceFile(ConfFile):

@@ -12,7 +12,7 @@ from pipeline_builder.conf.sections import PreprocessSection
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import Expression
 from pipeline_builder.documents.fields import EmptyMapping, Names, Switch, Word, no_boolean
-from pipeline_builder.documents.schema import NOTHING, Section, describe
+from pipeline_builder.documents.schema import Section, describe
 
 DATA, PREDICTIONS, LABELS = "data", "predictions", "labels"
 ROLES = (DATA, PREDICTIONS, LABELS)
@@ -101,7 +101,7 @@ class WatchSection(PreprocessSection):
     )
     labels: Word = Field("", description="s3:// address of the truth, or which chained output it is")
     channels: Channels = Field(
-        NOTHING, description="several data files: as dataFiles of the channels 'data', 'predictions' and 'labels'"
+        {}, description="several data files: as dataFiles of the channels 'data', 'predictions' and 'labels'"
     )
     label: str = Field("", description="column of the truth: no input of the model, it is not watched for drift")
     prediction: _Text = Field("", description="column of the predictions, by name or number; default: the last one")
@@ -109,7 +109,7 @@ class WatchSection(PreprocessSection):
         "", description="column that tells rows apart: predictions and labels are matched by it, else by their order"
     )
     ignore: Names = Field((), description="columns that aren't looked at")
-    columns: Annotated[dict[str, Any], EmptyMapping] = Field(NOTHING, description="types of columns")
+    columns: Annotated[dict[str, Any], EmptyMapping] = Field({}, description="types of columns")
     files: Names = Field((), description="patterns of the data's file names, such as '*.csv'; default: every file")
     format: Literal["csv", "json_lines", "parquet"] | None = Field(
         None, description="how the data are written; default: as the files' names say, or their beginning"
@@ -178,7 +178,7 @@ class BaselineSection(WatchSection):
 
     entry_point: ClassVar[Any] = "smp_monitoring/baseline.py"  # type: ignore[misc] # this program's own
 
-    columns: Annotated[dict[str, TypeSection], EmptyMapping] = Field(NOTHING, description="types of columns")
+    columns: Annotated[dict[str, TypeSection], EmptyMapping] = Field({}, description="types of columns")
     keep_values: Switch = Field(
         True,
         description="whether a sketch of values of single rows is kept, some thousands of each column; without, a "
@@ -196,7 +196,7 @@ class MonitorSection(WatchSection):
     entry_point: ClassVar[Any] = "smp_monitoring/monitor.py"  # type: ignore[misc] # this program's own
 
     columns: Annotated[dict[str, ColumnSection], EmptyMapping] = Field(
-        NOTHING, description="types of columns, and bounds of their own"
+        {}, description="types of columns, and bounds of their own"
     )
     drift: DriftSection = Field(DriftSection.model_construct(psi=0.2), description="bounds of drift; default: psi 0.2")
     missing: _Share = Field(0.05, description="how much larger the share of missing values may be than the baseline's")
@@ -204,7 +204,7 @@ class MonitorSection(WatchSection):
     category: _Share = Field(0.0, description="share of the values that may be of categories the baseline hasn't got")
     type: _Share = Field(0.0, description="how much larger the share of values may be that are no numbers")
     quality: Annotated[dict[Metric, _Number], EmptyMapping] = Field(
-        NOTHING, description="what the quality has to be where labels are there: at least, of errors (rmse) at most"
+        {}, description="what the quality has to be where labels are there: at least, of errors (rmse) at most"
     )
     on_drift: Actions = Field(
         ("warn",), description="what follows drift past a bound: warn, block, retrain, or several"

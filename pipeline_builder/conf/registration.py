@@ -12,7 +12,7 @@ from pipeline_builder.conf.containers import ContainerSection
 from pipeline_builder.conf.sections import ImageSection
 from pipeline_builder.documents.expressions import REFERABLE, Expression
 from pipeline_builder.documents.fields import Approval, Arguments, Image, Number, Regression, Switch, Word, Words
-from pipeline_builder.documents.schema import NOTHING, Section
+from pipeline_builder.documents.schema import Section
 
 
 class InferenceSpecification(Section):
@@ -75,7 +75,7 @@ class RegistrySection(Section):
         None, description="how several containers are called: one after the other, which is the default, or each alone"
     )
     retry: Retry = Field((), description="when to try again; a number is that many attempts")
-    arguments: Arguments = Field(NOTHING, description="merged over the CreateModelPackage request, and checked like it")
+    arguments: Arguments = Field({}, description="merged over the CreateModelPackage request, and checked like it")
 
     @model_validator(mode="after")
     def _mode_of_several(self) -> RegistrySection:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from pipeline_builder.conf.attempts import CacheSection, Retry
 from pipeline_builder.documents.fields import Arguments, Count, Env, Image, Tags, Word
-from pipeline_builder.documents.schema import NOTHING, Section, did_you_mean, known_keys, read_section
+from pipeline_builder.documents.schema import Section, did_you_mean, known_keys, read_section
 from pipeline_builder.errors import Problem
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ CHECKS = ("QualityCheck", "ClarifyCheck")
 class RequestSection(Section):
     """What all of them have."""
 
-    tags: Tags = Field(NOTHING, description="tags of the job")
+    tags: Tags = Field({}, description="tags of the job")
     cache: CacheSection = Field(CacheSection.model_construct(), description="expiry of the step cache")
-    arguments: Arguments = Field(NOTHING, description="merged over the request to the service, and checked like it")
+    arguments: Arguments = Field({}, description="merged over the request to the service, and checked like it")
 
     @property
     def attempts(self) -> Retry:
@@ -48,7 +48,7 @@ class ManagedJobSection(RequestSection):
     instance_type: Word = Field("ml.m5.xlarge", description="instance type")
     volume_size: Count = Field(30, alias="volume_size_in_gb", description="storage volume, GB")
     max_runtime: Count = Field(3600, alias="max_runtime_seconds", description="maximum run time, seconds")
-    env: Env = Field(NOTHING, description="environment variables of the job")
+    env: Env = Field({}, description="environment variables of the job")
 
 
 def kinds() -> Mapping[str, type[RequestSection]]:

@@ -16,7 +16,7 @@ from pipeline_builder.conf.metrics import Metrics
 from pipeline_builder.conf.tracking import Mlflow, Repository
 from pipeline_builder.documents.expressions import REFERABLE, Expression
 from pipeline_builder.documents.fields import Args, Arguments, Count, EmptyMapping, Env, Image, Names, Tags, Text, Word
-from pipeline_builder.documents.schema import NOTHING, Section, describe
+from pipeline_builder.documents.schema import Section, describe
 from pipeline_builder.manifest.paths import RelativePath
 from pipeline_builder.manifest.policy import Secrets
 
@@ -58,13 +58,13 @@ class JobSection(Section):
         validation_alias=AliasChoices("max_runtime_seconds", "max_runtime_in_seconds"),
         description="maximum run time, seconds",
     )
-    tags: Tags = Field(NOTHING, description="tags of the job")
-    env: Env = Field(NOTHING, description="environment variables of the job")
-    secrets: Secrets = Field(NOTHING, description="NAME: secretsmanager:ID, variables that only the job gets to see")
-    channels: Channels = Field(NOTHING, description="data of the job; a bare name, or names with files")
+    tags: Tags = Field({}, description="tags of the job")
+    env: Env = Field({}, description="environment variables of the job")
+    secrets: Secrets = Field({}, description="NAME: secretsmanager:ID, variables that only the job gets to see")
+    channels: Channels = Field({}, description="data of the job; a bare name, or names with files")
     cache: CacheSection = Field(CacheSection.model_construct(), description="expiry of the step cache")
     retry: Retry = Field((), description="when to try again; a number is that many attempts")
-    arguments: Arguments = Field(NOTHING, description="merged over the request to the service, and checked like it")
+    arguments: Arguments = Field({}, description="merged over the request to the service, and checked like it")
 
     @model_validator(mode="after")
     def _one_image(self) -> JobSection:
@@ -152,7 +152,7 @@ class TrainSection(_ScriptSection):
         description="maximum run time, seconds",
     )
     hyperparameters: Annotated[dict[str, Any], EmptyMapping] = Field(
-        NOTHING, validation_alias=AliasChoices("hyperparams", "hyperparameters"), description="arguments of the script"
+        {}, validation_alias=AliasChoices("hyperparams", "hyperparameters"), description="arguments of the script"
     )
     model_data_uri: Word = Field("", description="a trained model to start from, as channel 'model'")
     output_path: Word = Field("", description="s3:// address for the model artifact")
@@ -163,9 +163,9 @@ class TrainSection(_ScriptSection):
     distribution: Annotated[
         Literal["FullyReplicated", "ShardedByS3Key"] | Expression, REFERABLE, BeforeValidator(refuse_processes)
     ] = Field("FullyReplicated", description="how instances share the data")
-    channels: TrainChannels = Field(NOTHING, description="data of the job; a bare name, or names with files")  # type: ignore[assignment] # a channel with more keys
+    channels: TrainChannels = Field({}, description="data of the job; a bare name, or names with files")  # type: ignore[assignment] # a channel with more keys
     instance_groups: Groups = Field(
-        NOTHING, description="groups of instances of several kinds by name, instead of instance_type and instance_count"
+        {}, description="groups of instances of several kinds by name, instead of instance_type and instance_count"
     )
     spot: Flag = Field(
         False,
@@ -184,7 +184,7 @@ class TrainSection(_ScriptSection):
         description="warm pool: seconds that instances stay for the next job of their kind; not with spot or groups",
     )
     metrics: Metrics = Field(
-        NOTHING,
+        {},
         validation_alias=AliasChoices("metrics", "metric_definitions"),
         description="metrics of the log: name and regex, whose first group is the number",
     )
@@ -239,7 +239,7 @@ class EvaluateSection(_ProcessingSection):
         alias="output",
         description="where it writes it: a folder below /opt/ml/processing, or its name; that is the output's name too",
     )
-    channels: EvaluateChannels = Field(NOTHING, description="data of the job; a bare name, or names with files")  # type: ignore[assignment] # a narrower channel
+    channels: EvaluateChannels = Field({}, description="data of the job; a bare name, or names with files")  # type: ignore[assignment] # a narrower channel
     strategy: Any = Field(None, description="read for compatibility, without effect")
     max_payload: Any = Field(None, description="read for compatibility, without effect")
     content_type: Any = Field(None, description="read for compatibility, without effect")

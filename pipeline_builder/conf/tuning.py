@@ -15,7 +15,7 @@ from pipeline_builder.conf.metrics import Metrics, Regex
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import REFERABLE, Expression
 from pipeline_builder.documents.fields import Arguments, Count, Number, Tags, Word, Words
-from pipeline_builder.documents.schema import NOTHING, Section, describe
+from pipeline_builder.documents.schema import Section, describe
 
 Scale = Literal["auto", "linear", "logarithmic", "reverse_logarithmic"]
 Strategy = Literal["bayesian", "random", "grid", "hyperband"]
@@ -161,7 +161,7 @@ class TuneSection(Section):
     train: str = Field("train", description="the section of the training job that is varied")
     objective: ObjectiveSection = Field(description="what is optimised")
     metrics: Metrics = Field(
-        NOTHING,
+        {},
         validation_alias=AliasChoices("metrics", "metric_definitions"),
         description="more metrics: name and regex",
     )
@@ -188,9 +188,7 @@ class TuneSection(Section):
         None, description="the same seed chooses the same values again"
     )
     base_job_name: Word = Field("", description="prefix of the tuning job's name")
-    tags: Tags = Field(
-        NOTHING, description="tags of the tuning job and its trainings, over those of the training's section"
-    )
+    tags: Tags = Field({}, description="tags of the tuning job and its trainings, over those of the training's section")
     cache: CacheSection = Field(CacheSection.model_construct(), description="expiry of the step cache")
     retry: Retry = Field((), description="when to try again; a number is that many attempts")
-    arguments: Arguments = Field(NOTHING, description="merged over CreateHyperParameterTuningJob, and checked like it")
+    arguments: Arguments = Field({}, description="merged over CreateHyperParameterTuningJob, and checked like it")

@@ -24,24 +24,6 @@ _whole: ContextVar[bool] = ContextVar("_whole", default=False)
 """Whether sections are described, with all that can be inside; to read one, only what is written counts."""
 
 
-class _Nothing(dict[str, Any]):
-    """A mapping that never has anything in it."""
-
-    def __hash__(self) -> int:  # type: ignore[override] # a mapping has none
-        return 0
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        raise TypeError(f"'{key}' is set in what is nobody's own")
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
-        return handler(dict)
-
-
-NOTHING: Any = _Nothing()
-"""The default of mappings: one that has no hash pydantic copies for each section, which takes as long as reading it."""
-
-
 class Section(BaseModel):
     """A mapping of a file that people write: frozen, and a key that it doesn't know is a problem.
 
