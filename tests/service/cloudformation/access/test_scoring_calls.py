@@ -168,8 +168,6 @@ def test_a_role_without_one_of_its_permissions_is_noticed(recorded: Recorded) ->
     services = {"Logs", "Reports", "Cache", "Artifacts", "ArtifactBucket", "Key", "Missed"}
     # Where others have changed the pipeline; CodeBuild's own.
     services |= {"AppliedDefinitions", "Connections"}
-    # Where the record of the run was not kept, or it has gone on since: it is made again.
-    services |= {"ReadJobLogs"}
     assert {name: sids - services for name, sids in unused.items() if sids - services} == {}
 
 
