@@ -85,11 +85,11 @@ def recall(saved: RunRecord | None, execution: Execution, target: Target) -> Run
     from pipeline_builder.release.past.keeping import read_kept  # which need the judging, and that needs this module
     from pipeline_builder.release.past.remaking import remake
 
-    fresh = collect(execution, target, tails=False, reasons=False)
+    fresh = collect(execution, target, reasons=False)
     if saved is None or saved.execution != execution.arn:
         saved = read_kept(target, fresh.pipeline, execution.arn)
         if saved is None or saved.status != fresh.status:  # it goes on again
-            return remake(collect(execution, target, reasons=False), target)
+            return remake(fresh, target)
     now = {package.arn: package for package in fresh.packages}
     if unknown := [package.arn for package in saved.packages if package.arn not in now]:
         registered = ", ".join(f"'{arn}'" for arn in now) or "none"
