@@ -96,24 +96,8 @@ class Modules:
             return bare, max(0, size_of(bare) - before)
 
     def _fetch(self, bare: Path, remote: Remote, commit: str) -> None:
-        if self.git.has(bare, commit):
-            return
-        try:
+        if not self.git.has(bare, commit):
             self.git.fetch(bare, remote, commit)
-        except GitError as error:
-            if error.kind != "missing":
-                raise
-            _fetch_all(self.git, bare, remote)  # a server that gives out no commit by its id
-            if not self.git.has(bare, commit):
-                raise
-
-
-def _fetch_all(git: Git, bare: Path, remote: Remote) -> None:
-    """Get all branches and tags with their history."""
-    whole = ["--unshallow"] if (bare / "shallow").exists() else []
-    refs = [f"+refs/{kind}/*:refs/{kind}/*" for kind in ("heads", "tags")]
-    arguments = ["fetch", "--quiet", *whole, "--no-tags", "--no-write-fetch-head", "--", remote.url, *refs]
-    git.run(arguments, repository=bare, remote=remote)
 
 
 def find_parts(top: Part, modules: Modules, remote_of: Callable[[Repo], Remote], root: Path) -> tuple[Part, ...]:

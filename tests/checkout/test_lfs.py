@@ -140,6 +140,23 @@ def test_only_what_the_attributes_of_the_commit_give_to_it(root: Path, served: H
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("attributes", ["*.bin filter=lfs -text\n", "* text eol=crlf\n*.bin filter=lfs\n"])
+def test_a_pointer_is_one_as_it_is_in_the_commit_whatever_its_name(
+    root: Path, served: Hosts, server: LfsServer, attributes: str
+) -> None:
+    churn = root / "remotes" / "churn"
+    (churn / ".gitattributes").write_text(attributes)
+    git(churn, "config", "core.safecrlf", "false")
+    odd = os.fsdecode("model/caf\xe9 -\n.bin".encode("latin-1"))
+    (churn / odd).write_text(server.put(b"of an odd name" * 100))
+    commit(churn, "more")
+    assert bring(root, served).warnings == ()
+    assert weights(root) == WEIGHTS
+    assert (root / "aws-train" / "churn" / odd).read_bytes() == b"of an odd name" * 100
+    assert not bring(root, served).repos[0].changed
+
+
+@pytest.mark.long
 def test_an_object_store_gets_its_own_headers_and_no_login(root: Path, served: Hosts, server: LfsServer) -> None:
     server.store, server.given = "other.example.com", {"X-Signed": "yes"}
     bring(root, served)
