@@ -46,12 +46,15 @@ _INSTALL_NEWER = "install a newer git: this one can't be told what it may do and
 _SSH = """if [ "$GIT_SSH_COMMAND" ]; then eval "exec $GIT_SSH_COMMAND \\"\\$@\\""; fi; exec "${GIT_SSH:-ssh}" "$@\""""
 
 _NOTHING = Pass()
+# What old programs have left in many repositories, and changes nothing of what is read: GitHub and GitLab take it, too.
+_HARMLESS = ("zeroPaddedFilemode", "badTimezone", "missingSpaceBeforeDate")
 # An embedded bare repository, a hook, a redirect, an object that git-fsck would refuse: none of them gets through.
 CONFIG = (
     ("safe.bareRepository", "explicit"),
     ("core.hooksPath", os.devnull),
     ("core.fsmonitor", "false"),
     ("transfer.fsckObjects", "true"),
+    *((f"fetch.fsck.{fault}", "ignore") for fault in _HARMLESS),
     ("transfer.credentialsInUrl", "die"),
     ("protocol.version", "2"),
     ("http.followRedirects", "false"),
