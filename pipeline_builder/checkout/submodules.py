@@ -167,6 +167,9 @@ def _wanted(
     for path, commit in links:
         full = f"{part.inside}/{path}" if part.inside else path
         shown = f"{part.path}/{path}" if part.path else path
+        if "\ufffd" in path:  # another folder would be written, and named in the lock
+            yield _refused(top, shown, "has a name that is no UTF-8", "give its folder another name", at)
+            continue
         if full not in entries or not entries[full].url:
             yield _refused(top, shown, "has no url", "add it with 'git submodule add', or take it out", at)
             continue

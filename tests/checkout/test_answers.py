@@ -238,12 +238,18 @@ def test_a_commit_that_the_server_names_and_does_not_give_is_asked_for_again(
     world.repositories["github.com"] = {"acme/churn": repository}
     world.raw = deny
     what = manifest(f"url: {URL}", "revision: main")
-    given = {"root": tmp_path, "cache": tmp_path / "cache", "locked": None, "environment": world.environment}
+
+    def take() -> str:
+        done = checkout(
+            what, root=tmp_path, cache=tmp_path / "c", locked=None, environment=world.environment, pauses=SHORT
+        )
+        return done.lock.repos[0].commit
+
     if late:
-        assert checkout(what, **given, pauses=SHORT).lock.repos[0].commit == head
+        assert take() == head
         return
     with pytest.raises(PipelineBuilderError) as caught:
-        checkout(what, **given, pauses=SHORT)
+        take()
     (problem,) = caught.value.problems
     assert problem.id == "PB151"
     assert f"'main' is at {head[:12]}, which the server doesn't give out" in problem.message
