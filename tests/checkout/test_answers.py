@@ -124,6 +124,9 @@ def test_a_server_that_asks_to_wait_is_waited_for() -> None:
     with server(answer(429, "slow", Retry_After="1"), answer(404)) as (url, asked), pytest.raises(GitError):
         Git(environment=ENVIRONMENT, pauses=SHORT).resolve(Remote(url=url, local=False), "main")
     assert 1.0 <= asked[1] - asked[0] < 30
+    with server(answer(403, "rate limit", Retry_After="0"), answer(404)) as (url, asked), pytest.raises(GitError):
+        Git(environment=ENVIRONMENT, pauses=SHORT).resolve(Remote(url=url, local=False), "main")
+    assert len(asked) == 2
     with server(answer(429, "slow", Retry_After="3600")) as (url, asked), pytest.raises(GitError) as caught:
         Git(environment=ENVIRONMENT, pauses=SHORT).resolve(Remote(url=url, local=False), "main")
     assert (str(caught.value), len(asked)) == ("HTTP 429: slow", 1)
