@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.credentials import looks_like_secret
+from pipeline_builder.documents.rewriting import written_at
 from pipeline_builder.documents.schema import Section, describe
 from pipeline_builder.documents.source import Document, value_at
 from pipeline_builder.errors import Problem
@@ -150,9 +151,7 @@ def _is_rewritten(name: str, variable: VariableSection, document: Document) -> b
     path = ("service", "environment", name)
     if isinstance(value_at(document.data, path), str | dict):
         return False
-    place = document.place(path)
-    written = document.source.text.split("\n")[place.line - 1][place.column - 1 :]
-    return re.split(r"[\s,}\]#]", written, maxsplit=1)[0] != variable.value
+    return document.rewrites and written_at(document, path) != variable.value
 
 
 def _name_fault(name: str) -> str:
