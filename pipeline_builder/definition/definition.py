@@ -21,11 +21,11 @@ from pipeline_builder.definition.made import made_for
 from pipeline_builder.definition.names import PIPELINE_NAME
 from pipeline_builder.definition.parameters import MANIFEST_PARAMETER, commit_parameters, list_parameters, most_commits
 from pipeline_builder.definition.secrets import secret_defaults
-from pipeline_builder.definition.shapes.services import load_sagemaker
 from pipeline_builder.definition.steps.context import Context, Mapped, chained_outputs
 from pipeline_builder.definition.steps.data import DataInput, processing_inputs, training_inputs
 from pipeline_builder.definition.steps.distributed_rules import find_pointless
 from pipeline_builder.definition.steps.freshness import data_addresses, data_parameters, find_always_cached
+from pipeline_builder.definition.steps.group import group_problems
 from pipeline_builder.definition.steps.labels import awaited, label_templates, nothing
 from pipeline_builder.definition.steps.volumes import find_left_out
 from pipeline_builder.definition.uses import date_uses, model_uses
@@ -33,8 +33,6 @@ from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.documents.values import Settings
 from pipeline_builder.errors import InputProblems, Problem
-
-_DESCRIPTION = "ModelPackageGroupDescription"
 
 
 def build_definition(
@@ -86,7 +84,7 @@ def read_definition(
         isolated=isolated,
     )
     steps, problems = compose_steps(context)
-    problems += [*secret_defaults(graph), *_name_problems(graph), *_group_problems(graph), *missing_lists(graph, code)]
+    problems += [*secret_defaults(graph), *_name_problems(graph), *group_problems(graph), *missing_lists(graph, code)]
     return _definition(context, code, steps, whole=not problems), problems
 
 
@@ -142,17 +140,6 @@ def _name_problems(graph: Graph) -> list[Problem]:
     message = f"the pipeline name {describe(graph.pipeline)} cannot be used"
     hint = f"letters, digits and single '-' between them, at most {PIPELINE_NAME}"
     return [Problem(id="PB325", message=message, place=place, hint=hint)]
-
-
-def _group_problems(graph: Graph) -> Iterator[Problem]:
-    """Check what only the request of a model package group has: no step asks for one, `apply` does."""
-    for unit in graph.units.values():
-        if not (text := unit.section.registry.group_description if unit.section.registry else ""):
-            continue
-        path, member = (*unit.path, "registry", _DESCRIPTION), (_DESCRIPTION,)
-        for fault in load_sagemaker().check_at("CreateModelPackageGroupInput", member, text):
-            message = f"model '{unit.name}': '{_DESCRIPTION}' {fault.message}"
-            yield Problem(id=fault.id, message=message, place=unit.conf.document.place(path), hint=fault.hint)
 
 
 def _manifests(context: Context) -> dict[str, bytes]:
