@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
 import os
 import re
@@ -113,6 +114,13 @@ _USUAL = 16 << 10
 _DEEPEST = 100
 
 
+def found_in(error: UnicodeDecodeError) -> str:
+    """Say what was found instead of UTF-8."""
+    if error.object[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return "it is UTF-16, which PowerShell's '>' writes"
+    return f"byte {error.start} is {error.object[error.start]:#04x}"
+
+
 def load_yaml(path: Path, label: str, problem_id: str, *, placed: bool = False) -> Document:
     """Read and parse a YAML file, `placed` where many of its places will be asked for.
 
@@ -133,7 +141,7 @@ def load_yaml(path: Path, label: str, problem_id: str, *, placed: bool = False) 
         )
         raise InputProblems(found) from error
     except UnicodeDecodeError as error:
-        message = f"'{label}' is not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}"
+        message = f"'{label}' is not UTF-8 text: {found_in(error)}"
         before = _ENDS.split(error.object[: error.start].decode())
         line, column = len(before), len(before[-1]) + 1
         place = Source(label, error.object.decode(errors="replace")).place(line, column)

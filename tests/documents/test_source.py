@@ -129,6 +129,11 @@ def test_places_are_of_the_text_that_was_read(tmp_path: Path) -> None:
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(InputProblems, match=r"^x.yaml: PB100 cannot read 'x.yaml': No such file or directory$"):
         load_yaml(tmp_path / "x.yaml", "x.yaml", "PB100")
+    (tmp_path / "u.yaml").write_bytes("a: 1\n".encode("utf-16"))
+    with pytest.raises(
+        InputProblems, match=r"^u.yaml:1:1: PB100 'u.yaml' is not UTF-8 text: it is UTF-16, which Power"
+    ):
+        load_yaml(tmp_path / "u.yaml", "u.yaml", "PB100")
     (tmp_path / "b.yaml").write_bytes(b"\xc3\xa4: 1\na: \xff")
     with pytest.raises(
         InputProblems, match=r"^b.yaml:2:4: PB100 'b.yaml' is not UTF-8 text: byte 9 is 0xff\n    a: \ufffd\n"
