@@ -61,7 +61,7 @@ class Reader:
         self.problems: list[Problem] = []
         self.keys: Positions = {}
         self.values: Positions = {}
-        self.rewrites = False
+        self.rewritten: set[tuple[type, JSON]] = set()
         self.nodes = 0
         self.open: set[int] = set()
 
@@ -131,7 +131,8 @@ class Reader:
         plain = value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and isfinite(value))
         if not plain:
             return str(node.value)
-        self.rewrites = self.rewrites or is_rewritten(value, node.value)
+        if is_rewritten(value, node.value):
+            self.rewritten.add((type(value), value))
         return cast("JSON", value)
 
     def _mapping(self, node: yaml.MappingNode, path: DataPath | None) -> dict[str, JSON]:

@@ -28,17 +28,37 @@ def as_written(model: type[BaseModel], data: JSON, document: Document, path: Dat
 
     `true` and `false` are one flag in any case; a number that anything else than a text is wanted of stays one.
     """
-    known = {at: text for at in document.values if at[: len(path)] == path and (text := _rewritten(document, at))}
-    wanted: set[DataPath] = set()
-    for location in _texts(model, data) if known else ():
-        at = (*path, *location)
-        while at != path and at not in document.values:  # pydantic adds parts of its own
-            at = at[:-1]
-        wanted.add(at)
-    for at, text in known.items():
-        if any(at[:length] in wanted for length in range(len(path) + 1, len(at) + 1)):
-            data = _with(data, at[len(path) :], text)
+    for location in {_within(data, location) for location in _texts(model, data)}:
+        if not _may_be(value_at(data, location), document):  # nobody asks where things are, in most files
+            continue
+        for at in _scalars(value_at(data, location), location):
+            if text := _rewritten(document, (*path, *at)):
+                data = _with(data, at, text)
     return data
+
+
+def _within(data: JSON, location: DataPath) -> DataPath:
+    """Return what of the location is in the data: pydantic adds parts of its own."""
+    for depth, part in enumerate(location):
+        inside = part in data if isinstance(data, dict) else isinstance(data, list) and isinstance(part, int)
+        if not inside:
+            return location[:depth]
+        data = data[part]  # type: ignore[index] # just looked at
+    return location
+
+
+def _may_be(value: JSON, document: Document) -> bool:
+    """Tell whether the value, or one in it, is one that the document has in another spelling somewhere."""
+    return any((type(value_at(value, at)), value_at(value, at)) in document.rewritten for at in _scalars(value, ()))
+
+
+def _scalars(value: JSON, path: DataPath) -> Iterator[DataPath]:
+    """Yield the path of each number and flag in a value; of a mapping or a list of arguments all are texts."""
+    if isinstance(value, dict | list):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _scalars(item, (*path, key))
+    elif isinstance(value, bool | int | float):
+        yield path
 
 
 def _texts(model: type[BaseModel], data: JSON) -> Iterator[DataPath]:

@@ -86,7 +86,7 @@ def read_section(
     `ids` gives the problem id by kind: "unknown" for a key that isn't known, "missing" for one that must be there,
     "later" for one that is documented and not supported yet, and "value" for the rest.
     """
-    if document.rewrites:
+    if document.rewritten:
         from pipeline_builder.documents.rewriting import as_written
 
         data = as_written(model, data, document, path)

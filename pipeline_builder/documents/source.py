@@ -65,13 +65,13 @@ class Document:
     """A parsed file: `data` and, for each path into it, where the key and the value begin.
 
     `look` finds these when somebody asks for the first of them: of most files nobody does, and they take more room than
-    all else. `rewrites` tells whether a number or flag in it would be another text than was written.
+    all else. `rewritten` has the numbers and flags, with their types, that would be other texts than was written.
     """
 
     source: Source
     data: JSON
     look: Callable[[], tuple[Positions, Positions]] = field(repr=False, compare=False)
-    rewrites: bool = False
+    rewritten: frozenset[tuple[type, JSON]] = frozenset()
 
     @cached_property
     def _positions(self) -> tuple[Positions, Positions]:
@@ -174,7 +174,7 @@ def parse_yaml(
         again = _read(source, problem_id, tags or {}, placed=True)
         return again.keys, again.values
 
-    return Document(source, found.data, look, found.rewrites)
+    return Document(source, found.data, look, frozenset(found.rewritten))
 
 
 def _read(source: Source, problem_id: str, tags: Mapping[str, str], *, placed: bool) -> Reader:

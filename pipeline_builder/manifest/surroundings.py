@@ -151,7 +151,7 @@ def _is_rewritten(name: str, variable: VariableSection, document: Document) -> b
     path = ("service", "environment", name)
     if isinstance(value_at(document.data, path), str | dict):
         return False
-    return document.rewrites and written_at(document, path) != variable.value
+    return bool(document.rewritten) and written_at(document, path) != variable.value
 
 
 def _name_fault(name: str) -> str:
