@@ -16,7 +16,6 @@ from pipeline_builder.documents.schema import Section, describe, read_section
 from pipeline_builder.documents.source import load_yaml
 from pipeline_builder.documents.values import substitute
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.target import GROUP_OWNER
 
 FILE = "framework.yaml"
 _MOST_TAGS = 49
@@ -77,6 +76,10 @@ class Framework:
 
 def _tags_fault(tags: Mapping[str, object]) -> str:
     """Return what keeps a model package group from having the tags, which has one of its own besides."""
+    if not tags:
+        return ""
+    from pipeline_builder.target import GROUP_OWNER
+
     if GROUP_OWNER in tags:
         return f"has '{GROUP_OWNER}', which says of a model package group whose it is"
     if len(tags) > _MOST_TAGS:

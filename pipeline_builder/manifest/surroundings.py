@@ -10,7 +10,6 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.credentials import looks_like_secret
-from pipeline_builder.documents.rewriting import written_at
 from pipeline_builder.documents.schema import Section, describe
 from pipeline_builder.documents.source import Document, value_at
 from pipeline_builder.errors import Problem
@@ -151,7 +150,11 @@ def _is_rewritten(name: str, variable: VariableSection, document: Document) -> b
     path = ("service", "environment", name)
     if isinstance(value_at(document.data, path), str | dict):
         return False
-    return bool(document.rewritten) and written_at(document, path) != variable.value
+    if not document.rewritten:
+        return False
+    from pipeline_builder.documents.rewriting import written_at
+
+    return written_at(document, path) != variable.value
 
 
 def _name_fault(name: str) -> str:
