@@ -53,7 +53,8 @@ class RangeSection(Section):
     min: End | None = Field(None, description="least value")
     max: End | None = Field(None, description="greatest value")
     type: Annotated[Literal["integer", "continuous"] | None, _spelled("integer", "continuous", None)] = Field(
-        None, description="default: integer where both ends are whole numbers written without a point"
+        None,
+        description="default: integer where both ends are whole numbers without a point; needed where that can't be told",
     )
     scale: Annotated[Scale, _spelled(*get_args(Scale))] = Field(
         "auto", description="how values spread between the ends"
@@ -84,7 +85,9 @@ class RangeSection(Section):
     def _check_ends(self) -> None:
         low, high = self.min, self.max
         if not isinstance(low, int | float) or not isinstance(high, int | float):
-            return  # an expression is known only when the pipeline runs
+            if self.type is None and not isinstance(low, float) and not isinstance(high, float):
+                raise ValueError("an end of the range is known only when the pipeline runs, so that it needs a 'type'")
+            return
         if not (-_LONGEST < low < _LONGEST and -_LONGEST < high < _LONGEST):  # nor NaN
             raise ValueError("the ends of a range are finite numbers")
         if low > high:
