@@ -54,7 +54,7 @@ class RangeSection(Section):
     max: End | None = Field(None, description="greatest value")
     type: Annotated[Literal["integer", "continuous"] | None, _spelled("integer", "continuous", None)] = Field(
         None,
-        description="default: integer where both ends are whole numbers without a point; needed where that can't be told",
+        description="default: integer where both ends are whole numbers without a point; needed if one isn't known",
     )
     scale: Annotated[Scale, _spelled(*get_args(Scale))] = Field(
         "auto", description="how values spread between the ends"
