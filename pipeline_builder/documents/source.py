@@ -200,6 +200,7 @@ def _read(source: Source, problem_id: str, tags: Mapping[str, str], *, placed: b
     return reader
 
 
+_NO_SPACE = "\u00a0"
 _FLAT = re.compile(r"[\[{][^\[\]{}'\"#!\n]*[\]}]")
 """Brackets with none of their kind, and nothing that could hide one, between them: one of these is open at a time."""
 _BREAK = re.compile("[\r\x85\u2028\u2029]")
@@ -242,4 +243,7 @@ def _yaml_problem(source: Source, problem_id: str, error: yaml.MarkedYAMLError) 
         message, hint = "a tab indents this line, and YAML allows only spaces there", "replace the tab with spaces"
         return Problem(id=problem_id, message=message, place=place, hint=hint)
     context = f" ({error.context})" if error.context else ""
-    return Problem(id=problem_id, message=f"not YAML: {error.problem}{context}", place=place)
+    # What such a space ends shows on the line after it at the earliest.
+    unseen = next((n for n in (place.line - 1, place.line) if _NO_SPACE in source.line(n)), None)
+    say = f"line {unseen} has a no-break space, which YAML takes for a letter: replace it" if unseen else None
+    return Problem(id=problem_id, message=f"not YAML: {error.problem}{context}", place=place, hint=say)

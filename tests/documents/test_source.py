@@ -71,6 +71,13 @@ def test_a_tab_is_named() -> None:
     )
 
 
+def test_a_space_that_is_none_is_named() -> None:
+    assert problems("a:\u00a0b\nc: d\n").endswith(
+        "hint: line 1 has a no-break space, which YAML takes for a letter: replace it"
+    )
+    assert "hint" not in problems("a: 1 # \u00a0\n\nb: [1\n\nc: d\n")
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
