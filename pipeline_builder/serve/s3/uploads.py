@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +21,7 @@ from pipeline_builder.serve.s3.place import Place, check_sha256
 
 _CHECKSUM = "x-amz-checksum-"
 _STREAMING = "STREAMING-"
+_MD5 = re.compile(r"[A-Za-z0-9+/]{22}==")
 
 
 class _Digest(Protocol):
@@ -97,6 +99,8 @@ def _receive(place: Place, file: IO[bytes], path: Path) -> Upload:
     _check_size(request, size, chunked=signed_chunks)
     check_sha256(request, sha256.hexdigest())
     given = request.headers.get("Content-MD5")
+    if given and not _MD5.fullmatch(given):
+        raise UploadError("InvalidDigest", "The Content-MD5 you specified was invalid.")
     if given and given != base64.b64encode(md5.digest()).decode():
         raise UploadError("BadDigest", "The Content-MD5 you specified did not match what we received.")
     checksums = _checked(request, wanted, trailers)
