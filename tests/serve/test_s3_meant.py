@@ -167,7 +167,24 @@ def test_parts_are_of_a_size_and_are_read_one_by_one(served: Served) -> None:
         body(served, PartNumber=3)
     with refused("InvalidRequest", "Range header and partNumber"):
         body(served, PartNumber=1, Range="bytes=0-1")
-    assert "parts" not in served.s3.head_object(**KEY)["ResponseMetadata"]["HTTPHeaders"]
+    assert not {"parts", "upload"} & set(served.s3.head_object(**KEY)["ResponseMetadata"]["HTTPHeaders"])
+
+
+def test_an_upload_that_is_completed_again_is_completed(served: Served) -> None:
+    upload = served.s3.create_multipart_upload(**KEY)["UploadId"]
+    part = served.s3.upload_part(**KEY, UploadId=upload, PartNumber=1, Body=b"new")["ETag"]
+    parts = {"UploadId": upload, "MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": part}]}}
+    # As a client asks whose first answer was lost, with its condition too.
+    served.s3.delete_object(**KEY)
+    first = served.s3.complete_multipart_upload(**KEY, **parts, IfNoneMatch="*")
+    assert served.s3.complete_multipart_upload(**KEY, **parts, IfNoneMatch="*")["ETag"] == first["ETag"]
+    with refused("NoSuchUpload"):
+        served.s3.complete_multipart_upload(
+            **KEY, UploadId=upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": f'"{"0" * 32}"'}]}
+        )
+    served.s3.put_object(**KEY, Body=b"another")
+    with refused("NoSuchUpload"):
+        served.s3.complete_multipart_upload(**KEY, **parts)
 
 
 def test_a_presigned_address_says_of_the_object_what_its_owner_wants(served: Served) -> None:

@@ -18,6 +18,7 @@ from pipeline_builder.serve.s3.conditions import check_form, check_if_match, che
 from pipeline_builder.serve.s3.place import (
     MOST_PARTS,
     PARTS,
+    UPLOAD,
     Place,
     S3Error,
     check_bucket,
@@ -123,15 +124,27 @@ def _of_source(place: Place, size: int) -> tuple[int, int]:
 
 
 def complete(place: Place) -> Response:
-    """Make one object of the parts that the request lists, in its order."""
-    folder = found_upload(place)
+    """Make one object of the parts that the request lists, in its order; asked again, say that it is made."""
+    listed = _listed(place)
+    etag = _etag(listed)
+    made = place.objects.facts(place.uri)
+    if made is None or (made.headers.get(UPLOAD), made.etag) != (place.request.args["uploadId"], etag):
+        _make(place, found_upload(place), listed, etag)
+    answer = {"Location": f"/{place.bucket}/{place.key}", "Bucket": place.bucket, "Key": place.key}
+    return xml_response("CompleteMultipartUploadResult", {**answer, "ETag": f'"{etag}"'})
+
+
+def _etag(listed: Sequence[tuple[int, str]]) -> str:
+    digests = b"".join(bytes.fromhex(etag) for _, etag in listed if re.fullmatch("[0-9a-f]{32}", etag))
+    return f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(listed)}"
+
+
+def _make(place: Place, folder: Path, listed: Sequence[tuple[int, str]], etag: str) -> None:
     check_form(place)
     check_if_match(place)
-    parts = [_part(folder, *item) for item in _listed(place)]
-    sizes = _sizes(place, parts)
-    digests = b"".join(bytes.fromhex(part.suffix[1:]) for part in parts)
-    etag = f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"
-    headers = {**json.loads((folder / ABOUT).read_text())["headers"], PARTS: ",".join(map(str, sizes))}
+    parts = [_part(folder, *item) for item in listed]
+    told = {PARTS: ",".join(map(str, _sizes(place, parts))), UPLOAD: folder.name}
+    headers = {**json.loads((folder / ABOUT).read_text())["headers"], **told}
     with place.objects.store.staged() as (file, path):
         hashing = Hashing(file)
         for part in parts:
@@ -147,8 +160,6 @@ def complete(place: Place) -> Response:
         except FileExistsError:
             raise failed("If-None-Match") from None
     shutil.rmtree(folder)
-    answer = {"Location": f"/{place.bucket}/{place.key}", "Bucket": place.bucket, "Key": place.key}
-    return xml_response("CompleteMultipartUploadResult", {**answer, "ETag": f'"{etag}"'})
 
 
 def _sizes(place: Place, parts: Sequence[Path]) -> list[int]:

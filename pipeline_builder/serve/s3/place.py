@@ -28,8 +28,8 @@ ONLY_VERSION = "null"
 LONGEST_KEY = 1024
 """Bytes of a key, as S3 has it."""
 MOST_PARTS = 10_000
-PARTS = "parts"
-"""Under which name the sizes of its parts are kept beside the headers of an object that came in parts."""
+PARTS, UPLOAD = "parts", "upload"
+"""Beside the headers of an object that came in parts are kept their sizes, and the id of its upload."""
 _LONGEST_PART = 255
 """Bytes between two `/` of a key that is to be a file here."""
 MOST_METADATA = 2 << 10

@@ -14,7 +14,7 @@ from werkzeug.wsgi import FileWrapper
 from pipeline_builder.engine.state.objects import ObjectFacts
 from pipeline_builder.machine.streams import BLOCK
 from pipeline_builder.serve.s3.conditions import check_read, gone
-from pipeline_builder.serve.s3.place import MOST_PARTS, PARTS, Place, S3Error, can_be, check_bucket, number_of
+from pipeline_builder.serve.s3.place import MOST_PARTS, PARTS, UPLOAD, Place, S3Error, can_be, check_bucket, number_of
 
 _SAID = {
     f"response-{name.lower()}": name
@@ -67,7 +67,9 @@ def _say(place: Place, found: ObjectFacts, response: Response) -> None:
     whole = response.status_code == 200
     for name, value in found.headers.items():
         checksum = name.startswith("x-amz-checksum-")
-        if name != PARTS and (not checksum or (whole and place.request.headers.get("x-amz-checksum-mode"))):
+        if name not in (PARTS, UPLOAD) and (
+            not checksum or (whole and place.request.headers.get("x-amz-checksum-mode"))
+        ):
             response.headers[name] = value
     response.headers.pop("Date", None)
     response.headers["Last-Modified"] = http_date(found.modified)
