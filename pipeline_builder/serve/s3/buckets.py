@@ -113,7 +113,8 @@ def _not_deleted(place: Place, key: str, version: str, etag: str | None) -> S3Er
         check_object(place, "DeleteObject", place.bucket, key)
         if version != ONLY_VERSION:
             return S3Error("NoSuchVersion", "The specified version does not exist.")
-        place.objects.delete(uri, check=lambda: None if etag is None else check_is(place.objects.facts(uri), etag))
+        check = None if etag is None else (lambda: check_is(place.objects.facts(uri), etag))
+        place.objects.delete(uri, check=check)
     except S3Error as error:
         return error
     except PermissionError:

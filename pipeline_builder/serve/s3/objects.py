@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response
 
 from pipeline_builder.engine.state.objects import ObjectFacts
 from pipeline_builder.machine.streams import Hashing, copy
-from pipeline_builder.serve.s3.conditions import check_form, check_if_match, check_source, failed, is_new
+from pipeline_builder.serve.s3.conditions import check_form, check_if_match, check_source, failed, gone, is_new
 from pipeline_builder.serve.s3.place import (
     Place,
     S3Error,
@@ -88,6 +88,9 @@ def _replaces(place: Place, source: ObjectFacts) -> bool:
 def delete_object(place: Place) -> Response:
     """Delete an object; one that isn't there is none."""
     check_bucket(place)
+    named = "If-Match" in place.request.headers
     if can_be(place):
-        place.objects.delete(place.uri, check=lambda: check_if_match(place))
+        place.objects.delete(place.uri, check=(lambda: check_if_match(place)) if named else None)
+    elif named:
+        raise gone()
     return Response(status=204)
