@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import urllib.request
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -197,6 +199,17 @@ def test_a_presigned_address_says_of_the_object_what_its_owner_wants(served: Ser
     for hostile in ("a\r\nSet-Cookie: b", "日本"):
         with refused("InvalidArgument", "response-cache-control"):
             body(served, ResponseCacheControl=hostile)
+
+
+def test_an_upload_says_how_long_it_is(served: Served) -> None:
+    address = urlsplit(served.s3.generate_presigned_url("put_object", Params=KEY))
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=20)
+    connection.putrequest("PUT", f"{address.path}?{address.query}")
+    connection.endheaders(b"more")
+    answer = connection.getresponse()
+    assert (answer.status, b"MissingContentLength" in answer.read()) == (411, True)
+    connection.close()
+    assert body(served) == b"hello"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from werkzeug.wrappers import Request
 
 from pipeline_builder.machine.streams import BLOCK
 from pipeline_builder.serve.s3.chunks import SIGNED, UploadError, chunks_of
-from pipeline_builder.serve.s3.place import Place, check_sha256
+from pipeline_builder.serve.s3.place import Place, S3Error, check_sha256
 
 _CHECKSUM = "x-amz-checksum-"
 _STREAMING = "STREAMING-"
@@ -65,9 +65,12 @@ def received(place: Place) -> Iterator[Upload]:
 
     Raises:
         UploadError: BadDigest, IncompleteBody.
-        S3Error: XAmzContentSHA256Mismatch.
+        S3Error: XAmzContentSHA256Mismatch, MissingContentLength.
         AccessError: a chunk has another signature.
     """
+    if not {"content-length", "transfer-encoding"} & {name.lower() for name, _ in place.request.headers}:
+        # What a client sends all the same until it hangs up would be lost.
+        raise S3Error("MissingContentLength", "You must provide the Content-Length HTTP header.", 411)
     with tempfile.NamedTemporaryFile(dir=place.objects.store.staging(), delete=False) as file:
         path = Path(file.name)
         try:
