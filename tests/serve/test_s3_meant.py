@@ -147,6 +147,7 @@ def test_an_empty_object_has_no_range(served: Served) -> None:
     assert body(served, PartNumber=1) == b""
 
 
+@pytest.mark.long
 def test_parts_are_of_a_size_and_are_read_one_by_one(served: Served) -> None:
     upload = served.s3.create_multipart_upload(**KEY)["UploadId"]
     contents = {1: b"small", 2: bytes(FIVE_MB), 3: b"the rest"}
