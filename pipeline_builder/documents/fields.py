@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 from importlib import import_module
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from pipeline_builder.dag.property_paths import PathError, check_path
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import REFERABLE, Expression
 from pipeline_builder.documents.schema import describe
@@ -89,7 +91,7 @@ def _regression(value: JSON) -> JSON:
         number = float(text.removesuffix("%"))
     except ValueError:
         number = -1.0
-    if isinstance(value, bool) or number < 0:
+    if isinstance(value, bool) or not 0 <= number < math.inf:
         raise ValueError(
             f"'max_regression' is {describe(value)}, expected a share such as 2%, or an amount such as 0.01"
         )
@@ -127,6 +129,14 @@ def _address(value: str) -> str:
     return value
 
 
+def _metric_path(value: str) -> str:
+    try:
+        check_path(value or "none")
+    except PathError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
 # The first three may be expressions: what they say reaches the request as it is. Plain types decide what is composed.
 Word = Annotated[str | Expression, REFERABLE]
 Image = Annotated[Annotated[str, AfterValidator(_address)] | Expression, REFERABLE]
@@ -149,6 +159,7 @@ Words = Annotated[tuple[Word, ...], BeforeValidator(_list, json_schema_input_typ
 Names = Annotated[tuple[str, ...], BeforeValidator(_list, json_schema_input_type=str | tuple[str, ...])]
 Switch = Annotated[bool, BeforeValidator(_switch, json_schema_input_type=bool | Literal["True", "False"])]
 Duration = Annotated[str, AfterValidator(_iso_duration)]
+MetricPath = Annotated[str, AfterValidator(_metric_path)]
 Regression = Annotated[str, BeforeValidator(_regression, json_schema_input_type=str | float)]
 Tags = Annotated[
     dict[str, Text],
