@@ -56,6 +56,13 @@ def replaced(text: str, column: int, value: str, every: int = 1) -> str:
     return "\n".join([head, *found]) + "\n"
 
 
+def indexed(text: str) -> str:
+    """Return a table as pandas writes it by itself: with a first column without a name."""
+    head, *rows = text.splitlines()
+    return "\n".join([f",{head}", *(f"{number},{row}" for number, row in enumerate(rows))]) + "\n"
+
+
+NAMELESS = ",4,red\n" + "".join(f"{'abc'[n % 3]},{n},{['red', 'blue', 'green'][n % 3]}\n" for n in range(ROWS))
 LABELLED = {"data/train.csv": table(1, bought=lambda n: "yes" if n % 3 == 0 else "no", id=lambda n: f"s{n}")}
 KEYED = table(2, id=lambda n: f"s{n}")
 KEYS = {"label": "bought", "key": "id"}
@@ -252,5 +259,16 @@ CASES: dict[str, Case] = {
     "next version": Case(train={}, day={"baseline/statistics.json": '{"version": 7, "features": []}', **day(DAY)}),
     "endless baseline": Case(train={}, day={"baseline/statistics.json": '{"features": [{"string_statistics": {"common": {"num_present": 1e999}}}]}', **day(DAY)}),
     "deep baseline": Case(train={}, day={"baseline/statistics.json": "[" * 100_000, **day(DAY)}),
+    "index in front": Case(train={"data/t.csv": indexed(TRAIN)}, day=day(indexed(table(2, rows=60))), settings={"ignore": [""]}),
+    "ends with a separator": Case(train={"data/t.csv": TRAIN.replace("\n", ",\n")}, day=day(DAY.replace("\n", ",\n"))),
+    "rows without names": Case(train={"data/t.csv": NAMELESS}, day=day(NAMELESS)),
+    "one row": Case(train={"data/t.csv": "a,b\n1,x\n"}, day=day("a,b\n1,x\n"), watch={"drift": {"psi": 0.2}}),
+    "as large as numbers are": Case(
+        train={"data/t.csv": "a,b\n" + "1.7e308,1\n1.6e308,2\n-1.7e308,3\n" * 99}, day=day("a,b\n" + "1.7e308,1\n1.6e308,2\n-1.7e308,3\n" * 99),
+    ),
+    "next to the bound": Case(
+        train=PLAIN, settings={"label": "price"}, watch={"quality": {"rmse": 0.99999}},
+        day=day(DAY, **{"predictions/p.csv": "".join(f"{n + 1}\n" for n in range(ROWS)), "labels/l.csv": "".join(f"{n}\n" for n in range(ROWS))}),
+    ),
     "wide": Case(train={"data/t.csv": WIDE}, day=day(WIDE)),
 }  # fmt: skip

@@ -148,7 +148,7 @@ def drifted(name: str, found: dict[str, Any], bounds: dict[str, float]) -> Itera
     for statistic in STATISTICS:
         value, bound = found.get(statistic), bounds.get(statistic)
         if value is not None and bound is not None and value > bound:
-            shown = f"{statistic} is {value:.4g}, more than {bound:.4g}"
+            shown = "{} is {}, more than {}".format(statistic, *told_apart(value, bound))
             yield violation(
                 "drift", f"'{name}' has drifted: {shown}", column=name, statistic=statistic, value=value, bound=bound
             )
@@ -191,6 +191,12 @@ def unreadable(kind: str, words: str) -> dict[str, Any]:
     """Return the violation by a file, or by all of them together, of which words say why it can't be read."""
     message = f"the file {words}" if words.startswith("'") else words
     return violation(kind, message, statistic="unreadable", value=1, bound=0)
+
+
+def told_apart(value: float, bound: float) -> tuple[str, str]:
+    """Return a number and its bound with four digits, and with all of them where they would look like the same."""
+    texts = f"{value:.4g}", f"{bound:.4g}"
+    return (repr(float(value)), repr(float(bound))) if value != bound and texts[0] == texts[1] else texts
 
 
 def _percent(share: float) -> str:

@@ -14,7 +14,18 @@ from . import files
 from .answers import PREDICTION, Answers, Keys
 from .baseline import QUALITY, folder, read_settings
 from .chance import MIN_ROWS, is_told
-from .checks import STATISTICS, Bounds, check_column, check_rows, check_schema, drifted, named, unreadable, violation
+from .checks import (
+    STATISTICS,
+    Bounds,
+    check_column,
+    check_rows,
+    check_schema,
+    drifted,
+    named,
+    told_apart,
+    unreadable,
+    violation,
+)
 from .columns import CATEGORICAL
 from .distribution import Distribution, of_column, read_feature
 from .drift import LIBRARY, compare
@@ -172,8 +183,9 @@ class Monitoring:
         for name, bound in sorted((self.settings.get("quality") or {}).items()):
             value = found[name]["value"] if name in found else None
             if value is None or (value > bound if name in ERRORS else value < bound):
-                shown = "could not be measured" if value is None else f"is {value:.4g}"
-                message = f"the quality is below what is asked for: {name} {shown}, the bound is {bound:.4g}"
+                found, least = told_apart(bound if value is None else value, bound)
+                shown = "could not be measured" if value is None else f"is {found}"
+                message = f"the quality is below what is asked for: {name} {shown}, the bound is {least}"
                 yield violation("quality", message, statistic=name, value=value, bound=bound)
 
 

@@ -173,6 +173,8 @@ def numbers_of(values: Any) -> Any:
     """Return a column's values as numbers; what is none is NaN, as is what is missing."""
     if is_date(values) or values.dtype.kind == "b" or _is_switch(values):
         return np.full(len(values), np.nan)
+    if values.dtype.kind == "m":  # pandas makes the least of all numbers of a length of time that is missing
+        return values.dt.total_seconds().to_numpy(dtype=float)
     return pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
 
 
