@@ -141,17 +141,20 @@ def _regression(package: PackageRecord, gate: GateSection, value: float, what: s
     if champion is None:
         return _Check(True, f"{what} {value:g}, and no champion has it to compare with{said}")
     text = gate.max_regression or "0"
-    allowed = allowed_regression(champion, text)
-    worse = champion - value if gate.higher_is_better else value - champion
+    edge = regression_edge(champion, text, higher_is_better=gate.higher_is_better)
     found, before = told_apart(value, champion)
     return _Check(
-        worse <= allowed,
+        value >= edge if gate.higher_is_better else value <= edge,
         f"{what} {found}, the champion's (version {package.champion_version}) {before}{said}, and it may be {text} "
         "worse at most",
     )
 
 
-def allowed_regression(champion: float, text: str) -> float:
-    """Return by how much a metric may be worse than the champion's: a number as it is, or so many percent of that."""
+def regression_edge(champion: float, text: str, *, higher_is_better: bool) -> float:
+    """Return how bad a metric may be beside the champion's: worse by a number, or by so many percent of that.
+
+    It has twelve digits: where 0.01 is allowed 0.95 may become 0.94, whose difference in binary fractions is more.
+    """
     number = float(text.removesuffix("%"))
-    return abs(champion) * number / 100 if text.endswith("%") else number
+    allowed = abs(champion) * number / 100 if text.endswith("%") else number
+    return float(f"{champion - allowed if higher_is_better else champion + allowed:.12g}") if allowed else champion

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -34,6 +34,29 @@ def test_what_is_said_of_a_bound(gate: dict[str, Any], report: Any, said: str) -
         run_record(packages=(made,)), planned_sha256="", gates={"churn": (GateSection(metric="m", **gate),)}
     )
     assert f"churn version 2: {said}" in verdict.reasons
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "allowed", "better", "passed"),
+    [
+        (0.95, 0.94, "0.01", "higher", True),  # a difference of 0.010000000000000009
+        (0.95, 0.9399999, "0.01", "higher", False),
+        (0.9, 0.882, "2%", "higher", True),
+        (0.3, 0.33, "10%", "lower", True),
+        (0.3, 0.33000001, "10%", "lower", False),
+        (-0.5, -0.55, "10%", "higher", True),
+        (1 / 3, 1 / 3, "0", "higher", True),
+        (1 / 3, 0.333333333333, "0%", "higher", False),
+        (0, 0, "5%", "lower", True),
+    ],
+)
+def test_what_is_just_so_much_worse_is_allowed(
+    before: float, after: float, allowed: str, better: Literal["higher", "lower"], *, passed: bool
+) -> None:
+    made = package("churn", metrics={"m": after}, champion_version=1, champion_metrics={"m": before})
+    gate = GateSection(metric="m", max_regression=allowed, better=better)
+    record = run_record(packages=(made,))
+    assert judge(record, planned_sha256=record.definition_sha256, gates={"churn": (gate,)}).passed is passed
 
 
 @pytest.mark.parametrize("path", ["['mAP@0.5'].value", "$.['mAP@0.5'].value", "$['mAP@0.5']['value']"])

@@ -183,8 +183,8 @@ class Monitoring:
         for name, bound in sorted((self.settings.get("quality") or {}).items()):
             value = found[name]["value"] if name in found else None
             if value is None or (value > bound if name in ERRORS else value < bound):
-                found, least = told_apart(bound if value is None else value, bound)
-                shown = "could not be measured" if value is None else f"is {found}"
+                measured, least = told_apart(bound if value is None else value, bound)
+                shown = "could not be measured" if value is None else f"is {measured}"
                 message = f"the quality is below what is asked for: {name} {shown}, the bound is {least}"
                 yield violation("quality", message, statistic=name, value=value, bound=bound)
 
