@@ -68,6 +68,8 @@ KEYED = table(2, id=lambda n: f"s{n}")
 KEYS = {"label": "bought", "key": "id"}
 TRUTH = "id,bought\n" + "".join(f"s{n},{'yes' if n % 3 == 0 else 'no'}\n" for n in reversed(range(ROWS)))
 SCORES = "".join(f"{0.9 if n % 3 == 0 else 0.2}\n" for n in range(ROWS))
+LONG = 1 << 60
+LONG_KEYS = "".join(json.dumps({"id": LONG + n, "age": n % 50}) + "\n" for n in range(ROWS))
 WIDE = (
     ",".join(f"c{n}" for n in range(60))
     + "\n"
@@ -269,6 +271,16 @@ CASES: dict[str, Case] = {
     "next to the bound": Case(
         train=PLAIN, settings={"label": "price"}, watch={"quality": {"rmse": 0.99999}},
         day=day(DAY, **{"predictions/p.csv": "".join(f"{n + 1}\n" for n in range(ROWS)), "labels/l.csv": "".join(f"{n}\n" for n in range(ROWS))}),
+    ),
+    "long keys": Case(
+        train={"data/a.jsonl": LONG_KEYS}, settings=KEYS,
+        day={"data/a.jsonl": LONG_KEYS, "predictions/p.out": SCORES, "labels/l.jsonl": "".join(
+            json.dumps({"id": LONG + n, "bought": "yes" if n % 3 == 0 else "no"}) + "\n" for n in reversed(range(ROWS))
+        )},
+    ),
+    "true and 1": Case(
+        train=PLAIN, settings={"label": "bought"},
+        day=day(DAY, **{"predictions/p.csv": "True\nFalse\n" * (ROWS // 2), "labels/l.csv": "1\n0\n" * (ROWS // 2)}),
     ),
     "wide": Case(train={"data/t.csv": WIDE}, day=day(WIDE)),
 }  # fmt: skip

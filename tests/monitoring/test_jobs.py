@@ -103,6 +103,8 @@ FOUND: dict[str, list[tuple[str, str, str]]] = {
     "one row": [],
     "as large as numbers are": [],
     "next to the bound": [("quality", "", "rmse")],
+    "long keys": [],
+    "true and 1": [],
     "wide": [],
 }
 WORDS = {
@@ -217,6 +219,12 @@ def test_bins_of_the_largest_numbers(ended: dict[str, Ended]) -> None:
 def test_what_only_parquet_has(measured: dict[str, Any]) -> None:
     """Lengths of time that are missing are no numbers, and values that a dictionary names are none of a row's."""
     assert measured["columns"] == {"lengths": [2, 1, 60.0, 90.0], "dictionary": {"a": 2, "b": 1}}
+
+
+def test_answers_that_are_written_otherwise(ended: dict[str, Ended]) -> None:
+    """Keys of more digits than a fraction has are no neighbours', and true is 1."""
+    qualities = [ended[name].report["quality"] for name in ("long keys", "true and 1")]
+    assert [(one["accuracy"]["value"], one["rows"]["value"]) for one in qualities] == [(1.0, ROWS), (1.0, ROWS)]
 
 
 def test_a_row_without_end_is_refused() -> None:

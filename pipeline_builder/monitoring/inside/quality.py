@@ -19,6 +19,7 @@ _MOST_SHOWN = 5
 _OF_NUMBERS = {"rmse", "mae", "r2"}
 # Labels that are one another's opposite, in the order in which a score speaks of the last.
 _PAIRS = (("0", "1"), ("false", "true"), ("no", "yes"), ("n", "y"), ("-1", "1"))
+_DIGITS = {"false": "0", "true": "1"}
 # Of these more is worse.
 ERRORS = ("rmse", "mae", "log_loss")
 
@@ -91,6 +92,8 @@ def _regression(predicted: Any, truth: Any) -> dict[str, Any]:
 def _classification(predicted: Any, truth: Any, settings: dict[str, Any]) -> dict[str, Any]:
     metrics = _metrics()
     classes = sorted(truth.unique())
+    if {*classes} <= {*_DIGITS.values()} and {*predicted.map(category)} <= {*_DIGITS}:
+        predicted = predicted.map(category).map(_DIGITS)  # true and 1 are the same answer
     scores = numbers_of(predicted)
     is_score = not np.isnan(scores).any() and bool(((scores >= 0) & (scores <= 1)).all())
     if is_score and len(classes) <= 2 and not {*predicted.map(category)} <= {*classes}:

@@ -99,12 +99,12 @@ class Table:
     def _parts(self, path: str) -> Iterator[Any]:
         kind = self._kind(path)
         if kind == "parquet":
-            yield from (self._plain(part) for part in parquet.parts(path, MOST_ROWS))
+            yield from (self._plain(part) for part in parquet.parts(path, MOST_ROWS, self.texts))
             return
         if kind == "json_lines":
             raw, text = self._open(path)
             with text as file:
-                for part in json_lines.parts(file, MOST_ROWS, PART_BYTES, self.rows_key):
+                for part in json_lines.parts(file, MOST_ROWS, PART_BYTES, self.rows_key, self.texts):
                     raw.seen = 0
                     yield self._plain(part)
             return
