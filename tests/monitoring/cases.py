@@ -68,6 +68,8 @@ KEYED = table(2, id=lambda n: f"s{n}")
 KEYS = {"label": "bought", "key": "id"}
 TRUTH = "id,bought\n" + "".join(f"s{n},{'yes' if n % 3 == 0 else 'no'}\n" for n in reversed(range(ROWS)))
 SCORES = "".join(f"{0.9 if n % 3 == 0 else 0.2}\n" for n in range(ROWS))
+LABELS = "".join(f"{int(n % 3 == 0)}\n" for n in range(ROWS))
+LOGITS = "".join(f"{n / 100 - 2.005:.3f}\n" for n in range(ROWS))
 LONG = 1 << 60
 LONG_KEYS = "".join(json.dumps({"id": LONG + n, "age": n % 50}) + "\n" for n in range(ROWS))
 WIDE = (
@@ -281,6 +283,27 @@ CASES: dict[str, Case] = {
     "true and 1": Case(
         train=PLAIN, settings={"label": "bought"},
         day=day(DAY, **{"predictions/p.csv": "True\nFalse\n" * (ROWS // 2), "labels/l.csv": "1\n0\n" * (ROWS // 2)}),
+    ),
+    "predictions by pandas": Case(
+        train=PLAIN, settings={"label": "bought"},
+        day=day(DAY, **{"predictions/p.csv": indexed("prediction\n" + SCORES), "labels/l.csv": LABELS}),
+    ),
+    "no predictions but NaN": Case(train=PLAIN, day=day(DAY, **{"predictions/p.csv": "nan\n" * ROWS})),
+    "some are none": Case(
+        train={**PLAIN, "predictions/t.csv.out": lines(3)},
+        day=day(DAY, **{"predictions/p.csv.out": lines(3, rows=ROWS - 80) + "inf\n" + "\"\"\n" * 39 + "no\n" * 40}),
+    ),
+    "labels to come": Case(
+        train=LABELLED, settings=KEYS,
+        day=day(KEYED, **{"predictions/p.csv": SCORES, "labels/l.csv": "id,bought\n" + "".join(f"s{n},\n" for n in range(ROWS))}),
+    ),
+    "logits": Case(
+        train={"data/train.csv": table(1, bought=lambda n: n % 2), "predictions/p.csv": LOGITS}, settings={"label": "bought"},
+        day=day(DAY, **{"predictions/p.csv": LOGITS, "labels/l.csv": LABELS}),
+    ),
+    "unknown positive": Case(
+        train=PLAIN, settings={"label": "bought"}, watch={"positive": True},
+        day=day(DAY, **{"predictions/p.csv": SCORES, "labels/l.csv": LABELS.replace("1", "yes").replace("0", "no")}),
     ),
     "wide": Case(train={"data/t.csv": WIDE}, day=day(WIDE)),
 }  # fmt: skip

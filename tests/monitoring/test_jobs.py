@@ -103,11 +103,25 @@ FOUND: dict[str, list[tuple[str, str, str]]] = {
     "one row": [],
     "as large as numbers are": [],
     "next to the bound": [("quality", "", "rmse")],
+    "predictions by pandas": [],
+    "no predictions but NaN": [("missing", "prediction", "missing")],
+    "some are none": [
+        ("missing", "prediction", "missing"),
+        ("range", "prediction", "range"),
+        ("type", "prediction", "type"),
+    ],
+    "labels to come": [],
+    "logits": [("quality", "", "labels")],
+    "unknown positive": [("quality", "", "labels")],
     "long keys": [],
     "true and 1": [],
     "wide": [],
 }
 WORDS = {
+    "no predictions but NaN": "100 % of the predictions are missing, 0 % were to be expected",
+    "some are none": "9.75 % of the predictions are missing, 0 % were to be expected1 of the predictions are infinite",
+    "logits": "the predictions are no label, such as '-2.005', and the labels have 2 classes: '0', '1'",
+    "unknown positive": "'positive' is 'true', and the labels are 'no', 'yes'",
     "next to the bound": "rmse is 1.0, the bound is 0.99999",
     "fewer": "390 predictions for 400 rows: 10 are missing",
     "latin-1": "the file 'b.csv' is not utf-8: 'utf-8' codec can't decode byte 0xf6",
@@ -223,8 +237,9 @@ def test_what_only_parquet_has(measured: dict[str, Any]) -> None:
 
 def test_answers_that_are_written_otherwise(ended: dict[str, Ended]) -> None:
     """Keys of more digits than a fraction has are no neighbours', and true is 1."""
-    qualities = [ended[name].report["quality"] for name in ("long keys", "true and 1")]
-    assert [(one["accuracy"]["value"], one["rows"]["value"]) for one in qualities] == [(1.0, ROWS), (1.0, ROWS)]
+    qualities = [ended[name].report["quality"] for name in ("long keys", "true and 1", "predictions by pandas")]
+    assert [(one["accuracy"]["value"], one["rows"]["value"]) for one in qualities] == [(1.0, ROWS)] * 3
+    assert ended["labels to come"].report["quality"] is None
 
 
 def test_a_row_without_end_is_refused() -> None:

@@ -18,6 +18,7 @@ from .checks import (
     STATISTICS,
     Bounds,
     check_column,
+    check_predictions,
     check_rows,
     check_schema,
     drifted,
@@ -134,9 +135,11 @@ class Monitoring:
         before = _baseline_of_predictions()
         now = of_column(answers.column, before.type if before else "")
         if before is None:
+            self.violations += check_predictions(None, now, self.bounds.of(PREDICTION))
             found = compare(now, now)
             about = {"current": found["current"]} if found else {}
         else:
+            self.violations += check_predictions(before, now, self.bounds.of(PREDICTION))
             about = self._judged(PREDICTION, compare(before, now))
             self.violations += drifted(PREDICTION, about, self.bounds.of(PREDICTION)) if "judged" not in about else ()
         return {"type": now.type, "missing": now.missing_share, **about}
@@ -168,7 +171,7 @@ class Monitoring:
         known = [name for name in (self.key, self.label) if name]
         truth.read(folder("labels"), Table(self.plain, known, [self.key]), strict=False)
         self.violations += [unreadable("quality", words) for words in truth.unread]
-        if not truth.rows:
+        if not truth.column.present:
             return None  # they come later
         try:
             predicted, labels = match(answers, truth, answers.all_keys if answers.all_keys is not None else keys.all)

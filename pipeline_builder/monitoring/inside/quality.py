@@ -11,7 +11,7 @@ import pandas as pd
 
 from .answers import Answers
 from .columns import category
-from .failure import UnusableError
+from .failure import UnmeasurableError, UnusableError
 from .reading import numbers_of
 
 _MOST_CLASSES = 20
@@ -103,9 +103,12 @@ def _classification(predicted: Any, truth: Any, settings: dict[str, Any]) -> dic
             raise UnusableError(words)
         return _scored(metrics, scores, (truth == positive).to_numpy(), settings)
     answers = predicted.map(category)
-    if is_score and len({*answers}) > _MOST_CLASSES and not {*answers} & {*classes}:
-        words = f"the predictions are scores, and the labels have {len(classes)} classes: {_shown(classes)}"
-        raise UnusableError(f"{words}; say with 'prediction' which column has the class")
+    if len({*answers}) > _MOST_CLASSES and not {*answers} & {*classes}:
+        words = f"the labels have {len(classes)} classes: {_shown(classes)}"
+        words = f"{words}; say with 'prediction' which column has the class"
+        if is_score:
+            raise UnusableError(f"the predictions are scores, and {words}")
+        raise UnmeasurableError(f"the predictions are no label, such as '{answers.iloc[0]}', and {words}")
     average: dict[str, Any] = {"average": "macro", "zero_division": 0}
     both = sorted({*classes, *answers})
     if len(both) <= 2:
@@ -121,6 +124,8 @@ def _positive(settings: dict[str, Any], classes: list[str]) -> str:
     """
     named = settings.get("positive")
     if named not in (None, ""):
+        if len(classes) > 1 and category(named) not in classes:
+            raise UnmeasurableError(f"'positive' is '{category(named)}', and the labels are {_shown(classes)}")
         return category(named)
     if len(classes) > 1:
         return classes[-1]
