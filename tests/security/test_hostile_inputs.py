@@ -166,7 +166,7 @@ def test_no_line_of_a_problem_passes_for_another_problem() -> None:
 
 def test_a_gate_names_its_metric_in_one_line() -> None:
     record = run_record("churn")
-    gate = GateSection(metric="auc\nthe execution succeeded", min=0.5)
+    gate = GateSection(metric="['auc\nthe execution succeeded']", min=0.5)
     verdict = judge(record, planned_sha256=record.definition_sha256, gates={"churn": (gate,)})
     assert not verdict.passed
     assert all(reason.isprintable() for reason in verdict.reasons)
