@@ -539,6 +539,20 @@ def test_the_source_is_read_from_where_it_is() -> None:
         assert ("SMP_MANIFEST_COMMIT" in {item["name"] for item in variables}) == (source["kind"] != "s3")
 
 
+@pytest.mark.parametrize("kind", ["codecommit", "s3"])
+def test_a_push_starts_all_pipelines_by_rules_with_few_targets(kind: str) -> None:
+    source = {"kind": kind, "repository": "models" if kind == "codecommit" else "bucket/models.zip"}
+    pipelines = tuple({"name": f"p{number}", "config": f"*/p{number}.yaml"} for number in range(7))
+    template = read_template(render(REPOS[2], source=source, pipelines=pipelines, schedules=())["service.yaml"])
+    for own in ("OnSource", "OnFraud"):
+        rules = {name: rule["Properties"] for name, rule in template["Resources"].items() if name.endswith(own)}
+        assert {name: len(rule["Targets"]) for name, rule in rules.items()} == {own: 5, f"Also2{own}": 2}
+        assert len({rule["Name"] for rule in rules.values()}) == 2
+        assert len({json.dumps(rule["EventPattern"]) for rule in rules.values()}) == 1
+        started = [json.dumps(target["Arn"]) for rule in rules.values() for target in rule["Targets"]]
+        assert len(set(started)) == 7
+
+
 def test_encryption_is_what_was_asked_for() -> None:
     for encryption in ("own", "aws", KEY):
         files = render(encryption=encryption)
