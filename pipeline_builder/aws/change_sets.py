@@ -209,4 +209,10 @@ def _is_of_no_use(change_set: Mapping[str, Any]) -> bool:
 
 def _no_plan(stack: str, reason: str) -> Problem:
     message = f"CloudFormation can make no change set for the stack '{stack}': {' '.join(reason.split())}"
-    return Problem(id="PB669", message=message, hint="mend what it says, and deploy again; nothing was changed")
+    hint = "mend what it says, and deploy again; nothing was changed"
+    if "already exist" in reason:  # it would take over only what the template keeps, and asks for a DeletionPolicy
+        hint = (
+            "somebody has made them, or an earlier service has left them: delete or rename them, or give the service "
+            "another name in the manifest ('service: name:'), and deploy again; nothing was changed"
+        )
+    return Problem(id="PB669", message=message, hint=hint)

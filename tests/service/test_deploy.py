@@ -295,6 +295,20 @@ def test_a_change_set_that_cannot_be_made_says_why(desk: Desk) -> None:
     assert statuses(desk) == {"demo-storage": "DELETE_IN_PROGRESS"}
 
 
+@pytest.mark.long
+def test_what_is_there_already_is_to_be_deleted_or_renamed(desk: Desk) -> None:
+    """CloudFormation asks for a DeletionPolicy then, which whoever deploys can't write into a rendered template."""
+    said = (
+        "CloudFormation is attempting to import some resources because they already exist in your account. The "
+        "resources must have the DeletionPolicy attribute set to 'Retain' or 'RetainExceptOnCreate' in the template for "
+        "successful import. The affected resources are BuildRole ({RoleName=demo-build})"
+    )
+    desk.formation.fails = {"change set": said}
+    problem = desk.problem(OutsideFailure)
+    assert (problem.id, "BuildRole ({RoleName=demo-build})" in problem.message) == ("PB669", True)
+    assert "delete or rename them" in str(problem.hint)
+
+
 def test_what_the_check_before_a_deployment_finds_is_said_with_its_place(desk: Desk) -> None:
     desk.formation.fails = {
         "change set": "The following hook(s)/validation failed: [AWS::EarlyValidation::PropertyValidation]"
