@@ -732,6 +732,16 @@ def test_parameters_are_those_of_the_template() -> None:
         ({"tags": {"a*b": "c"}}, "PB615 the tag 'a*b' has a character that not every service takes"),
         ({"tags": {f"k{i}": "v" for i in range(50)}}, "PB615 50 tags, and one of the service's own: AWS takes 50"),
         (
+            {"name": "sthree-models"},
+            "PB792 the service is called 'sthree-models', and its bucket 'sthree-models-123456789012-eu-central-1' can't be "
+            "made: S3 keeps names that begin with 'sthree-' for itself",
+        ),
+        (
+            {"name": "default"},
+            "PB792 the service is called 'default', and its group of schedules can't be made: EventBridge Scheduler has one "
+            "of that name in each account",
+        ),
+        (
             {"name": "tiny"},
             "PB614 the pipeline 'tiny' keeps its code and models below 's3://tiny-123456789012-eu-central-1/tiny/', where "
             "the service keeps what it throws away",
