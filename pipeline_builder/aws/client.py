@@ -53,7 +53,7 @@ _ABSENT = (
 )  # fmt: skip
 _CHANGED = (
     "PreconditionFailed", "ConditionalRequestConflict", "ExecutionAlreadyExists", "InvalidApprovalTokenException",
-    "ApprovalAlreadyCompletedException",
+    "ApprovalAlreadyCompletedException", "BucketNotEmpty",
 )  # fmt: skip
 _MOVED = (
     "AlreadyExistsException",
