@@ -113,7 +113,7 @@ def test_a_timezone_is_of_the_list() -> None:
     assert faults(cron="0 2 * * ? *", timezone="Europe/Berln") == [
         "PB612 the schedule 's' names the timezone 'Europe/Berln', which doesn't exist | did you mean 'Europe/Berlin'"
     ]
-    for bad in ("/etc/passwd", "../UTC", "posix/UTC", "europe/berlin", "", "UTC\n"):
+    for bad in ("/etc/passwd", "../UTC", "posix/UTC", "europe/berlin", "", "UTC\n", "localtime", "Factory"):
         assert [text[:5] for text in faults(cron="0 2 * * ? *", timezone=bad)] == ["PB612"]
 
 
