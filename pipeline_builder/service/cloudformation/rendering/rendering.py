@@ -73,8 +73,9 @@ def _nth_id(name: str, number: int) -> str:
     return name if number == 1 else f"Also{number}{name}"
 
 
-def _nth_rule(name: str, number: int) -> str:
-    return name if number == 1 else plain_name(f"{name}-also{number}", RULE_NAME)
+def _rule_name(name: str, number: int = 1) -> str:
+    """Return what a rule is called, or one of several on the same event."""
+    return plain_name(name if number == 1 else f"{name}-also{number}", RULE_NAME)
 
 
 @functools.cache
@@ -100,7 +101,7 @@ def _environment() -> Environment:
         "mail_id": lambda email: logical_id("Mail", f"-{email}"),
         "schedule_id": lambda name: logical_id("Schedule", name),
         "nth_id": _nth_id,
-        "nth_rule": _nth_rule,
+        "rule_name": _rule_name,
         "role_id": lambda role: role.id or role.name.capitalize(),
         "call_id": role_id,
         "queue_id": lambda queue, service: logical_id("Answers", queue.name.removeprefix(f"{service}-")),

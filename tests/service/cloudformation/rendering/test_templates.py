@@ -539,6 +539,21 @@ def test_the_source_is_read_from_where_it_is() -> None:
         assert ("SMP_MANIFEST_COMMIT" in {item["name"] for item in variables}) == (source["kind"] != "s3")
 
 
+@pytest.mark.long
+def test_rules_and_roles_of_the_longest_names_are_as_long_as_they_may_be() -> None:
+    pipelines = (
+        {"name": "t" * 24, "config": "*/t.yaml", "trigger": {"data": "s3://exports/daily/"}},
+        {"name": "o" * 24, "config": "*/o.yaml"},
+        {"name": "s" * 24, "kind": "inference", "trigger": {"data": "s3://exports/days/", "approval": True}},
+    )
+    template = read_template(render(name="a" * 29, pipelines=pipelines, schedules=())["service.yaml"])
+    for kind, key in (("Events::Rule", "Name"), ("IAM::Role", "RoleName")):
+        names = [one["Properties"][key] for one in of_type(template, kind).values()]
+        assert max(map(len, names)) <= 64
+        assert len(set(names)) == len(names)
+    assert any(name.endswith("RetrainingAsked") and name != "RetrainingAsked" for name in template["Resources"])
+
+
 @pytest.mark.parametrize("kind", ["codecommit", "s3"])
 def test_a_push_starts_all_pipelines_by_rules_with_few_targets(kind: str) -> None:
     source = {"kind": kind, "repository": "models" if kind == "codecommit" else "bucket/models.zip"}
