@@ -220,6 +220,12 @@ _REMEDIES = (
     ),
     ("not authorized", "whoever deploys, or the role it names, lacks that permission: give it, and deploy again"),
     ("accessdenied", "whoever deploys, or the role it names, lacks that permission: give it, and deploy again"),
+    ("rate exceeded", "AWS was asked too much at once: deploy again"),
+    ("cannot be assumed", "IAM doesn't know a new role everywhere at once: deploy again"),
+    (
+        "access token",
+        "let CodeBuild in at the git host ('import-source-credentials'), or name a connection; deploy again",
+    ),
     ("connection", "is the connection there, in this Region, and past its handshake? Then deploy again"),
     ("limit", "ask for a higher quota in Service Quotas, and deploy again"),
     ("not empty", "empty it, and repeat the command"),
