@@ -213,11 +213,13 @@ def _bad(event: StackEvent) -> bool:
     return event.failed or "ROLLBACK" in event.status
 
 
+THERE_ALREADY = (
+    "it is somebody's, of a service of this name in another Region (roles are the account's), or of an earlier one: "
+    "give this one another name in the manifest ('service: name:'), or delete what nobody uses"
+)
+"""What is to be done about what a stack was to make."""
 _REMEDIES = (
-    (
-        "already exists",
-        "somebody has made it, or an earlier service has left it: delete or rename it, and deploy again",
-    ),
+    ("already exists", f"{THERE_ALREADY}, and deploy again"),
     ("not authorized", "whoever deploys, or the role it names, lacks that permission: give it, and deploy again"),
     ("accessdenied", "whoever deploys, or the role it names, lacks that permission: give it, and deploy again"),
     ("rate exceeded", "AWS was asked too much at once: deploy again"),

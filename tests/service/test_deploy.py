@@ -306,7 +306,7 @@ def test_what_is_there_already_is_to_be_deleted_or_renamed(desk: Desk) -> None:
     desk.formation.fails = {"change set": said}
     problem = desk.problem(OutsideFailure)
     assert (problem.id, "BuildRole ({RoleName=demo-build})" in problem.message) == ("PB669", True)
-    assert "delete or rename them" in str(problem.hint)
+    assert "in another Region" in str(problem.hint)
 
 
 def test_what_the_check_before_a_deployment_finds_is_said_with_its_place(desk: Desk) -> None:

@@ -14,7 +14,7 @@ REASONS = {
     'Resource handler returned message: "The role defined for the function cannot be assumed by Lambda."': "deploy again",
     "Failed to call CreateWebhook, reason: Could not find access token for server type github": "import-source-credentials",
     "Failed to call CreateWebhook, reason: Access denied to connection arn:aws:codeconnections:x": "past its handshake",
-    "Resource of type 'AWS::IAM::Role' with identifier 'x' already exists.": "delete or rename it",
+    "Resource of type 'AWS::IAM::Role' with identifier 'x' already exists.": "in another Region",
     "Invalid parameter: Topic Name": "mend that",
 }
 
