@@ -51,8 +51,27 @@ def load_all() -> None:
         import_module(f"pipeline_builder.cli.{module}")
 
 
+# What is free text: none is no other than an empty one, or is refused in words of its own.
+_MAY_BE_EMPTY = ("comment", "description", "step")
+
+
+class _Command(click.Command):
+    """Refuses a value that is empty: a script's variable has none, and something else would be done than was meant."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        typed = list(args)  # the parser takes them out of its list
+        left = super().parse_args(ctx, args)
+        given, _, order = self.make_parser(ctx).parse_args(typed)
+        for param in order:
+            if given.get(param.name or "") == "" and param.name not in _MAY_BE_EMPTY:
+                raise click.BadParameter("it is empty", ctx, param)
+        return left
+
+
 class _Sections(click.Group):
     """Lists the commands in sections; each is added when it is asked for."""
+
+    command_class = _Command
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in MODULES:
