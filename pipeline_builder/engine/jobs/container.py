@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline_builder.engine.jobs.job import OPT_ML
+from pipeline_builder.engine.jobs.paths import OPT_ML
 
 Request = Mapping[str, Any]
 """A request of the SageMaker API, every reference in it resolved."""
