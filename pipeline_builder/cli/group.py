@@ -56,13 +56,18 @@ _MAY_BE_EMPTY = ("comment", "description", "step")
 
 
 class _Command(click.Command):
-    """Refuses a value that is empty: a script's variable has none, and something else would be done than was meant."""
+    """Refuses what would do something else than was meant: an empty value, which is a script's variable that has none,
+    and two options that answer the same question.
+    """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         typed = list(args)  # the parser takes them out of its list
         left = super().parse_args(ctx, args)
         given, _, order = self.make_parser(ctx).parse_args(typed)
+        first: dict[str | None, click.Parameter] = {}
         for param in order:
+            if (other := first.setdefault(param.name, param)) is not param:
+                raise click.UsageError(f"{other.opts[0]} and {param.opts[0]} don't go together", ctx)
             if given.get(param.name or "") == "" and param.name not in _MAY_BE_EMPTY:
                 raise click.BadParameter("it is empty", ctx, param)
         return left

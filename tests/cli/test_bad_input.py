@@ -316,6 +316,7 @@ def test_a_secret_in_a_url_is_not_shown(tmp_path: Path) -> None:
         (["up", "--jobs", "0"], "0 is not in the range 1<=x<=256"),
         (["graph", "--format", "png"], "'png' is not one of"),
         (["rehearse", "--pace", "nan"], "'nan' is no number"),
+        (["up", "--reject", "--approve"], "--reject and --approve don't go together"),
         (["gc", "--runs", "99999999999"], "99999999999 is not in the range"),
         (["up", "--target", "moon"], "'moon' is not one of 'local', 'aws'."),
     ],
