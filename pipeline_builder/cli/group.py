@@ -63,6 +63,8 @@ class _Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         typed = list(args)  # the parser takes them out of its list
         left = super().parse_args(ctx, args)
+        if ctx.resilient_parsing:  # a shell completes what is typed so far
+            return left
         given, _, order = self.make_parser(ctx).parse_args(typed)
         first: dict[str | None, click.Parameter] = {}
         for param in order:
