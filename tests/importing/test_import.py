@@ -270,6 +270,11 @@ WRONG = {
         "PB935",
         "a number in it is too large",
     ),
+    "a whole number that is large": (
+        b'{"Version": "2020-12-01", "Steps": [{"Name": "a", "Type": "Fail", "Arguments": {"a": %s}}]}' % (b"9" * 5000),
+        "PB935",
+        "a number in it is too large",
+    ),
     "parameter": (
         b'{"Version": "2020-12-01", "Parameters": [7], "Steps": [{"Name": "a", "Type": "Fail"}]}',
         "PB937",
@@ -448,6 +453,10 @@ def test_what_cannot_be_read(empty: Workspace) -> None:
     (empty.root / "churn.json").write_text(json.dumps(ANSWER))
     missing = take(empty, "nothing.json")
     assert (missing.code, "PB935 cannot read 'nothing.json'" in missing.err) == (1, True)
+    (empty.root / "powershell.json").write_bytes(json.dumps(ANSWER).encode("utf-16"))
+    other = take(empty, "powershell.json")
+    said = "PB935 'powershell.json' is not UTF-8 text: it is UTF-16, which PowerShell's '>' writes"
+    assert (other.code, said in other.err) == (1, True)
     program = take(empty, "nothing.py")
     assert (program.code, "PB940 there is no file 'nothing.py'" in program.err) == (1, True)
     option = take(empty, "churn.json", "--function", "build")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from pipeline_builder.engine.document.document import Document, Parameter
 from pipeline_builder.errors import InputProblems, Problem
 
+# Python reads more than the service does: ' 5', '1_000', digits of other scripts.
+_WHOLE = re.compile(r"[-+]?\d+", re.ASCII)
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 _EXPECTED = {
     "String": "text",
     "Integer": "a whole number such as 5",
@@ -65,6 +69,8 @@ def _converted(parameter: Parameter, value: Any) -> Any:
 def _whole(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
+    if isinstance(value, str) and not _WHOLE.fullmatch(value):
+        return None
     try:
         return int(value)
     except ValueError:
@@ -73,6 +79,8 @@ def _whole(value: Any) -> int | None:
 
 def _number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, str | float):
+        return None
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
         return None
     try:
         number = float(value)

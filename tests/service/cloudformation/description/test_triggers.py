@@ -202,6 +202,12 @@ CODECOMMIT = {"url": f"https://git-codecommit.{REGION}.amazonaws.com/v1/repos/ch
             "use 'trigger: poll'",
         ),
         (
+            {**GITHUB, "trigger": "webhook", "revision": "refs/merge-requests/5/head"},
+            {},
+            "PB604 the trigger of the repository 'churn' needs a branch, and 'revision' is 'refs/merge-requests/5/head' | name the branch, or "
+            "use 'trigger: poll'",
+        ),
+        (
             {**GITHUB, "trigger": "connection", "revision": "rel{a,b}"},
             {},
             "PB604 the branch 'rel{a,b}' of the repository 'churn' would be read as a pattern by its trigger | use "
