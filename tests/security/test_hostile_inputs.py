@@ -470,6 +470,16 @@ def test_what_sqlite_says_in_words(said: str, words: str) -> None:
     assert said in problem.message
 
 
+def test_a_path_that_is_longer_than_sqlite_opens(tmp_path: Path) -> None:
+    for length in (504, 505, 600):
+        folder = tmp_path / "/".join(["c" * 200, "d" * 150, "e" * (length - 362 - len(os.fsencode(tmp_path)))])
+        path = folder / "state.db"
+        assert len(os.fsencode(path)) == length
+        refused = pytest.raises(OutsideFailure, match=f"its path has {length} bytes, and SQLite opens 504")
+        with refused if length > 504 else contextlib.nullcontext():
+            State(path)
+
+
 def test_a_mistake_in_a_statement_is_a_bug() -> None:
     assert problem_of(Path("state.db"), sqlite3.OperationalError('near "SELEC": syntax error')) is None
 
