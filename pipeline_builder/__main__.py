@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
 import sys
 
 _YOUNG = 250_000
@@ -14,10 +16,25 @@ fewer than these.
 
 def main() -> int:
     """Run the command line; returns the exit code."""
+    interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if interruptible:
+        signal.signal(signal.SIGINT, leave)
     gc.set_threshold(_YOUNG, *gc.get_threshold()[1:])
     from pipeline_builder.cli import run
 
-    return run(sys.argv[1:])
+    try:
+        if interruptible:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        return run(sys.argv[1:])
+    except KeyboardInterrupt:  # before there was somebody to take it, or a second time
+        return leave()
+
+
+def leave(number: int = signal.SIGINT, frame: object = None) -> int:
+    """End at once: while a command is being imported it has done nothing yet."""
+    del frame
+    os.write(2, b"interrupted; the same command goes on from here\n")
+    os._exit(128 + number)
 
 
 if __name__ == "__main__":

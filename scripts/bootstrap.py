@@ -26,7 +26,7 @@ from typing import NoReturn
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from pipeline_builder.machine import codeartifact, programs  # noqa: E402
+from pipeline_builder.machine import codeartifact, programs, uvsettings  # noqa: E402
 
 STATE = ROOT / ".pipeline_builder"
 VENV = ROOT / ".venv"
@@ -42,9 +42,7 @@ _OF_INSTALLERS = re.compile(r"(?:PIP|UV)_\w+")
 _KEPT = re.compile(
     r"PIP_(?:INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS|NO_INDEX|TRUSTED_HOST|CERT|CLIENT_CERT|PROXY|RETRIES|TIMEOUT"
     r"|DEFAULT_TIMEOUT|CACHE_DIR|NO_CACHE_DIR|CONFIG_FILE|KEYRING_PROVIDER|USE_FEATURE|DISABLE_PIP_VERSION_CHECK)"
-    r"|UV_(?:DEFAULT_INDEX|INDEX\w*|EXTRA_INDEX_URL|FIND_LINKS|NO_INDEX|OFFLINE|INSECURE_HOST|SYSTEM_CERTS|NATIVE_TLS"
-    r"|KEYRING_PROVIDER|CREDENTIALS_DIR|HTTP_\w+|REQUEST_TIMEOUT|CONCURRENT_\w+|CACHE_DIR|NO_CACHE|LINK_MODE"
-    r"|CONFIG_FILE|NO_CONFIG)"
+    r"|UV_CONFIG_FILE|UV_NO_CONFIG"
 )
 # Another environment, and what changes how a Python starts; the folder of the user's own packages may have pip in it.
 _DROPPED = re.compile(r"VIRTUAL_ENV|CONDA_PREFIX|PYTHON(?!USERBASE)\w*")
@@ -235,7 +233,7 @@ def version_folder() -> str:
 
 def run(command: list[str]) -> str:
     """Run a command; return what is wrong in one line, empty where nothing is."""
-    environment = surroundings()
+    environment = {**surroundings(), **settled_for_uv()}
     result = subprocess.run(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         check=False, env=environment, cwd=ROOT,
@@ -249,12 +247,30 @@ def run(command: list[str]) -> str:
     return said + (where if _OUTAGE.search(said) else "")
 
 
+def is_kept(name: str) -> bool:
+    """Tell whether an installer's variable says how an index is reached."""
+    return bool(_KEPT.fullmatch(name) or uvsettings.FOLLOWED.fullmatch(name))
+
+
+def settled_for_uv() -> dict[str, str]:
+    """Return where uv finds its settings: of those in files, too, only how an index is reached is followed."""
+    if uvsettings.toml_reader() is None:
+        return {}
+    try:
+        text = uvsettings.read_settings(os.environ, ROOT).text
+    except ValueError as error:
+        fail(str(error))
+    file = STATE / "setting-up" / "uv.toml"
+    write(file, text.encode())
+    return {"UV_CONFIG_FILE": str(file)}
+
+
 def surroundings() -> dict[str, str]:
     """Return the environment of pip and uv: how they reach an index is the user's, what they do is not."""
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not _DROPPED.fullmatch(name) and (not _OF_INSTALLERS.fullmatch(name) or _KEPT.fullmatch(name))
+        if not _DROPPED.fullmatch(name) and (not _OF_INSTALLERS.fullmatch(name) or is_kept(name))
     }
     of_pip = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_RETRIES": "2", "PIP_NO_INPUT": "1", "PYTHONUTF8": "1"}
     if not programs.has_cache_folder(os.environ):
@@ -280,7 +296,7 @@ def own_temporaries() -> Iterator[None]:
     """Let pip and uv have their temporary files here: what a killed one has left goes with the next set-up."""
     folder = STATE / "setting-up"
     remove(folder)
-    folder.mkdir()
+    folder.mkdir(0o700)  # settings may have passwords
     os.environ["TMPDIR"] = str(folder)
     try:
         yield

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 
 import pytest
 from pydantic_core import SchemaError, SchemaSerializer, core_schema
@@ -31,3 +33,23 @@ def test_an_error_that_is_no_interruption_is_a_bug(
 ) -> None:
     assert show_failure(error, wants_json=False) == code
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("ignored", [False, True], ids=["", "ignored, as after 'command &' in a script"])
+def test_ctrl_c_while_a_command_is_imported_is_an_interruption(ignored: bool) -> None:
+    """The signal comes at the first import of all."""
+    code = (
+        "import signal, sys\n"
+        f"{ignored} and signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'pipeline_builder.cli':\n"
+        "            signal.raise_signal(signal.SIGINT)\n"
+        "from pipeline_builder.__main__ import main\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "sys.argv = ['pipeline-builder', '--version']\n"
+        "sys.exit(main())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    expected = (0, "") if ignored else (130, "interrupted; the same command goes on from here\n")
+    assert (done.returncode, done.stderr) == expected

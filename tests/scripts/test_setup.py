@@ -124,6 +124,7 @@ def machine(tmp_path: Path, wheels: Path, unpacked: Path) -> Iterator[Machine]:
         "pipeline_builder/machine/__init__.py",
         "pipeline_builder/machine/codeartifact.py",
         "pipeline_builder/machine/programs.py",
+        "pipeline_builder/machine/uvsettings.py",
     ):
         (checkout / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, checkout / name)
@@ -194,6 +195,7 @@ def test_without_uv_pip_brings_it_whatever_else_it_is_told(machine: Machine) -> 
         VIRTUAL_ENV="/nowhere", CONDA_PREFIX="/nowhere", PYTHONWARNINGS="error",
     ).unset("HOME")  # fmt: skip
     (machine.folder / "hashlib.py").write_text("raise SystemExit('not this one')\n")
+    (machine.folder / "pyproject.toml").write_text('[tool.uv.pip]\ntarget = "t"\nonly-binary = ["x"]\nno-deps = true\n')
     code, said = told.set_up()
     assert (code, machine.works()) == (0, True), said
     assert [line.split()[:2] for line in said.splitlines()] == [["setting", "up"], ["set", "up"]]
@@ -344,3 +346,17 @@ def test_a_python_is_tried_as_well(with_uv: Machine) -> None:
     code, said = good.set(PYTHON="/nowhere/python").set_up()
     assert (code, with_uv.works()) == (0, True), said
     assert said.splitlines()[0] == "PYTHON is left out, '/nowhere/python': it does not work"
+
+
+@pytest.mark.parametrize("name", ["run", "test"])
+def test_a_link_from_elsewhere_finds_its_folder(tmp_path: Path, name: str) -> None:
+    scripts = tmp_path / "checkout" / "scripts"
+    scripts.mkdir(parents=True)
+    shutil.copy(ROOT / "scripts" / name, scripts / name)
+    (scripts / "python").write_text('#!/bin/sh\necho "$0" is asked >&2\nexit 4\n')
+    (scripts / "python").chmod(0o755)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "mine").symlink_to("../link")
+    (tmp_path / "link").symlink_to(scripts / name)
+    done = subprocess.run([tmp_path / "bin" / "mine"], cwd="/", capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (4, f"{scripts}/python is asked\n")

@@ -67,10 +67,13 @@ class Environments:
         self.folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder.with_suffix(".lock")) as lock, _locked(self.folder / DOWNLOADS, fcntl.LOCK_SH):
             if not _is_used(folder):
-                from pipeline_builder.engine.jobs.installer import Uv, find_uv  # what is ready needs nothing of them
+                # What is ready needs nothing of them.
+                from pipeline_builder.engine.jobs.installer import Uv, find_uv, found_settings
                 from pipeline_builder.engine.jobs.sources import Sources
 
                 observe(f"making the Python environment {folder.name[:8]} ({describe(cleaned)})")
+                if ignored := found_settings().ignored:
+                    observe(f"what a job gets doesn't depend on {', '.join(ignored)}: write it into its requirements")
                 uv = Uv(self.uv or find_uv(), self.folder.absolute() / "cache", lock)
                 work = folder / "building"
                 stop = stop or threading.Event()
@@ -125,6 +128,8 @@ def environment_key(layers: Layers, interpreter: Interpreter | None = None) -> s
     """Return the name of the folder for these cleaned layers: 32 hexadecimal digits of a sha256."""
     found = interpreter or own_interpreter()
     python = [found.version, sys.implementation.name, sys.platform, os.uname().machine]
+    if backend := os.environ.get("UV_TORCH_BACKEND"):  # the one setting of uv's that chooses among what is required
+        python.append(backend)
     return hashlib.sha256(json.dumps([FORMAT, standins_digest(), python, layers]).encode()).hexdigest()[:32]
 
 

@@ -15,14 +15,13 @@ from pipeline_builder.engine.jobs.requirements import masked
 from pipeline_builder.errors import OutsideFailure, Problem
 from pipeline_builder.machine import codeartifact, programs
 from pipeline_builder.machine.refusals import full, says_full
+from pipeline_builder.machine.temporary import temporary_folder
+from pipeline_builder.machine.uvsettings import FOLLOWED, UvSettings, read_settings
 
-# What uv may see of the engine's environment. It builds nothing itself.
+# What uv may see of the engine's environment, beside how it reaches an index. It builds nothing itself.
 _FOR_UV = re.compile(
-    r"PATH|HOME|USER|LANG|LC_ALL|TMPDIR|XDG_\w+|UV_\w+|(?i:(?:https?|all|no)_proxy)|SSL_CERT_(?:FILE|DIR)"
+    r"PATH|HOME|USER|LANG|LC_ALL|TMPDIR|XDG_\w+|(?i:(?:https?|all|no)_proxy)|SSL_CERT_(?:FILE|DIR)|UV_TORCH_BACKEND"
 )
-
-# The interpreter is ours to choose, and what a user lets uv build is built elsewhere.
-_NOT_FOR_UV = ("UV_PYTHON", "UV_NO_BINARY", "UV_NO_BINARY_PACKAGE", "UV_NO_BUILD", "UV_NO_BUILD_PACKAGE")
 
 
 class OutageError(OutsideFailure):
@@ -58,14 +57,20 @@ class Uv:
     cache: Path
     lock: int
 
-    def run(self, arguments: Sequence[str], *, cwd: Path | None = None) -> subprocess.CompletedProcess[bytes]:
-        """Run uv to its end, whatever that is."""
-        # uv inherits the lock: where this process is killed, nobody builds in the folder until its uv has ended too.
-        return subprocess.run(
-            [str(self.program), "--no-progress", "--color", "never", *arguments],
-            env=_uv_environment(self.cache), stdin=subprocess.DEVNULL, capture_output=True, pass_fds=[self.lock],
-            check=False, cwd=cwd,
-        )  # fmt: skip
+    def run(self, arguments: Sequence[str], *, settings: str = "") -> subprocess.CompletedProcess[bytes]:
+        """Run uv to its end, whatever that is; `settings` are further ones, as a `uv.toml` has them.
+
+        It finds no settings but these: those of the current folder, and of folders above it, aren't about jobs.
+        """
+        with temporary_folder() as folder:
+            file = folder / "uv.toml"
+            file.write_text(found_settings().text + settings, encoding="utf-8")
+            # uv inherits the lock: where this process is killed, nobody builds in the folder until its uv has ended.
+            return subprocess.run(
+                [str(self.program), "--no-progress", "--color", "never", "--config-file", str(file), *arguments],
+                env=_uv_environment(self.cache), stdin=subprocess.DEVNULL, capture_output=True, pass_fds=[self.lock],
+                check=False,
+            )  # fmt: skip
 
     def done(self, arguments: Sequence[str], what: str) -> None:
         """Run uv; OutsideFailure (PB510) where it fails, with the end of what it said."""
@@ -102,7 +107,7 @@ def failure(message: str) -> OutsideFailure:
 
 
 def _uv_environment(cache: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if _FOR_UV.fullmatch(name) and name not in _NOT_FOR_UV}
+    kept = {name: value for name, value in os.environ.items() if _FOR_UV.fullmatch(name) or FOLLOWED.fullmatch(name)}
     if kept.get("UV_LINK_MODE") == "symlink":
         del kept["UV_LINK_MODE"]  # links lead into the cache, which no job sees
     # Copies, not hard links: a script that writes to an installed file would change it in uv's cache, for everybody.
@@ -111,6 +116,18 @@ def _uv_environment(cache: Path) -> dict[str, str]:
     except codeartifact.NoIndexError as error:
         raise failure(str(error)) from error
     return {"UV_LINK_MODE": "copy", **programs.uv_settings(os.environ, cache), **kept, **index}
+
+
+def found_settings() -> UvSettings:
+    """Return what the user's files settle about uv, and what of it, and of the variables, has no say here.
+
+    Raises:
+        OutsideFailure: PB510 where a file of settings is none.
+    """
+    try:
+        return read_settings(os.environ, Path.cwd())
+    except ValueError as error:
+        raise failure(f"uv can't be run: {error}") from error
 
 
 def index_settings() -> dict[str, str]:

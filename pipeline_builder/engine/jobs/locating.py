@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 from collections.abc import Sequence
@@ -60,13 +59,10 @@ def locate(uv: Uv, arguments: Sequence[str], file: Path, names: set[str], what: 
 def _compile(
     uv: Uv, arguments: Sequence[str], file: Path, names: Sequence[str], lock: Path
 ) -> subprocess.CompletedProcess[bytes]:
-    settings = lock.with_name("uv.toml")
     tables = "".join(f"\n[[dependency-metadata]]\nname = {json.dumps(name)}\nrequires-dist = []\n" for name in names)
-    settings.write_text(_own_settings() + "\n" + tables, encoding="utf-8")
     flags = [flag for name in names for flag in ("--no-binary", name)]
     command = ["pip", "compile", *arguments, *flags, "--generate-hashes", "--format", "pylock.toml"]
-    config = ["--config-file", str(settings)] if os.environ.get("UV_CONFIG_FILE") else []
-    return uv.run([*command, *config, "--output-file", str(lock), str(file)], cwd=lock.parent)
+    return uv.run([*command, "--output-file", str(lock), str(file)], settings=tables)
 
 
 def _sources(lock: str) -> list[Source]:
@@ -76,11 +72,3 @@ def _sources(lock: str) -> list[Source]:
         if name and sdist:
             found.append(Source(name=name[1], url=sdist[1], sha256=sdist[2]))
     return found
-
-
-def _own_settings() -> str:
-    """Return the user's settings of uv that hold here, and would not in a folder of ours."""
-    named = os.environ.get("UV_CONFIG_FILE")
-    here = Path.cwd()
-    files = [Path(named)] if named else [folder / "uv.toml" for folder in (here, *here.parents)]
-    return next((file.read_text(encoding="utf-8") for file in files if file.is_file()), "")

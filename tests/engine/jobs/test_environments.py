@@ -233,6 +233,32 @@ def test_uv_gets_no_secrets(tmp_path: Path, wheels: Path, monkeypatch: pytest.Mo
     assert "canary" not in seen
 
 
+@pytest.mark.long
+def test_settings_of_the_current_folder_are_not_about_jobs(
+    tmp_path: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel(wheels, "beta", version="2.0")
+    here = tmp_path / "project" / "models"
+    here.mkdir(parents=True)
+    settings = f'[tool.uv]\nfind-links = ["{wheels}"]\n[tool.uv.pip]\nno-deps = true\ntarget = "t"\n'
+    (here.parent / "pyproject.toml").write_text(f'{settings}resolution = "lowest"\n')
+    monkeypatch.chdir(here)
+    monkeypatch.delenv("UV_FIND_LINKS")
+    monkeypatch.setenv("UV_RESOLUTION", "lowest")
+    said: list[str] = []
+    python = Environments(tmp_path / "envs").get((("alpha",),), observe=said.append)
+    assert versions(python, "alpha", "beta") == ["1.0", "2.0"]
+    assert "'UV_RESOLUTION', 'no-deps' of " in said[1]
+    assert not (here / "t").exists()
+
+
+def test_what_chooses_among_builds_is_part_of_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("UV_TORCH_BACKEND", raising=False)
+    before = environment_key((("torch",),))
+    monkeypatch.setenv("UV_TORCH_BACKEND", "cpu")
+    assert environment_key((("torch",),)) != before
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
