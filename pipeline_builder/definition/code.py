@@ -15,6 +15,7 @@ from pipeline_builder.definition.lists import inclusions
 from pipeline_builder.documents.source import Source
 from pipeline_builder.documents.values import Settings
 from pipeline_builder.errors import Problem
+from pipeline_builder.inert import inert_line, is_unicode
 from pipeline_builder.monitoring.shipped import job_files
 
 _SETUP = "setup.py"
@@ -122,6 +123,20 @@ def missing_lists(graph: Graph, code: Code) -> Iterator[Problem]:
             message = f"'{name}' includes '{inner}', which is not in the code of step '{step.name}'"
             hint = "lists lie in the source directory, where neither .smpignore nor what is always left out names them"
             yield Problem(id="PB250", message=message, place=Source(label, text).place(number, 1), hint=hint)
+
+
+def unreadable_names(graph: Graph, code: Code) -> Iterator[Problem]:
+    """Yield every file of the code whose name can't be written down, and so not be unpacked everywhere."""
+    said: set[tuple[str, str]] = set()
+    for step in graph.steps:
+        bundle = code.own.get(step.name)
+        for name in bundle.files if bundle else ():
+            if bundle is None or is_unicode(name) or (key := (str(bundle.folder), name)) in said:
+                continue
+            said.add(key)
+            message = f"step '{step.name}': its code has the file '{inert_line(name)}', whose name is not UTF-8"
+            hint = f"give it another name in '{folder_label(step, bundle)}', or leave it out by '.smpignore'"
+            yield Problem(id="PB193", message=message, place=step.place, hint=hint)
 
 
 def folder_label(step: Step, bundle: Bundle) -> str:

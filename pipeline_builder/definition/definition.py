@@ -12,7 +12,7 @@ from pipeline_builder.conf.sections import EvaluateSection, PreprocessSection, T
 from pipeline_builder.dag.outline import NESTED
 from pipeline_builder.definition.assembly import compose_steps, owners_of
 from pipeline_builder.definition.branches import nest
-from pipeline_builder.definition.code import Code, bundle_code, missing_lists
+from pipeline_builder.definition.code import Code, bundle_code, missing_lists, unreadable_names
 from pipeline_builder.definition.composed import Definition, Part
 from pipeline_builder.definition.ineffective import find_ineffective
 from pipeline_builder.definition.isolated import find_isolated
@@ -85,6 +85,7 @@ def read_definition(
     )
     steps, problems = compose_steps(context)
     problems += [*secret_defaults(graph), *_name_problems(graph), *group_problems(graph), *missing_lists(graph, code)]
+    problems += unreadable_names(graph, code)
     return _definition(context, code, steps, whole=not problems), problems
 
 

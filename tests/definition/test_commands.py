@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -217,6 +218,16 @@ def test_a_list_that_includes_what_is_not_in_the_code(tmp_path: Path) -> None:
         ("deps/base.txt:1:1", "PB250", "'deps/base.txt' includes 'deps/b.txt', which is not in the c"),
         ("requirements.txt:4:1", "PB250", "'requirements.txt' includes '../out.txt', which is not in th"),
     ]
+
+
+def test_a_file_whose_name_is_no_text(tmp_path: Path) -> None:
+    with pytest.raises(InputProblems) as caught:
+        compose_definition(tmp_path, files={os.fsdecode(b"caf\xe9.csv"): "", os.fsdecode(b"\xff/a"): ""})
+    assert [(problem.id, problem.message) for problem in caught.value.problems] == [
+        ("PB193", f"step 'churn-Preprocess': its code has the file '{name}', whose name is not UTF-8")
+        for name in ("\\udcff/a", "caf\\udce9.csv")
+    ]
+    assert "scripts', or leave it out" in str(caught.value.problems[0].hint)
 
 
 def test_lists_stay_with_what_is_included(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ PROPERTY_FILE = "PB413"  # a property file that isn't declared, or is declared w
 LIMIT = "PB414"  # a limit of the definition's own language: sizes, counts, ranges
 CYCLE = "PB415"  # steps wait for each other
 KINDS = "PB271"  # a comparison of values that are of different kinds
+NUL = "PB194"  # an argument or variable of a job that no process can be given
 FLOW = "PB270"  # a step that can never run: what it waits for never lets it
 
 

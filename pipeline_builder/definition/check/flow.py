@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from pipeline_builder.definition.check.faults import FLOW, fault_here
 from pipeline_builder.definition.check.scope import Branch, Scope
 from pipeline_builder.definition.shapes.fault import Fault
+from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.members import text_of
 
 # Steps that stand in a list of another step mustn't be of these types [SageMaker's guide on condition steps: nested
 # ones are not supported; the SDK's ForEachStep].
 NOT_NESTED = {"Condition": ("Condition",), "ForEach": ("Condition", "Fail", "ForEach")}
+
+_ENDED = {"Failed": "failed", "Stopped": "been stopped"}
 
 
 def check_wait(scope: Scope, waiting: str, waited: str) -> Iterator[Fault]:
@@ -33,6 +37,18 @@ def check_wait(scope: Scope, waiting: str, waited: str) -> Iterator[Fault]:
         message = f"refers to the step '{waited}' inside of the ForEach step '{other.branch.holder}', which runs often"
         each = f"Steps.{other.branch.holder}"
         yield fault_here(FLOW, message, f"write '{each}.IterationOutputs[0].{waited}…' or '{each}.Selected…'")
+
+
+def check_trigger(item: JSON, needed: Collection[JSON]) -> Iterator[Fault]:
+    """Check that a run condition isn't of a step that has to succeed besides, as the step's results are `needed`.
+
+    Nobody has published what the service does then; a reference to a step is a dependency on its success.
+    """
+    end, name = text_of(item, "Trigger"), text_of(item, "Step")
+    if end in ("Failed", "Stopped") and name in needed:
+        message = f"lets the step run when '{name}' has {_ENDED[end]}, and the step needs what '{name}' makes besides"
+        hint = f"take what refers to '{name}' out of the step, or the trigger"
+        yield replace(fault_here(FLOW, message, hint), stage="unsure")
 
 
 def check_nesting(kind: str, branch: Branch | None) -> Iterator[Fault]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 
 from pipeline_builder.definition.check.behind import shape_at
 from pipeline_builder.definition.check.conditions import check_conditions
-from pipeline_builder.definition.check.faults import PROPERTY_FILE, STRUCTURE, as_own, below, repeated
+from pipeline_builder.definition.check.faults import NUL, PROPERTY_FILE, STRUCTURE, as_own, below, repeated
 from pipeline_builder.definition.check.language import LANGUAGE, NAMED_LISTS, OF_CHECKS
 from pipeline_builder.definition.check.references import References
 from pipeline_builder.definition.shapes.fault import MISSING_FIELD, Fault
@@ -15,7 +17,12 @@ from pipeline_builder.definition.shapes.kinds import StepType
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.members import items_of, member_at, names_of, text_of
 from pipeline_builder.documents.schema import did_you_mean
+from pipeline_builder.documents.source import DataPath
 
+# What a container's process gets as its words and variables.
+_OF_PROCESS = frozenset(
+    ("Environment", "HyperParameters", "StaticHyperParameters", "ContainerArguments", "ContainerEntrypoint")
+)
 _ANYTHING = ("own:any arguments", "own:the arguments of Lambda steps", "own:the arguments of Callback steps")
 
 
@@ -31,9 +38,39 @@ def check_arguments(step_type: StepType, step: JSON, references: References) -> 
     for fault in found:
         if (fault.id, fault.path) != (MISSING_FIELD, (step_type.generated,)):
             yield fault
+    for at in _nuls(arguments):
+        words = "has a NUL (\\0), which no process can be given in its arguments and variables"
+        yield Fault(NUL, at, words, stage="job")
     for path, key in NAMED_LISTS.items():
         for fault in below(path, repeated(member_at(arguments, path), key)):
             yield replace(fault, stage="job")
+
+
+def _nuls(arguments: JSON) -> Iterator[DataPath]:
+    """Yield where a text that a process is given has the character that ends one there; the API takes it."""
+    todo: list[tuple[DataPath, JSON]] = [((), arguments)]  # a request may be of any depth
+    while todo:
+        path, value = todo.pop()
+        given = not _OF_PROCESS.isdisjoint(path)
+        match value:
+            case dict():
+                if given and any("\0" in key for key in value):
+                    yield path
+                todo += [((*path, key), item) for key, item in reversed(value.items())]
+            case list():
+                todo += [((*path, index), item) for index, item in enumerate(value)][::-1]
+            case str() if given and "\0" in _decoded(value):
+                yield path
+
+
+def _decoded(text: str) -> str:
+    """Return a text as a toolkit hands it on: hyperparameters are JSON, which it reads."""
+    if "\\u0000" not in text:
+        return text
+    with contextlib.suppress(ValueError):
+        inner = json.loads(text)
+        return inner if isinstance(inner, str) else text
+    return text
 
 
 def _check_own(step_type: StepType, kind: str, arguments: JSON, references: References) -> Iterator[Fault]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipeline_builder.definition.check.faults import DUPLICATE, STRUCTURE, as_own, below
-from pipeline_builder.definition.check.flow import check_nesting
+from pipeline_builder.definition.check.flow import check_nesting, check_trigger
 from pipeline_builder.definition.check.language import LANGUAGE
 from pipeline_builder.definition.check.references import References
 from pipeline_builder.definition.check.requests import check_arguments, check_own_keys, check_property_files
@@ -26,18 +26,24 @@ def check_step(place: Place, references: References) -> Iterator[Fault]:
     if first and first.path != place.path:
         message = f"is that of {subject(first.path)} already, and now of {subject(place.path)}"
         yield Fault(DUPLICATE, ("Name",), message)
-    for at, item in enumerate(items_of(step, "DependsOn")):
-        yield from below(("DependsOn", at), _check_dependency(item, references))
     for at, policy in enumerate(items_of(step, "RetryPolicies")):
         if isinstance(policy, dict) and {"MaxAttempts", "ExpireAfterMin"} <= policy.keys():
             yield Fault(STRUCTURE, ("RetryPolicies", at), "has both 'MaxAttempts' and 'ExpireAfterMin', expected one")
     yield from check_nesting(kind, place.branch)
+    known = set(references.waits)
     if isinstance(step, dict) and kind in STEP_TYPES and "Arguments" in step:
         yield from below(("Arguments",), check_arguments(STEP_TYPES[kind], step, references))
         yield from check_own_keys(STEP_TYPES[kind], step, references)
         yield from below(("PropertyFiles",), check_property_files(step))
     elif isinstance(step, dict):  # of a type that isn't known only what it refers to is
         yield from below(("Arguments",), references.anywhere(step.get("Arguments")))
+    needed = {*(references.waits.keys() - known), *filter(_is_text, items_of(step, "DependsOn"))}
+    for at, item in enumerate(items_of(step, "DependsOn")):
+        yield from below(("DependsOn", at), (*_check_dependency(item, references), *check_trigger(item, needed)))
+
+
+def _is_text(item: JSON) -> bool:
+    return isinstance(item, str)
 
 
 def _check_dependency(item: JSON, references: References) -> Iterator[Fault]:

@@ -817,6 +817,13 @@ CASES: list[tuple[str, Change, tuple[str | int, ...], str, str | None]] = [
         "the step waits for itself",
         None,
     ),
+    (
+        "PB194",
+        put({"SEPARATOR": "a\0b"}, "Preprocess", ARGUMENTS, "Environment"),
+        ("Preprocess", ARGUMENTS, "Environment", "SEPARATOR"),
+        "'Environment.SEPARATOR' has a NUL (\\0), which no process can be given in its arguments and variables",
+        None,
+    ),
 ]
 
 
@@ -829,7 +836,7 @@ def test_a_mistake(
     full = full_path(*path)
     name = step_name(definition, full)
     named = problem_id == faults.DUPLICATE and full[-1] in ("InputName", "OutputName", "ChannelName")
-    late = named or problem_id in (fault.NO_MATCH, faults.KINDS) or "of the other branch of" in message
+    late = named or problem_id in (fault.NO_MATCH, faults.KINDS, faults.NUL) or "of the other branch of" in message
     stage: fault.Stage = "job" if late else "create"
     assert check_definition(definition) == (Finding(name, full, problem_id, message, hint, stage),)
 
@@ -851,6 +858,43 @@ def step_name(definition: Any, path: tuple[str | int, ...]) -> str:
 def test_every_id_has_a_mistake() -> None:
     values = [*vars(faults).values(), *vars(fault).values()]
     assert {case[0] for case in CASES} == {value for value in values if isinstance(value, str) and value[:2] == "PB"}
+
+
+@pytest.mark.parametrize(
+    ("waits", "message"),
+    [
+        ([{"Step": "churn-Preprocess", "Trigger": "Failed"}], "when 'churn-Preprocess' has failed, and the step needs"),
+        ([{"Step": "churn-Preprocess", "Trigger": "Stopped"}], "has been stopped, and the step needs what"),
+        ([{"Step": "churn-Preprocess", "Trigger": "Any"}], ""),
+        ([{"Step": "churn-Other", "Trigger": "Failed"}], ""),
+        (["churn-Other", {"Step": "churn-Other", "Trigger": "Failed"}], "needs what 'churn-Other' makes besides"),
+    ],
+)
+def test_a_step_that_runs_after_a_failure_can_not_need_the_results(waits: list[JSON], message: str) -> None:
+    """churn-Train reads what churn-Preprocess writes."""
+    definition = json.loads(json.dumps(VALID))
+    definition["Steps"].append({**definition["Steps"][0], "Name": "churn-Other"})
+    put(waits, "Train", "DependsOn")(definition)
+    found = [finding for finding in check_definition(definition) if finding.id == faults.FLOW]
+    assert [(message in one.message, one.stage) for one in found] == [(True, "unsure")][: bool(message)]
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        (put({"k": "1\0"}, "Train", ARGUMENTS, "HyperParameters"), ("HyperParameters", "k")),
+        (put({"k": '"1\\u0000"'}, "Train", ARGUMENTS, "HyperParameters"), ("HyperParameters", "k")),
+        (put({"k\0": "1"}, "Train", ARGUMENTS, "HyperParameters"), ("HyperParameters",)),
+        (put({"k": join("a", "\0")}, "Train", ARGUMENTS, "HyperParameters"), ("HyperParameters", "k", "Std:Join", "Values", 1)),
+        (put(["a", "\0"], "Preprocess", ARGUMENTS, "AppSpecification", "ContainerArguments"),
+         ("AppSpecification", "ContainerArguments", 1)),
+    ],
+)  # fmt: skip
+def test_no_process_is_given_a_nul(change: Change, path: tuple[str | int, ...]) -> None:
+    definition = json.loads(json.dumps(VALID))
+    change(definition)
+    found = [finding for finding in check_definition(definition) if finding.id == faults.NUL]
+    assert [finding.path[3:] for finding in found] == [path]
 
 
 @pytest.mark.parametrize("name", [name for name, step_type in STEP_TYPES.items() if step_type.generated])
