@@ -23,7 +23,7 @@ from pipeline_builder.serve.access.rights import denied
 from pipeline_builder.serve.background import Background
 from pipeline_builder.serve.kinds import SERVED, Kind, check_scope, elsewhere, kind_of
 from pipeline_builder.serve.operations import OPERATIONS
-from pipeline_builder.serve.protocol import ServiceError, answer_sagemaker, service_error
+from pipeline_builder.serve.protocol import REQUEST_ID, ServiceError, answer_sagemaker, service_error
 from pipeline_builder.serve.regions import outwards
 from pipeline_builder.serve.s3 import s3
 
@@ -50,9 +50,9 @@ class Application:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)
-        number = secrets.token_hex(16)
         response = self._answer(request)
-        response.headers["x-amzn-RequestId"] = response.headers["x-amz-request-id"] = number
+        number = response.headers.get(REQUEST_ID) or secrets.token_hex(16)  # that which its body has, too
+        response.headers["x-amzn-RequestId"] = response.headers[REQUEST_ID] = number
         return response(environ, start_response)
 
     def _answer(self, request: Request) -> Response:

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from pipeline_builder.serve.access.access import Caller
 from pipeline_builder.serve.access.rights import denied
+from pipeline_builder.serve.protocol import REQUEST_ID
 from pipeline_builder.serve.s3.xml import Value, render_xml
 
 STS = ("GetCallerIdentity",)
@@ -51,17 +52,18 @@ def _role(name: str, account: str) -> dict[str, Value]:
 
 
 def _result(action: str, result: Mapping[str, Value], namespace: str) -> Response:
-    content: Mapping[str, Value] = {
-        f"{action}Result": result,
-        "ResponseMetadata": {"RequestId": secrets.token_hex(16)},
-    }
-    return Response(render_xml(f"{action}Response", content, namespace), content_type="text/xml")
+    number = secrets.token_hex(16)
+    content: Mapping[str, Value] = {f"{action}Result": result, "ResponseMetadata": {"RequestId": number}}
+    body = render_xml(f"{action}Response", content, namespace)
+    return Response(body, content_type="text/xml", headers={REQUEST_ID: number})
 
 
 def error_response(code: str, message: str, status: int = 400) -> Response:
     """Return an error as the query protocol has it."""
+    number = secrets.token_hex(16)
     content: Mapping[str, Value] = {
         "Error": {"Type": "Sender", "Code": code, "Message": message},
-        "RequestId": secrets.token_hex(16),
+        "RequestId": number,
     }
-    return Response(render_xml("ErrorResponse", content, _STS), status=status, content_type="text/xml")
+    body = render_xml("ErrorResponse", content, _STS)
+    return Response(body, status=status, content_type="text/xml", headers={REQUEST_ID: number})

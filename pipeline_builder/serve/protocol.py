@@ -25,6 +25,8 @@ CONFLICT = "ConflictException"
 TOO_MANY = "ResourceLimitExceeded"
 IN_USE = "ResourceInUse"
 FULL, UNAVAILABLE = 507, 503
+REQUEST_ID = "x-amz-request-id"
+"""The header with what an answer is called; an answer in XML has it in its body as well."""
 # The codes of problems that are no mistake in the request itself.
 _CODES = {"PB540": CONFLICT}
 _MOST_LEVELS = 100

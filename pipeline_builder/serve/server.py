@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
@@ -27,10 +27,31 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 
 
+class Awaited:
+    """A body that is asked for when somebody reads it."""
+
+    def __init__(self, body: Any, ask: Callable[[], None]) -> None:
+        self._body, self._ask = body, ask
+
+    def __getattr__(self, name: str) -> Any:
+        self._ask()
+        return getattr(self._body, name)
+
+
 class Quiet(WSGIRequestHandler):
     """Logs nothing; a client that keeps its connection open and says nothing doesn't keep its thread."""
 
     timeout = 60
+    awaited = False
+
+    def handle_expect_100(self) -> bool:
+        """Note that the client waits for a word before it sends the body: what is refused without it needn't come.
+
+        The header goes, as werkzeug would answer it at once, and a second time.
+        """
+        self.awaited = True
+        del self.headers["Expect"]
+        return True
 
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - werkzeug's name
         del type, message, args
@@ -38,10 +59,18 @@ class Quiet(WSGIRequestHandler):
     def make_environ(self) -> WSGIEnvironment:
         """Return what an application is told; an address that is none is one of nothing."""
         try:
-            return super().make_environ()
+            environ = super().make_environ()
         except ValueError:
             self.path = "/%00"
-            return super().make_environ()
+            environ = super().make_environ()
+        environ["wsgi.input"] = Awaited(environ["wsgi.input"], self.go_on)
+        return environ
+
+    def go_on(self) -> None:
+        """Let a client that waits send its body; said once."""
+        if self.awaited:
+            self.awaited = False
+            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def version_string(self) -> str:
         return "pipeline-builder"

@@ -10,6 +10,8 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -122,6 +124,42 @@ def test_a_body_that_is_no_object_is_refused(served: Served, body: bytes) -> Non
 def test_a_body_that_is_too_large_is_refused(served: Served) -> None:
     status, answer = ask(served, "SageMaker.ListPipelines", Content_Length=str(17 << 20))
     assert (status, json.loads(answer)["__type"]) == (413, "RequestEntityTooLarge")
+
+
+def exchanged(served: Served, path: str = "/bucket/waits", host: str = "127.0.0.1", length: int = 4) -> bytes:
+    """Send the head of an upload, and its body where the server asks for it; return all that is answered."""
+    head = f"PUT {path} HTTP/1.1\r\nHost: {host}\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
+        connection.sendall(head.encode())
+        found = b""
+        while block := connection.recv(4096):
+            if block.startswith(b"HTTP/1.1 100"):
+                connection.sendall(b"body")
+            found += block
+    return found
+
+
+def test_a_body_is_asked_for_once_and_not_where_it_is_refused(served: Served) -> None:
+    served.s3.create_bucket(Bucket="bucket")
+    taken = exchanged(served)
+    assert (taken.count(b"HTTP/1.1 100 Continue\r\n\r\n"), taken.count(b" 200 OK")) == (1, 1), taken
+    assert served.engine.store.get("s3://bucket/waits") == b"body"
+    for answer, status in (
+        (exchanged(served, host="evil.example"), b"403"),
+        (exchanged(served, length=6 << 30), b"400"),
+        (exchanged(served, "/bucket/waits?torrent"), b"501"),
+    ):
+        assert answer.startswith(b"HTTP/1.1 " + status), answer
+
+
+def test_an_error_in_xml_has_the_name_of_the_answer(served: Served) -> None:
+    for path, body in (("/bucket/none", None), ("/", b"Action=None")):
+        url = f"{served.url}{path}"
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        with pytest.raises(urllib.error.HTTPError) as error:
+            urllib.request.urlopen(urllib.request.Request(url, body, kind if body else {}))
+        with error.value as answer:
+            assert f"<RequestId>{answer.headers['x-amz-request-id']}</RequestId>" in answer.read().decode()
 
 
 def test_who_we_are(served: Served) -> None:

@@ -10,6 +10,7 @@ class Fault(enum.Enum):
 
     MISSING = enum.auto()
     MALFORMED = enum.auto()
+    QUERY = enum.auto()
     UNKNOWN_KEY = enum.auto()
     MISMATCH = enum.auto()
     SKEWED = enum.auto()
@@ -36,6 +37,7 @@ _MISMATCH = (
 _MISMATCH_OF_S3 = (
     "The request signature we calculated does not match the signature you provided. Check your key and signing method."
 )
+_NONE = "The request signature does not conform to AWS standards."
 _TWICE = (
     "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or "
     "the Authorization header should be specified"
@@ -43,7 +45,8 @@ _TWICE = (
 _NO_TOKEN = "The security token included in the request is invalid."  # noqa: S105 - words
 JSON: dict[Fault, Words] = {
     Fault.MISSING: ("MissingAuthenticationTokenException", "Missing Authentication Token", 400),
-    Fault.MALFORMED: ("IncompleteSignatureException", "The request signature does not conform to AWS standards.", 400),
+    Fault.MALFORMED: ("IncompleteSignatureException", _NONE, 400),
+    Fault.QUERY: ("IncompleteSignatureException", _NONE, 400),
     Fault.UNKNOWN_KEY: ("UnrecognizedClientException", _NO_TOKEN, 400),
     Fault.MISMATCH: ("InvalidSignatureException", _MISMATCH, 400),
     Fault.SKEWED: ("InvalidSignatureException", "", 400),
@@ -54,7 +57,8 @@ JSON: dict[Fault, Words] = {
 }
 QUERY: dict[Fault, Words] = {
     Fault.MISSING: ("MissingAuthenticationToken", "Request is missing Authentication Token", 403),
-    Fault.MALFORMED: ("IncompleteSignature", "The request signature does not conform to AWS standards.", 400),
+    Fault.MALFORMED: ("IncompleteSignature", _NONE, 400),
+    Fault.QUERY: ("IncompleteSignature", _NONE, 400),
     Fault.UNKNOWN_KEY: ("InvalidClientTokenId", _NO_TOKEN, 403),
     Fault.MISMATCH: ("SignatureDoesNotMatch", _MISMATCH, 403),
     Fault.SKEWED: ("SignatureDoesNotMatch", "", 403),
@@ -66,6 +70,7 @@ QUERY: dict[Fault, Words] = {
 S3: dict[Fault, Words] = {
     Fault.MISSING: ("AccessDenied", "Access Denied", 403),
     Fault.MALFORMED: ("AuthorizationHeaderMalformed", "The authorization header is malformed.", 400),
+    Fault.QUERY: ("AuthorizationQueryParametersError", "", 400),
     Fault.UNKNOWN_KEY: (
         "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.", 403,
     ),
@@ -83,5 +88,5 @@ S3: dict[Fault, Words] = {
 def words_of(error: AccessError, said: dict[Fault, Words]) -> Words:
     """Return code, message and HTTP status, in a protocol's words."""
     code, message, status = said[error.fault]
-    beside = said is not S3 or error.fault in (Fault.MALFORMED, Fault.SCOPE)
+    beside = said is not S3 or error.fault in (Fault.MALFORMED, Fault.QUERY, Fault.SCOPE)
     return code, " ".join(filter(None, (message, error.more if beside else ""))), status

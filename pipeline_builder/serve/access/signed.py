@@ -13,6 +13,10 @@ from pipeline_builder.serve.access.faults import AccessError, Fault
 
 _TIME = "%Y%m%dT%H%M%SZ"
 _WEEK = 604_800
+_TOO_LONG = (
+    "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than "
+    f"{_WEEK} seconds"
+)
 _FOUR = "AWS4-HMAC-SHA256"
 _SCOPE = re.compile(r"([^\s,]+)/(\d{8})/([A-Za-z0-9-]{1,32})/([a-z0-9-]{1,64})/aws4_request")
 
@@ -43,7 +47,7 @@ def signed(request: Request) -> Signed | None:
     """Return how a request is signed; None where it isn't at all.
 
     Raises:
-        AccessError: MALFORMED where nobody could say, TWICE where it says so in more than one place.
+        AccessError: MALFORMED, or QUERY, where nobody could say, TWICE where it says so in more than one place.
     """
     header, asked = request.headers.get("Authorization", ""), request.args
     old = "AWSAccessKeyId" in asked and "Signature" in asked
@@ -54,7 +58,10 @@ def signed(request: Request) -> Signed | None:
     if header.startswith("AWS "):
         return _of_old_header(request, header)
     if asked.get("X-Amz-Algorithm"):
-        return _of_query(request)
+        try:
+            return _of_query(request)
+        except AccessError as error:
+            raise AccessError(Fault.QUERY, error.more) from error
     if old:
         return _of_old_query(request)
     if header:
@@ -77,8 +84,10 @@ def _of_query(request: Request) -> Signed:
         if not asked.get(name):
             raise AccessError(Fault.MALFORMED, f"Query-string authentication requires the {name} parameter.")
     expires = asked["X-Amz-Expires"]
-    if not re.fullmatch(r"\d{1,9}", expires, re.ASCII) or int(expires) > _WEEK:
-        raise AccessError(Fault.MALFORMED, "X-Amz-Expires must be less than a week (in seconds)")
+    if not re.fullmatch(r"\d+", expires, re.ASCII):
+        raise AccessError(Fault.MALFORMED, "X-Amz-Expires should be a number")
+    if len(expires.lstrip("0")) > len(str(_WEEK)) or int(expires) > _WEEK:
+        raise AccessError(Fault.MALFORMED, _TOO_LONG)
     begun = _time_of(asked["X-Amz-Date"])
     try:
         until = begun + timedelta(seconds=int(expires))

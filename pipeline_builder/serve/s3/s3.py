@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
@@ -15,7 +16,7 @@ from pipeline_builder.engine.state.state import State
 from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.errors import InputProblems, OutsideFailure
 from pipeline_builder.machine.refusals import is_of_this_machine, refusal
-from pipeline_builder.serve.protocol import FULL, service_error
+from pipeline_builder.serve.protocol import FULL, REQUEST_ID, service_error
 from pipeline_builder.serve.s3 import buckets, multipart, versions
 from pipeline_builder.serve.s3.chunks import UploadError
 from pipeline_builder.serve.s3.place import ONLY_VERSION, Place, S3Error, check_key, check_version
@@ -144,6 +145,7 @@ def _error(place: Place, code: str, message: str, status: int = 400) -> Response
 
 def error_response(code: str, message: str, path: str, status: int = 400) -> Response:
     """Return an error as S3 has it."""
-    content: Mapping[str, Value] = {"Code": code, "Message": message, "Resource": path}
+    number = secrets.token_hex(16)
+    content: Mapping[str, Value] = {"Code": code, "Message": message, "Resource": path, "RequestId": number}
     body = render_xml("Error", content, "").replace(b' xmlns=""', b"")
-    return Response(body, status=status, content_type="application/xml")
+    return Response(body, status=status, content_type="application/xml", headers={REQUEST_ID: number})
