@@ -13,7 +13,7 @@ import click
 from pipeline_builder import __version__
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import time_is_up
-from pipeline_builder.cli.output import say, show_problems
+from pipeline_builder.cli.output import drop, say, show_problems
 from pipeline_builder.errors import ExitCode, OutsideFailure, PipelineBuilderError, Problem, RunFailed
 from pipeline_builder.inert import inert_line, is_unicode
 from pipeline_builder.machine.deadline import TimeIsUpError, hides
@@ -30,18 +30,22 @@ def run(arguments: list[str]) -> int:
         signal.signal(signal.SIGHUP, signal.default_int_handler)
     # Else pydantic looks through all distributions for what plugs itself into it, and runs that.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    code: int = ExitCode.OK
     try:
         _refuse_bytes(arguments)
         ended = main.main(args=arguments, prog_name="pipeline-builder", standalone_mode=False)
-        sys.stdout.flush()  # here, where a full disk or a reader that has gone can still be told apart from a bug
+        code = ended if isinstance(ended, int) else code  # an int where a command asked for an exit code
+        sys.stdout.flush()  # here, where a full disk can still be told apart from a bug
+    except (BrokenPipeError, SystemExit):  # click exits, and for nothing else
+        # Whoever read our output has gone (`| head`): nothing is wrong, and nothing more can be said.
+        drop(sys.stdout)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the boundary
         code = show_failure(error, wants_json="--json" in arguments)
         try:
             sys.stdout.flush()
         except OSError:
-            _drop_stdout()
-        return code
-    return ended if isinstance(ended, int) else ExitCode.OK  # an int where a command asked for an exit code
+            drop(sys.stdout)
+    return code
 
 
 def _refuse_bytes(arguments: list[str]) -> None:
@@ -61,11 +65,6 @@ def _open_closed_streams() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def _drop_stdout() -> None:
-    """Send what is still to come nowhere: Python flushes at its end, and would fail again."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def _explained(error: click.ClickException) -> click.ClickException:
     """Say where an option is that a command hasn't got: what is spelt alike may do something else altogether."""
     if not (isinstance(error, click.NoSuchOption) and error.option_name in ("--select", "--exclude")):
@@ -81,7 +80,10 @@ def show_failure(error: BaseException, *, wants_json: bool) -> ExitCode:
         error = error.__cause__  # click takes every interruption for a person's
     match error:
         case click.ClickException():
-            _explained(error).show()
+            try:
+                _explained(error).show()
+            except BrokenPipeError:
+                drop(sys.stderr)
             code = ExitCode.USAGE
         case PipelineBuilderError():
             show_problems(error, wants_json=wants_json)
@@ -92,10 +94,6 @@ def show_failure(error: BaseException, *, wants_json: bool) -> ExitCode:
         case _ if isinstance(error, click.Abort | KeyboardInterrupt) or hides(error, KeyboardInterrupt):
             say("interrupted; the same command goes on from here")
             code = ExitCode.INTERRUPTED
-        case BrokenPipeError():
-            # Whoever read our output has gone (`| head`): nothing is wrong, and nothing more can be said.
-            _drop_stdout()
-            code = ExitCode.OK
         case FileNotFoundError(filename=None):
             problem = Problem(id="PB001", message="cannot use the current folder: it was deleted")
             show_problems(OutsideFailure(problem), wants_json=wants_json)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -27,15 +27,31 @@ _MOST_OF_LINE = 1000
 
 
 def say(message: str) -> None:
-    """Progress and messages go to stderr."""
-    print(inert_text(message), file=sys.stderr, flush=True)
+    """Progress and messages go to stderr; where nobody reads them any more, the work goes on."""
+    try:
+        print(inert_text(message), file=sys.stderr, flush=True)
+    except BrokenPipeError:
+        drop(sys.stderr)
 
 
 def show(result: object, *, as_json: bool, text: str) -> None:
     """Print a command's result to stdout, for machines or for people; nothing where there is nothing to say."""
     if not as_json and not text:
         return
-    click.echo(json_text(result) if as_json else shown(text).rstrip("\n"))
+    _tell(json_text(result) if as_json else shown(text).rstrip("\n"))
+
+
+def _tell(text: str) -> None:
+    """Print to stdout; that its reader has gone, as `head` does, changes nothing of what a command does."""
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        drop(sys.stdout)
+
+
+def drop(stream: TextIO) -> None:
+    """Send what is still to come nowhere: Python flushes at its end, and would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def json_text(result: object, *, indent: int | None = 2) -> str:
@@ -55,14 +71,14 @@ def shown(text: str) -> str:
 
 
 def show_line(result: object) -> None:
-    """Print one JSON object on a line of its own, of a result that is many."""
+    """Print one JSON object on a line of its own, of a result that is many; the command ends where nobody reads it."""
     click.echo(json_text(result, indent=None))
 
 
 def show_problems(error: PipelineBuilderError, *, wants_json: bool) -> None:
     """Print every problem to stderr, and for machines to stdout as well."""
     if wants_json:
-        print(json_text(problems_json(error.problems)))
+        _tell(json_text(problems_json(error.problems)))
     show_all(error.problems)
     errors = sum(not problem.warning for problem in error.problems)
     if error.exit_code is ExitCode.INPUT:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from pydantic_core import SchemaError, SchemaSerializer, core_schema
@@ -53,3 +55,21 @@ def test_ctrl_c_while_a_command_is_imported_is_an_interruption(ignored: bool) ->
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     expected = (0, "") if ignored else (130, "interrupted; the same command goes on from here\n")
     assert (done.returncode, done.stderr) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [(["schema"], 0), (["--help"], 0), (["explain", "PB100"], 0), (["nonsense"], 2), (["graph", "--json"], 1)],
+)
+def test_a_reader_that_has_gone_changes_nothing(words: list[str], code: int, tmp_path: Path) -> None:
+    """As `| head` does once it has what it wants; also where it reads what goes to stderr."""
+    main = f"import sys; sys.argv = {['pipeline-builder', *words]}; from pipeline_builder.__main__ import main; "
+    command = [sys.executable, "-c", f"{main}sys.exit(main())"]
+    for both in (False, True):
+        reading, writing = os.pipe()
+        os.close(reading)
+        with os.fdopen(writing) as gone:
+            errors = gone if both else subprocess.PIPE
+            done = subprocess.run(command, cwd=tmp_path, check=False, stdout=gone, stderr=errors)
+        assert done.returncode == code, done.stderr
+        assert b"Traceback" not in (done.stderr or b"")
