@@ -96,6 +96,7 @@ def test_validate_says_what_this_machine_does_not_run(workspace: Workspace) -> N
         ("churn_Tune", "[1]", "it is no mapping"),
         ("churn_Tune", '"no"', "it is no mapping"),
         ("churn_Tune", "{", "it is no JSON"),
+        ("churn_Tune", '{"BestTrainingJob": "\\ud800"}', "it has text with half a character"),
         ("churn-Register", "{}", "the step 'churn-Register' can't have a stub"),
         ("nope", "{}", "there is no step 'nope', which the stub is for"),
     ],
@@ -115,6 +116,10 @@ def test_what_is_no_stub(workspace: Workspace, name: str, content: str | None, s
         ("count=0", "PB257 step 'churn-Train'"),
         ("group=bad_group!!", "PB405 step 'churn-Register': 'ModelPackageGroupName' is 'bad_group!!'"),
         ("group=", "PB414 the parameter 'group' has 0 characters, expected 1 to 1024"),
+        (
+            "group=\udcff",
+            "PB414 the parameter 'group' has half a character (bytes that are no UTF-8), expected Unicode",
+        ),
     ],
 )
 def test_values_that_are_given_are_held_against_the_requests(workspace: Workspace, given: str, said: str) -> None:

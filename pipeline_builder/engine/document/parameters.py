@@ -6,11 +6,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline_builder.canonical import is_unicode
 from pipeline_builder.engine.document.document import Document, Parameter
 from pipeline_builder.errors import InputProblems, Problem
 
 _EXPECTED = {
-    "String": "text",
+    "String": "Unicode text",
     "Integer": "a whole number such as 5",
     "Float": "a number such as 0.5",
     "Boolean": "true or false",
@@ -59,7 +60,7 @@ def _converted(parameter: Parameter, value: Any) -> Any:
             known = {"true": True, "false": False}
             return value if isinstance(value, bool) else known.get(value.lower()) if isinstance(value, str) else None
         case _:
-            return value if isinstance(value, str) else None
+            return value if isinstance(value, str) and is_unicode(value) else None
 
 
 def _whole(value: Any) -> int | None:

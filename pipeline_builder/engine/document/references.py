@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline_builder.canonical import is_unicode
 from pipeline_builder.errors import InputProblems, Problem
 
 # A path: names with dots between them, each with list indices or quoted names behind it.
@@ -62,7 +64,7 @@ def resolve(value: Any, scope: Scope) -> Any:
         return _get(value["Get"], scope)
     if "Std:Join" in value and len(value) == 1:
         join = value["Std:Join"]
-        return str(join["On"]).join(_joined(resolve(item, scope)) for item in join["Values"])
+        return str(join["On"]).join(as_text(resolve(item, scope)) for item in join["Values"])
     if "Std:JsonGet" in value and len(value) == 1:
         return _json_get(value["Std:JsonGet"], scope)
     for key in value:
@@ -71,7 +73,8 @@ def resolve(value: Any, scope: Scope) -> Any:
     return {key: resolve(item, scope) if isinstance(item, dict | list) else item for key, item in value.items()}
 
 
-def _joined(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """Return a value as it is where a request has texts: in a Join, a variable, a hyperparameter, an argument."""
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
@@ -133,6 +136,10 @@ def _json_get(get: Any, scope: Scope) -> str | int | float | bool:
     except (ValueError, RecursionError) as error:
         raise _unreadable(uri, f"it is no JSON: {error}") from None
     found = _at(value, path, uri)
+    if isinstance(found, str) and not is_unicode(found):
+        raise _unreadable(uri, f"'{path}' has half a character (a lone surrogate) there, expected Unicode text")
+    if isinstance(found, float) and not math.isfinite(found):
+        raise _unreadable(uri, f"'{path}' is {found} there, which is no number in JSON")
     if isinstance(found, str | int | float):
         return found
     kind = "a list" if isinstance(found, list) else "a mapping" if isinstance(found, dict) else "empty"

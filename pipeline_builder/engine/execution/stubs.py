@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline_builder.canonical import is_unicode
 from pipeline_builder.engine.document.calls import is_handler
 from pipeline_builder.engine.document.document import STEP_TYPES, Document, Step
 from pipeline_builder.engine.document.known import resolve_known
@@ -77,6 +78,8 @@ def _read(path: Path) -> dict[str, Any]:
         raise ValueError(f"it is no JSON: {error}") from error
     if not isinstance(value, dict):
         raise ValueError("it is no mapping")  # noqa: TRY004 - of a file, not of an argument
+    if not is_unicode(json.dumps(value, ensure_ascii=False)):
+        raise ValueError("it has text with half a character (a lone surrogate)")
     return value
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline_builder.canonical import is_unicode
 from pipeline_builder.engine.document.calls import OWN, Outputs, declared, seconds_of, without_own
 from pipeline_builder.engine.document.document import Step
 from pipeline_builder.engine.inside import invoking
@@ -79,6 +80,8 @@ def _wrong(outputs: Outputs, answer: Mapping[str, Any]) -> Iterator[str]:
             kind != "Boolean" and isinstance(answer[name], bool)
         ):
             yield f"the output parameter '{name}' is {type(answer[name]).__name__}, expected {kind}"
+        elif isinstance(answer[name], str) and not is_unicode(answer[name]):
+            yield f"the output parameter '{name}' has half a character (a lone surrogate), expected Unicode text"
 
 
 def _environment(request: Request, arn: str, region: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
+from pipeline_builder.canonical import is_unicode
 from pipeline_builder.descriptions import WaitingStep
 from pipeline_builder.engine.document.calls import declared, seconds_of, without_own
 from pipeline_builder.engine.document.document import Step
@@ -189,8 +190,10 @@ def _value(text: str, kind: str) -> Any:
             raise ValueError(text)
         case "Boolean":
             return _WORDS[text.lower()]
-        case _:
+        case _ if is_unicode(text):
             return text
+        case _:
+            raise ValueError(text)
 
 
 def _unfit(message: str) -> Problem:
