@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 
 import click
 
 from pipeline_builder import __version__
+from pipeline_builder.canonical import is_unicode
 
 # In the order of the work, which is also that of the reference.
 SECTIONS = {
@@ -51,8 +53,30 @@ def load_all() -> None:
         import_module(f"pipeline_builder.cli.{module}")
 
 
+class _Command(click.Command):
+    """A command whose words are text; only paths may have bytes that are no UTF-8, half characters in an argument."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        left = super().parse_args(ctx, args)
+        for parameter in self.get_params(ctx):
+            given = ctx.params.get(parameter.name or "")
+            if wrong := next((text for text in _texts(given) if not is_unicode(text)), None):
+                raise click.BadParameter(f"{wrong[:100]!a} has bytes that are no UTF-8.", ctx, parameter)
+        return left
+
+
+def _texts(given: object) -> Iterator[str]:
+    if isinstance(given, str):
+        yield given
+    elif isinstance(given, list | tuple | Mapping):
+        for item in (*given, *(given.values() if isinstance(given, Mapping) else ())):
+            yield from _texts(item)
+
+
 class _Sections(click.Group):
     """Lists the commands in sections; each is added when it is asked for."""
+
+    command_class = _Command
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in MODULES:

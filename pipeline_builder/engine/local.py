@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline_builder.canonical import is_unicode
 from pipeline_builder.dag.caching import without_cache
 from pipeline_builder.descriptions import (
     CachePrediction,
@@ -66,10 +67,7 @@ def open_engine(state: Path, settings: LocalSettings) -> Engine:
     Raises:
         OutsideFailure: PB532 where the state can't be used, PB595 where jobs are to be isolated and can't be.
     """
-    if os.pathsep in str(state):
-        # Environments are found by PATH, which has no way to write such a folder.
-        message = f"the state '{state}' cannot be used: there is a '{os.pathsep}' in its path"
-        raise OutsideFailure(Problem(id="PB532", message=message, hint="name another folder with --state"))
+    _check_paths(state, settings)
     isolation = find_isolation(_jobs_folder(state))
     if settings.require_isolation and isolation.missing:
         raise OutsideFailure(*(Problem(id="PB595", message=why, hint=_HOW_TO_ISOLATE) for why in isolation.missing))
@@ -93,6 +91,19 @@ def open_engine(state: Path, settings: LocalSettings) -> Engine:
         stubs=settings.stubs,
         judge=settings.judge,
     )
+
+
+def _check_paths(state: Path, settings: LocalSettings) -> None:
+    if os.pathsep in str(state):
+        # Environments are found by PATH, which has no way to write such a folder.
+        message = f"the state '{state}' cannot be used: there is a '{os.pathsep}' in its path"
+        raise OutsideFailure(Problem(id="PB532", message=message, hint="name another folder with --state"))
+    # What is known of files is kept by their paths, in a database of texts.
+    for folder in (state, *settings.mounts.values(), *settings.sources.values()):
+        if not is_unicode(str(folder)):
+            message = f"the folder {str(folder)!a} cannot be used: its path has bytes that are no UTF-8"
+            hint = "give the folder with those bytes in its name another name"
+            raise OutsideFailure(Problem(id="PB532", message=message, hint=hint))
 
 
 def _jobs_folder(state: Path) -> Path:

@@ -441,6 +441,36 @@ def test_files_that_may_not_be_read(tmp_path: Path) -> None:
     assert (ended.code, ended.err.split(":")[0]) == (1, "model_repos.yaml")
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("status", "a\udcff"), ("retry", "\udcff"), ("stop", "\udcff"), ("callback", "\udcff", "--failure", "x"),
+        ("callback", "x", "--success", "a=\udcff"), ("promote", "\udcff"), ("verify", "\udcff"), ("report", "\udcff"),
+        ("rollback", "tiny-churn", "--comment", "\udcff"), ("up", "--parameter", "p=\udcff"), ("explain", "\udcff"),
+        ("run", "--parameter", "\udcff=p"),
+    ],
+)  # fmt: skip
+def test_words_that_are_no_utf_8(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    ended = Workspace(tmp_path).call(*arguments)
+    assert ended.code == 2
+    assert "\\udcff' has bytes that are no UTF-8." in ended.err
+
+
+@pytest.mark.long
+def test_a_folder_whose_name_is_no_utf_8(tmp_path: Path) -> None:
+    folder = tmp_path / "a\udcff"
+    folder.mkdir()
+    said = "' cannot be used: its path has bytes that are no UTF-8\n  hint: give the folder with those bytes"
+    for workspace, given in (
+        (make_workspace(folder), ()),
+        (make_workspace(tmp_path / "b"), ("--state", "../a\udcff/s")),
+    ):
+        ended = workspace.call("up", *given)
+        assert ended.code == 4
+        assert f"PB532 the folder '{tmp_path}/" in ended.err
+        assert said in ended.err
+
+
 def test_a_colon_in_the_path_of_the_state(tmp_path: Path) -> None:
     ended = make_workspace(tmp_path).call("up", "--state", "a:b")
     assert ended.code == 4

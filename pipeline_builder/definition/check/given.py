@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from pipeline_builder.canonical import is_unicode
 from pipeline_builder.definition.check.behind import shape_at
 from pipeline_builder.definition.check.faults import LIMIT
 from pipeline_builder.definition.check.filling import fill_in
@@ -31,9 +30,7 @@ def check_values(definition: JSON, given: Mapping[str, str], *, pipeline: str) -
     any that is given the rules between members are left to the check of the definition, which has the defaults.
     """
     scope, values = read_scope(definition), parameter_values(definition, given)
-    found = [finding for name, text in given.items() if name in scope.parameters for finding in _faults(name, text)]
-    if not all(map(is_unicode, given.values())):
-        return tuple(found)  # what can't be written can't be compared either
+    found = [finding for name, text in given.items() if name in scope.parameters for finding in _length(name, text)]
     known = {**values, **execution_samples(pipeline)}
     for place in places(definition, ("Steps",)):
         faults = [*_check_step(place, scope, known, given), *_check_rules(place, scope, values, given)]
@@ -41,12 +38,9 @@ def check_values(definition: JSON, given: Mapping[str, str], *, pipeline: str) -
     return tuple(sorted(found, key=position))
 
 
-def _faults(name: str, text: str) -> Iterator[Finding]:
+def _length(name: str, text: str) -> Iterator[Finding]:
     if not 1 <= len(text) <= LONGEST:
         message = f"the parameter '{name}' has {len(text)} characters, expected 1 to {LONGEST}"
-        yield Finding("", (), LIMIT, message)
-    if not is_unicode(text):
-        message = f"the parameter '{name}' has half a character (bytes that are no UTF-8), expected Unicode text"
         yield Finding("", (), LIMIT, message)
 
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import gzip
 import sys
+import zlib
 from contextlib import ExitStack, closing
 from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
-from pipeline_builder.engine.inside.answers import Answered, Asked, ServerError
+from pipeline_builder.engine.inside.answers import Answered, AnswerError, Asked, ServerError
 from pipeline_builder.engine.inside.assembling import assembler
 from pipeline_builder.engine.inside.exchange import read_answers, write_answer
-from pipeline_builder.engine.inside.job import here, tell
+from pipeline_builder.engine.inside.job import here, tell, tell_error
 from pipeline_builder.engine.inside.patience import ask, within
 from pipeline_builder.engine.inside.records import RecordError, cut, requests
 from pipeline_builder.engine.inside.rows import RowError
@@ -125,9 +126,7 @@ def _tell_failure(file: File, spec: Spec, error: BaseException, before: int, las
     if isinstance(error, (RowError, ServerError)):
         tell(str(error))
     else:
-        import traceback
-
-        traceback.print_exception(type(error), error, error.__traceback__)
+        tell_error(error.__cause__ if isinstance(error, AnswerError) and error.__cause__ else error)
     tell(f"the transform of '{file.source}' failed {_where(error, spec, before + 1, last)}")
 
 
@@ -148,8 +147,11 @@ def _works(file: File, spec: Spec, stack: ExitStack) -> Iterator[Work]:
     if spec["first"]:
         stream = stack.enter_context(_opened(here(file.source), spec))
         kind = spec["content_type"]
-        for body, count, given in requests(stream, spec):
-            yield Work(Asked(body, kind, accept), count, given)
+        try:
+            for body, count, given in requests(stream, spec):
+                yield Work(Asked(body, kind, accept), count, given)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise RowError(f"CompressionType: this is no gzip, or damaged: {error}") from error
         return
     joins = spec["last"] and spec["join"]
     records_of = cut(stack.enter_context(_opened(here(file.source), spec)), spec, sys.maxsize) if joins else iter(())
