@@ -26,6 +26,11 @@ def log_text(text: str) -> str:
     return _CONTROL.sub("", text if shown is None else "\n".join(shown))
 
 
+def is_unicode(text: str) -> bool:
+    """Tell whether a text has whole characters: JSON's escapes, and arguments that are no UTF-8, may be half of one."""
+    return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
+
+
 def inert_line(text: str, most: int = MOST_LINE) -> str:
     """Return the text in one line of at most `most` characters: line ends are escapes too."""
     return _cut(text if text.isprintable() else "".join(map(_escaped, text[: most + 1])), most)

@@ -8,7 +8,7 @@ from importlib import import_module
 import click
 
 from pipeline_builder import __version__
-from pipeline_builder.canonical import is_unicode
+from pipeline_builder.inert import is_unicode
 
 # In the order of the work, which is also that of the reference.
 SECTIONS = {

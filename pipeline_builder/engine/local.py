@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline_builder.canonical import is_unicode
 from pipeline_builder.dag.caching import without_cache
 from pipeline_builder.descriptions import (
     CachePrediction,
@@ -48,6 +47,7 @@ from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.state import CAUSE, State, now
 from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.errors import OutsideFailure, Problem
+from pipeline_builder.inert import is_unicode
 from pipeline_builder.target import LOG_PART, Observer, Target
 
 if TYPE_CHECKING:  # what starts, runs and explains is there from when it is needed

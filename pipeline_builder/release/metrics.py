@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline_builder.canonical import is_unicode
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.inert import inert_line
+from pipeline_builder.inert import inert_line, is_unicode
 
 # What a report may be. Its bytes are bounded where it is read (`machine/streams.py`, MOST_READ: 8 MB).
 MOST_LEVELS = 32

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline_builder.canonical import is_unicode
 from pipeline_builder.engine.document.document import Document, Parameter
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.inert import is_unicode
 
 _EXPECTED = {
     "String": "Unicode text",

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline_builder.canonical import is_unicode
 from pipeline_builder.engine.document.calls import is_handler
 from pipeline_builder.engine.document.document import STEP_TYPES, Document, Step
 from pipeline_builder.engine.document.known import resolve_known
 from pipeline_builder.engine.document.references import Scope
 from pipeline_builder.engine.jobs.names import made_name
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.inert import is_unicode
 
 STUBS = "Stubs"
 """The member of an execution's details that has them: who goes on with it goes on with its stubs."""

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline_builder.canonical import is_unicode
 from pipeline_builder.engine.document.calls import OWN, Outputs, declared, seconds_of, without_own
 from pipeline_builder.engine.document.document import Step
 from pipeline_builder.engine.inside import invoking
@@ -21,6 +20,7 @@ from pipeline_builder.engine.jobs.job import OPT_ML
 from pipeline_builder.engine.jobs.packages import code_archive
 from pipeline_builder.engine.jobs.running import Program, run_program
 from pipeline_builder.engine.jobs.tools import Done, JobStoppedError, StepFailedError, Tools
+from pipeline_builder.inert import is_unicode
 from pipeline_builder.machine.tree import Tree, read_beginning
 
 _VARIABLE = "smp_env_"

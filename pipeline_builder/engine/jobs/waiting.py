@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from pipeline_builder.canonical import is_unicode
 from pipeline_builder.descriptions import WaitingStep
 from pipeline_builder.engine.document.calls import declared, seconds_of, without_own
 from pipeline_builder.engine.document.document import Step
@@ -20,6 +19,7 @@ from pipeline_builder.engine.jobs.tools import Done, StepFailedError, StepStoppe
 from pipeline_builder.engine.state.rows import Row
 from pipeline_builder.engine.state.state import State, now
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.inert import is_unicode
 
 _TOKEN = 10  # [CallbackToken]
 _LONGEST = 604_800.0
