@@ -60,7 +60,7 @@ def test_ranges_are_looked_at_by_themselves(tmp_path: Path) -> None:
         "{min: a, max: .nan}": "PB204 'min' is 'a', expected a number",
     }
     for number, (given, expected) in enumerate(ranges.items()):
-        tune = TUNE.replace("{min: 1, max: 9}", given)
+        tune = TUNE.replace("{min: 1, max: 99}", given)
         found = refused(tmp_path / str(number), tune=tune)[:1]
         assert found == [f"{line('scale: ' + given, tune=tune)} {expected}"], given
 
