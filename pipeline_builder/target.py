@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -83,20 +83,8 @@ ReachGiver = Callable[[Calling], AbstractContextManager[Reach]]
 """Returns how a job calls AWS, which ends when the context does."""
 
 
-def reach_nobody(calling: Calling) -> AbstractContextManager[Reach]:
-    """Leave a job without anybody to call."""
-    del calling
-    return nullcontext(Reach())
-
-
 RequestJudge = Callable[[str, Mapping[str, Any]], str]
 """Returns why the service would refuse to make the job of a step, by the step's type and its request; empty if not."""
-
-
-def take_all(step_type: str, request: Mapping[str, Any]) -> str:
-    """Refuse no request."""
-    del step_type, request
-    return ""
 
 
 LOG_PART = 65_536

@@ -189,11 +189,13 @@ def rollback(session: Session, *, as_json: bool, model: str, comment: str) -> No
 
     decision, group = make_decision(session, "reject", comment), session.decisions.find_group(model)
     with session.stage("rollback") as words:
-        old, new = session.decisions.rollback(group, decision)
-        session.keep_decided(old)
-        words.append(rollback_line(group, old, new))
-    result = {"rejected": old.arn, "champion": new.arn}
-    show(result, as_json=as_json, text=f"{old.group}: version {old.version} rejected, champion version {new.version}")
+        done = session.decisions.rollback(group, decision)
+        gone, new = done.gone, done.champion
+        session.keep_decided(gone)
+        words.append(rollback_line(done))
+    result = {"rejected": gone.arn, "champion": new.arn if new else None}
+    now = f"champion version {new.version}" if new else "no champion"
+    show(result, as_json=as_json, text=f"{gone.group}: version {gone.version} rejected, {now}")
 
 
 def ask_decisions(session: Session, record: RunRecord, answer: str | None, comment: str) -> Decided:

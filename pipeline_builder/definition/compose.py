@@ -20,14 +20,12 @@ from pipeline_builder.definition.gates import find_unjudged_gates
 from pipeline_builder.definition.images import ImageAsker, ask_nobody, resolve_images
 from pipeline_builder.definition.interrupts import find_idle_interrupts
 from pipeline_builder.definition.metrics import find_broken_metrics
-from pipeline_builder.definition.policy.landing import Written, find_loops
 from pipeline_builder.definition.policy.policy import Policed, hold, outputs_of, own_folders, territory_of
 from pipeline_builder.definition.policy.uses import owned_uses
 from pipeline_builder.definition.prefixes import find_doubtful
 from pipeline_builder.definition.shapes.fault import OUT_OF_RANGE
 from pipeline_builder.documents.values import Settings, build_settings
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
-from pipeline_builder.explanations import certain_ids
 from pipeline_builder.machine.passed import Passed
 from pipeline_builder.manifest.manifest import Manifest, Repo
 
@@ -148,6 +146,8 @@ def compose_confs(
     held = hold(policed)
     problems.extend(p for p in held.problems if p.id not in _LIMITS or p.place not in beyond)
     if manifest.entry.trigger.data:
+        from pipeline_builder.definition.policy.landing import Written, find_loops
+
         problems.extend(find_loops([Written(entry=manifest.entry, outputs=outputs_of(policed))]))
     if problems:
         raise (InputProblems if any(p.id not in _OUTSIDE for p in problems) else OutsideFailure)(*problems)
@@ -242,8 +242,13 @@ def _taken_names(graph: Graph, manifest: Manifest) -> Iterator[Problem]:
 
 def _add_certain(problems: list[Problem], found: Iterable[Problem]) -> None:
     """Add a stage's problems; after those of an earlier stage only what certainly doesn't come from them."""
+    if not problems:
+        problems.extend(found)
+        return
+    from pipeline_builder.explanations import certain_ids
+
     said = {problem.place for problem in problems}
-    problems.extend([p for p in found if not said or (p.id in certain_ids() and p.place not in said)])
+    problems.extend([p for p in found if p.id in certain_ids() and p.place not in said])
 
 
 def _public_url(repo: Repo) -> str:

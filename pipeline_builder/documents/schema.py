@@ -170,7 +170,7 @@ def _problem(
             owner = document.place((*path, *location), key=True)
             return Problem(id=ids["missing"], message=detail["msg"], place=owner)
         case _:
-            name = next((str(part) for part in reversed(location) if isinstance(part, str)), "")
+            name = next((part for part in reversed((*path, *location)) if isinstance(part, str)), "")
             place = document.place((*path, *location))
             return Problem(id=ids["value"], message=_value_message(name, detail), place=place, hint=_nearest(detail))
 

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline_builder.engine.jobs.handing import no_secrets
 from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
-from pipeline_builder.engine.jobs.stopping import GRACE
-from pipeline_builder.target import ReachGiver, RequestJudge, SecretGiver, reach_nobody, take_all
+from pipeline_builder.engine.jobs.unasked import GRACE, no_secrets, reach_nobody, take_all
 
 if TYPE_CHECKING:
     from pipeline_builder.engine.execution.stubs import Stubs
+    from pipeline_builder.target import ReachGiver, RequestJudge, SecretGiver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

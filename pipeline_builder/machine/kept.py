@@ -17,10 +17,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.machine.code import fingerprint_code
-from pipeline_builder.machine.holdings import Holding, weigh
+
+if TYPE_CHECKING:
+    from pipeline_builder.machine.holdings import Holding
 
 KIND = "kept"
 KEPT = 256 << 20
@@ -139,6 +141,8 @@ class Kept:
 
 
 def _holding(entry: Entry) -> Holding:
+    from pipeline_builder.machine.holdings import Holding, weigh
+
     used = datetime.fromtimestamp(entry.used, tz=timezone.utc)
     why = f"last asked for {used:%Y-%m-%d}, or one too many; it is made again where it is needed"
     return Holding(kind=KIND, name=entry.path.name, paths=(entry.path,), size=weigh([entry.path]), used=used, why=why)

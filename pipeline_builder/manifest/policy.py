@@ -14,7 +14,7 @@ from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import Section, describe, did_you_mean
 from pipeline_builder.documents.source import DataPath, Document
 from pipeline_builder.errors import Place, Problem
-from pipeline_builder.manifest.service import Number
+from pipeline_builder.manifest.texts import Number
 
 _ELSEWHERE = re.compile(r"^(filesystem|athena|redshift|featurestore|sqs|emr|emr-serverless)://[^\s]+\Z|^arn:[^\s]+\Z")
 _ADDRESS = re.compile(r"^s3://([\w*?][\w.*?-]{0,127}|arn:[\w:.*?-]+)(/.*)?\Z", re.DOTALL)

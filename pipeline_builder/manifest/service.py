@@ -13,7 +13,7 @@ from pipeline_builder.documents.schema import Section, describe
 from pipeline_builder.manifest import quotas
 from pipeline_builder.manifest.notifications import NotificationsSection, Tells
 from pipeline_builder.manifest.surroundings import CodeArtifactSection, Environment
-from pipeline_builder.manifest.texts import CONNECTION_ARN, as_tuple, inert, matching, number, once
+from pipeline_builder.manifest.texts import CONNECTION_ARN, Number, as_tuple, inert, matching, number, once
 
 TriggerKind = Literal["connection", "webhook", "codecommit", "poll", "none"]
 GROUP_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
@@ -91,7 +91,6 @@ Policies = Annotated[
     AfterValidator(once),
 ]
 Tags = Annotated[dict[str, str], AfterValidator(_tag)]
-Number = Annotated[int, BeforeValidator(number)]
 Email = Annotated[str, Field(max_length=quotas.LONGEST_EMAIL), matching(_EMAIL, "an e-mail address")]
 Emails = Annotated[
     tuple[Email, ...], BeforeValidator(as_tuple, json_schema_input_type=Email | tuple[Email, ...]), AfterValidator(once)

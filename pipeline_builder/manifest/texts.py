@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe
@@ -50,6 +51,9 @@ def number(value: JSON) -> JSON:
     if isinstance(value, bool):
         raise ValueError(f"this is {describe(value)}, expected a whole number")  # noqa: TRY004 - pydantic wants it
     return value
+
+
+Number = Annotated[int, BeforeValidator(number)]
 
 
 def as_tuple(value: JSON) -> JSON:

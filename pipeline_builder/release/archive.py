@@ -91,7 +91,10 @@ def load_evidence(target: Target, pipeline: str, sha256: str) -> Evidence:
         raise PlanRefused(Problem(id="PB462", message=message, hint=_HINT)) from error
 
 
-_HINT = "nothing is decided without it: bring it back, or decide about a new run ('run --rerun')"
+_HINT = (
+    "nothing is decided without it: bring it back, or decide about a new run ('run --rerun'); a champion without it is "
+    "taken out of use by 'rollback'"
+)
 
 
 def find_newest(target: Target, pipeline: str, execution: str) -> str:

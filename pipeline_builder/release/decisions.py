@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline_builder.definition.composed import Composed
-from pipeline_builder.descriptions import ApprovalStatus, DeployedPipeline, Execution, ModelPackage, OpenApproval
+from pipeline_builder.descriptions import ApprovalStatus, DeployedPipeline, Execution, OpenApproval
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.manifest.history import Histories
 from pipeline_builder.release.answering import Answered, Given, Questions, answer_question, repeat_answer
@@ -18,7 +18,7 @@ from pipeline_builder.release.overview import find_group, nodes_of
 from pipeline_builder.release.promote import Decided, Deciding, Decision, choose, decide
 from pipeline_builder.release.proof import check_record, judged_before, prove, refuse_moved
 from pipeline_builder.release.record import PackageRecord, RunRecord
-from pipeline_builder.release.rollback import rollback
+from pipeline_builder.release.rollback import RolledBack, rollback
 from pipeline_builder.release.runs import Runs
 from pipeline_builder.release.stages import put_in_stage
 from pipeline_builder.release.standing import Standing, standing
@@ -187,8 +187,8 @@ class Decisions:
         chosen = choose(record, decision, self._answering, models=models, named=named)
         return repeat_answer(record, chosen.packages, decision, given)
 
-    def rollback(self, group: str, decision: Decision, *, champion: str = "") -> tuple[ModelPackage, ModelPackage]:
-        """Take the group's champion out of use; return it, and the one that is the champion again."""
+    def rollback(self, group: str, decision: Decision, *, champion: str = "") -> RolledBack:
+        """Take the group's champion out of use; return it, and the one that is the champion again, if any."""
         return rollback(group, decision, self._deciding, champion=champion)
 
     @property

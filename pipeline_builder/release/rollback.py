@@ -3,36 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pipeline_builder.descriptions import ApprovalStatus, ModelPackage
 from pipeline_builder.errors import InputProblems, PlanRefused, Problem
 from pipeline_builder.release.promote import MOST_DESCRIPTION, Deciding, Decision
 from pipeline_builder.release.standing import AT, BY, ROLLED_BACK, Standing, standing
 
+_TWO = "a rollback needs the one in use and one before it"
 
-def rollback(group: str, decision: Decision, at: Deciding, *, champion: str = "") -> tuple[ModelPackage, ModelPackage]:
-    """Reject the group's newest approved version; return it, and the one before it, which is the champion again.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolledBack:
+    """The version that went out of use, and the champion now, if any; `lost` is why that isn't what was approved."""
+
+    gone: ModelPackage
+    champion: ModelPackage | None
+    lost: str = ""
+
+
+def rollback(group: str, decision: Decision, at: Deciding, *, champion: str = "") -> RolledBack:
+    """Reject the group's newest approved version; the one before it is the champion again.
+
+    A champion that isn't what was approved any more goes out of use whatever is before it, also where that is lost too
+    or where there is nothing: then the group has no champion, and its next version is the first again.
 
     A repeated call after a kill finds it rejected with the same words, and rejects nothing more; so does one of two at
     once. Who has seen which version is the `champion` (its ARN) means that one, whatever was rejected before.
 
     Raises:
-        InputProblems: PB433 where there is no approved version to go back to.
-        PlanRefused: PB461 where that version isn't what was approved any more, PB454 where another is the champion.
+        InputProblems: PB433 where there is no approved version, or none to go back to from one that is whole.
+        PlanRefused: PB461, PB462 where the version before isn't what was approved any more, PB454 where another is the
+            champion.
     """
     packages = at.registry.list_packages(group)
     why = words_of(decision)
     approved = [package for package in packages if package.status is ApprovalStatus.APPROVED]
-    if champion and approved and approved[0].arn != champion:
-        raise PlanRefused(other_champion(approved[0]))
-    if approved and not champion and (done := _done(packages, approved[0], why, at)):
-        return done, approved[0]
-    if len(approved) < 2:
-        message = f"'{group}' has {'one approved version' if approved else 'no approved version'}"
-        hint = "a rollback needs the one in use and one before it"
-        raise InputProblems(Problem(id="PB433", message=message, hint=hint))
-    at.using([approved[1].arn])
-    return _roll_back(approved[0], why, decision, at), approved[1]
+    now, before = (*approved, None, None)[:2]
+    if champion and now and now.arn != champion:
+        raise PlanRefused(other_champion(now))
+    if not champion and (done := _done(packages, now, why, at)):
+        return RolledBack(gone=done, champion=now)
+    if now is None:
+        raise InputProblems(Problem(id="PB433", message=f"'{group}' has no approved version", hint=_TWO))
+    refused = _refusal(before, at) if before else None
+    if (before is None or refused) and not _refusal(now, at):
+        raise refused or InputProblems(Problem(id="PB433", message=f"'{group}' has one approved version", hint=_TWO))
+    lost = refused.problems[0].message if refused else ""
+    return RolledBack(gone=_roll_back(now, why, decision, at), champion=before, lost=lost)
+
+
+def _refusal(package: ModelPackage, at: Deciding) -> PlanRefused | None:
+    """Return why a version can't come into use: it isn't what was approved, or its evidence is gone."""
+    try:
+        at.using([package.arn])
+    except PlanRefused as refused:
+        return refused
+    return None
 
 
 def other_champion(now: ModelPackage, words: str = "") -> Problem:
@@ -46,9 +73,12 @@ def words_of(decision: Decision) -> str:
     return " ".join(f"{ROLLED_BACK} {decision.by}: {decision.comment}".split())[:MOST_DESCRIPTION]
 
 
-def _done(packages: Sequence[ModelPackage], champion: ModelPackage, why: str, at: Deciding) -> ModelPackage | None:
+def _done(
+    packages: Sequence[ModelPackage], champion: ModelPackage | None, why: str, at: Deciding
+) -> ModelPackage | None:
     """Return the package that was rolled back with these words; others may have been rejected since."""
-    newer = (p for p in packages if p.status is ApprovalStatus.REJECTED and p.version > champion.version)
+    last = champion.version if champion else 0
+    newer = (p for p in packages if p.status is ApprovalStatus.REJECTED and p.version > last)
     known = (at.registry.describe_package(package.arn) for package in newer)
     return next((package for package in known if package.approval_description == why), None)
 

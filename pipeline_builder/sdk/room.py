@@ -13,9 +13,10 @@ from typing import Any
 from pipeline_builder.definition.bundle import Bundle
 from pipeline_builder.engine.jobs.archives import unpack
 from pipeline_builder.engine.jobs.isolation import find_isolation
-from pipeline_builder.engine.jobs.job import OPT_ML, Job, JobEnd
+from pipeline_builder.engine.jobs.job import Job, JobEnd
 from pipeline_builder.engine.jobs.limits import JobLimits
 from pipeline_builder.engine.jobs.logs import log_tail
+from pipeline_builder.engine.jobs.paths import OPT_ML
 from pipeline_builder.engine.jobs.sandbox import run_job
 from pipeline_builder.engine.local import open_engine
 from pipeline_builder.engine.settings import LocalSettings

@@ -10,11 +10,11 @@ from pipeline_builder.inert import inert_line
 if TYPE_CHECKING:
     from pipeline_builder.checkout.checkout import Checkouts
     from pipeline_builder.definition.composed import Composed, Definition
-    from pipeline_builder.descriptions import ModelPackage
     from pipeline_builder.errors import Problem
     from pipeline_builder.release.apply import Applied
     from pipeline_builder.release.plan import Plan
     from pipeline_builder.release.record import RunRecord, ScoreRecord
+    from pipeline_builder.release.rollback import RolledBack
 
 _MOST = 4
 """Models that a line speaks of."""
@@ -106,9 +106,12 @@ def promote_line(record: RunRecord) -> str:
     return ", ".join(f"{p.group} version {p.version} {p.status}" for p in record.packages)
 
 
-def rollback_line(group: str, old: ModelPackage, new: ModelPackage) -> str:
+def rollback_line(done: RolledBack) -> str:
     """Say which version has gone, and which takes its place."""
-    return f"{group}: version {old.version} {old.status.value}, the champion is version {new.version}"
+    gone, new = done.gone, done.champion
+    now = f"the champion is version {new.version}" if new else "there is no champion now, the next version is the first"
+    lost = f", which is none either: {done.lost} ('rollback' with another comment takes it out of use too)"
+    return f"{gone.group}: version {gone.version} {gone.status.value}, {now}{lost if done.lost else ''}"
 
 
 def _count(number: int, one: str, many: str = "") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,10 @@ _NEXT = "'pipeline-builder retry {}' does it again as it was, 'pipeline-builder 
 _BETTER = (
     "the same again comes to the same: change the model, its data, or the bounds of 'gate' in its conf; commit that, "
     "and run 'pipeline-builder up'"
+)
+_LOST = (
+    "bring the evidence back, or take that champion out of use: 'pipeline-builder rollback {} --comment WHY'; then "
+    "'pipeline-builder up --rerun' is judged anew"
 )
 _FAILURE_LINES = 20
 _MOST_REASONS = 20
@@ -142,7 +147,8 @@ def failure_problems(record: RunRecord) -> tuple[Problem, ...]:
         most = _MOST_REASONS_OF_SCORES if record.scores else _MOST_REASONS
         left = len(record.verdict.reasons) - most
         reasons = "; ".join(record.verdict.reasons[:most]) + (f"; and {left:,} more" if left > 0 else "")
-        helps = None if record.scores else _BETTER
+        lost = next((package.group for package in record.packages if package.champion_lost), None)
+        helps = None if record.scores else _LOST.format(shlex.quote(lost)) if lost else _BETTER
         return (Problem(id="PB431", message=inert_line(f"the gate blocks this run: {reasons}"), hint=helps),)
     return ()
 

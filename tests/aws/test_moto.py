@@ -219,10 +219,11 @@ def test_rollback_and_a_package_that_is_not_there(aws: Aws) -> None:
     arns = [register(aws, "churn") for _ in range(2)]
     for arn in arns:
         registry.set_approval(arn, ApprovalStatus.APPROVED, description="d", metadata={}, by="ada")
-    old, new = rollback(
+    done = rollback(
         "churn", Decision(status=ApprovalStatus.REJECTED, by="ada", comment="slow"), Deciding(registry=registry)
     )
-    assert (old.arn, old.status, new.arn) == (arns[1], ApprovalStatus.REJECTED, arns[0])
+    assert done.champion is not None
+    assert (done.gone.arn, done.gone.status, done.champion.arn) == (arns[1], ApprovalStatus.REJECTED, arns[0])
     assert [found.status.value for found in registry.list_packages("churn")] == ["Rejected", "Approved"]
     with pytest.raises(InputProblems, match="there is no model package"):
         registry.describe_package(arns[0].replace("/1", "/9"))

@@ -13,8 +13,10 @@ from pipeline_builder.cli.group import MODULES
 from tests.workspaces import MANIFEST, make_workspace
 
 HEAVY = {"boto3", "botocore", "flask", "git", "http.client", "isal", "jinja2", "rich", "sqlite3", "ssl", "werkzeug"}
-# What only few confs have.
+# What only few confs have, or what only a command that runs, tells or clears something needs.
 SELDOM = {
+    *(f"pipeline_builder.{name}" for name in ("explanations", "machine.holdings", "target")),
+    "pipeline_builder.definition.policy.landing",
     *(f"pipeline_builder.conf.{name}" for name in ("analytics", "checks", "comparisons", "inference", "monitoring")),
     *(
         f"pipeline_builder.definition.steps.{name}"

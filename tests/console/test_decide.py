@@ -115,7 +115,8 @@ def test_a_run_whose_evidence_is_gone_says_what_is_to_be_done(trio: Trio, opened
     form = form_of(client.page(path), price="reject: too slow")
     (trio.root / ".pipeline_builder/store/local/trio/evidence" / f"{trio.record['evidence']}.json").unlink()
     page = unescape(text_of(client.page(path)))
-    assert "bring it back, or decide about a new run ('run --rerun') Nothing of it can be decided until it can" in page
+    assert "bring it back, or decide about a new run ('run --rerun'); " in page
+    assert "Nothing of it can be decided until it can" in page
     assert 'value="reject"' not in client.page(path)
     answer = client.post(path, form)
     assert (answer.status_code, "PB462 the evidence" in text_of(answer.text), trio.changes()) == (409, True, [])

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_builder.descriptions import Execution, StepState
+from pipeline_builder.engine.jobs.unasked import take_all
 from pipeline_builder.engine.local import open_local_target
 from pipeline_builder.engine.settings import LocalSettings
 from pipeline_builder.release.run import Start, follow, start
-from pipeline_builder.target import RequestJudge, Target, take_all
+from pipeline_builder.target import RequestJudge, Target
 from tests.engine.environments import share_environment
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from pipeline_builder.descriptions import ApprovalStatus
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.state import State
-from pipeline_builder.errors import PlanRefused
+from pipeline_builder.errors import InputProblems, PlanRefused, Problem
 from pipeline_builder.release.promote import Deciding, Decision
 from pipeline_builder.release.rollback import rollback
 
@@ -33,7 +34,7 @@ def test_repeated_after_another_version_was_rejected_it_rolls_back_no_more(tmp_p
     first = rollback("churn", why, Deciding(registry=registry))
     registry.set_approval(made[3], ApprovalStatus.REJECTED, description="rejected by bob", metadata={}, by="bob")
     again = rollback("churn", why, Deciding(registry=registry))
-    assert [(old.version, new.version) for old, new in (first, again)] == [(3, 2), (3, 2)]
+    assert [(one.gone.version, one.champion and one.champion.version) for one in (first, again)] == [(3, 2), (3, 2)]
     assert len(registry.list_approvals()) == 5
 
 
@@ -42,8 +43,51 @@ def test_who_has_seen_the_champion_means_that_one(tmp_path: Path) -> None:
     registry, made = made_of(tmp_path, 3, 3)
     why, at = Decision(status=ApprovalStatus.REJECTED, by="ada", comment="complaints"), Deciding(registry=registry)
     for seen, old in ((made[2], 3), (made[1], 2)):
-        assert rollback("churn", why, at, champion=seen)[0].version == old
+        assert rollback("churn", why, at, champion=seen).gone.version == old
     with pytest.raises(PlanRefused) as refused:
         rollback("churn", why, at, champion=made[1])
     assert refused.value.problems[0].message == "the champion of 'churn' is version 1 now"
     assert [one.status.value for one in registry.list_packages("churn")] == ["Rejected", "Rejected", "Approved"]
+
+
+def test_a_champion_that_is_lost_goes_out_of_use_whatever_is_before_it(tmp_path: Path) -> None:
+    """Its evidence is gone, and that of what is before it: else no later version could be judged, or take its place."""
+    registry, made = made_of(tmp_path, 2, 2)
+    lost = set(made)
+
+    def using(arns: Sequence[str]) -> None:
+        if gone := lost & {*arns}:
+            raise PlanRefused(Problem(id="PB462", message=f"the evidence of {min(gone)} is gone"))
+
+    at = Deciding(registry=registry, using=using)
+    words = ("a disk", "the same disk")
+    first, second = (
+        rollback("churn", Decision(status=ApprovalStatus.REJECTED, by="ada", comment=c), at) for c in words
+    )
+    assert (first.gone.version, first.champion and first.champion.version, first.lost) == (
+        2, 1, f"the evidence of {made[0]} is gone",
+    )  # fmt: skip
+    assert (second.gone.version, second.champion, second.lost) == (1, None, "")
+    again = Decision(status=ApprovalStatus.REJECTED, by="ada", comment="the same disk")
+    assert rollback("churn", again, at).gone.version == 1
+    with pytest.raises(InputProblems, match="no approved version"):
+        rollback("churn", Decision(status=ApprovalStatus.REJECTED, by="ada", comment="more"), at)
+
+
+@pytest.mark.parametrize(("approved", "lost", "error"), [(2, 1, PlanRefused), (1, 0, InputProblems)])
+def test_a_champion_that_is_whole_needs_a_whole_one_before_it(
+    tmp_path: Path, approved: int, lost: int, error: type[Exception]
+) -> None:
+    registry, made = made_of(tmp_path, 2, approved)
+
+    def using(arns: Sequence[str]) -> None:
+        if {*arns} & {*made[:lost]}:
+            raise PlanRefused(Problem(id="PB461", message="its bytes have moved"))
+
+    with pytest.raises(error):
+        rollback(
+            "churn",
+            Decision(status=ApprovalStatus.REJECTED, by="ada", comment="why"),
+            Deciding(registry=registry, using=using),
+        )
+    assert [one.status for one in registry.list_packages("churn")][-1] is ApprovalStatus.APPROVED

@@ -367,7 +367,7 @@ def test_a_run_that_goes_on_is_not_decided_about(trio: Trio, door: Door) -> None
 def test_a_model_whose_artifact_is_gone_when_it_is_judged_is_blocked(trio: Trio) -> None:
     shutil.rmtree(trio.root / ".pipeline_builder/store/local/trio/churn")
     shutil.rmtree(trio.root / ".pipeline_builder/store/local/trio/evidence")  # else it is refused as what has moved
-    judged = trio.decide("up")
+    judged = trio.decide("run", "--resume")  # 'up' would see that it is gone, and make it again
     assert (judged.code, "trio-churn version 1: its artifact is gone: nothing is at 's3://" in judged.err) == (5, True)
     refused = trio.decide("promote", "churn")
     assert (refused.code, "the gate blocks churn: " in refused.err) == (5, True), refused.err
@@ -447,8 +447,23 @@ def test_evidence_that_is_gone_is_missed_whatever_record_names_it(trio: Trio, le
     for answer in (("promote", "price"), ("reject", "price", "--comment", "no")):
         refused = trio.decide(*answer)
         assert (refused.code, f"PB462 the evidence {digest[:12]} is gone" in refused.err) == (3, True), refused.err
-        assert "bring it back, or decide about a new run ('run --rerun')" in refused.err
+        assert "bring it back, or decide about a new run ('run --rerun');" in refused.err
     assert trio.changes() == []
+
+
+def test_an_only_champion_that_is_lost_is_no_dead_end(trio: Trio) -> None:
+    """The store was deleted: what comes after it can't be held against it, so it goes out of use with none before."""
+    assert trio.decide("promote", "churn").code == 0
+    kept = trio.decide("rollback", "churn", "--comment", "by mistake")
+    assert (kept.code, "PB433 'trio-churn' has one approved version" in kept.err) == (1, True), kept.err
+    shutil.rmtree(trio.root / ".pipeline_builder/store")
+    assert "6 to run, 0 from the cache" in trio.decide("up").err  # and not "nothing changed", though this was copied
+    gone = trio.decide("rollback", "trio-churn", "--comment", "the store is gone", "--json")
+    assert (gone.code, gone.json["champion"]) == (0, None), gone.err
+    assert "there is no champion now, the next version is the first" in gone.err
+    judged = trio.decide("up", "--rerun", "--approve")
+    churn = next(package for package in trio.record["packages"] if package["model"] == "churn")
+    assert (churn["status"], churn["champion_version"]) == ("Approved", 0), judged.err
 
 
 def test_a_package_is_verified_by_its_arn(trio: Trio) -> None:

@@ -72,7 +72,7 @@ def rollback_act(look: Look, form: Mapping[str, str], group: str) -> Done:
     """Take the champion that was seen out of use.
 
     Raises:
-        InputProblems: PB024 without a reason, PB433 where nothing is before it.
+        InputProblems: PB024 without a reason, PB433 where nothing is before one that is what was approved.
         PlanRefused: PB454 where another version is the champion by now, PB461 where what comes back isn't what was
             approved.
     """
@@ -85,7 +85,7 @@ def rollback_act(look: Look, form: Mapping[str, str], group: str) -> Done:
         session = fresh_session(look, said)
         decision = session.make_decision("reject", comment, by=approver(look))
         done = _find_done(session, group, seen, decision)
-        old = done or session.decisions.rollback(group, decision, champion=seen)[0]
+        old = done or session.decisions.rollback(group, decision, champion=seen).gone
         session.keep_decided(old)
     look.answers.forget()
     return Done(to=f"/decide/rollback/{group}?back={old.version}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pipeline_builder.conf.graph import Graph, Step
 from pipeline_builder.conf.tracking import VARIABLE as INDEX
@@ -30,7 +31,6 @@ from pipeline_builder.definition.policy.groups import (
 )
 from pipeline_builder.definition.policy.indexes import allowed, check_indexes, refused
 from pipeline_builder.definition.policy.known import DATE, Known, flat
-from pipeline_builder.definition.policy.landing import Output
 from pipeline_builder.definition.policy.member import Member
 from pipeline_builder.definition.policy.members import find_members
 from pipeline_builder.definition.policy.model import check_model
@@ -53,6 +53,9 @@ from pipeline_builder.errors import Place, Problem, sort_problems
 from pipeline_builder.manifest.manifest import Manifest
 from pipeline_builder.manifest.policy import Rules
 from pipeline_builder.manifest.refusal import Refused
+
+if TYPE_CHECKING:
+    from pipeline_builder.definition.policy.landing import Output
 
 # CodePipeline keeps its artifacts below the first twenty characters of the pipeline's name.
 _ARTIFACT_PREFIX = 20
@@ -174,6 +177,8 @@ def hold(policed: Policed, given: Mapping[str, str] | None = None) -> Held:
 
 def outputs_of(policed: Policed) -> tuple[Output, ...]:
     """Return where runs of a definition write to: its steps, what is published, and what the service keeps of it."""
+    from pipeline_builder.definition.policy.landing import Output
+
     territory = policed.territory
     # Data of a team often lie beside these, below the same name.
     own = dict.fromkeys((*territory.kept, *(step.repository for step in policed.graph.steps)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.engine.document.document import Document, Step, load_definition
 from pipeline_builder.engine.document.known import resolve_known
@@ -20,7 +20,9 @@ from pipeline_builder.engine.jobs.training import framework_parameters, group_of
 from pipeline_builder.engine.jobs.trials import DEFINITION, as_training
 from pipeline_builder.engine.state.elsewhere import Elsewhere
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.target import SecretGiver
+
+if TYPE_CHECKING:
+    from pipeline_builder.target import SecretGiver
 
 Request = Mapping[str, Any]
 _JOBS = ("Processing", "Training", "Transform", "Tuning")

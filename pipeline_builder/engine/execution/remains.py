@@ -58,4 +58,8 @@ def _is_gone(uri: str, state: State, store: LocalStore) -> bool:
     except InputProblems:  # a stub may say anything
         return False
     sql = "SELECT 1 FROM digests WHERE path = ? OR (path > ? AND path < ?) LIMIT 1"
-    return bool(state.query(sql, path, f"{path}/", f"{path}0"))
+    if state.query(sql, path, f"{path}/", f"{path}0"):
+        return True
+    # Of a workspace that was moved, or copied, they are known by where it was then.
+    below = f"/{store.root.name}{path.removeprefix(str(store.root))}/"
+    return bool(state.query("SELECT 1 FROM digests WHERE instr(path || '/', ?) LIMIT 1", below))

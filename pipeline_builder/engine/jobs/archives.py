@@ -35,7 +35,7 @@ _NO_NAME = {errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno
 
 
 def pack(tree: Tree, survey: Survey, file: IO[bytes]) -> None:
-    """Write a gzip-compressed tar of a folder's files, which depends on their names, content, and which are programs."""
+    """Write a gzip-compressed tar of a folder's files, which depends on names, content and which are programs."""
     with (
         igzip.IGzipFile("", "wb", _LEVEL, file, 0) as packed,  # type: ignore[no-untyped-call] # isal's is without types
         tarfile.TarFile(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT, copybufsize=BLOCK) as archive,

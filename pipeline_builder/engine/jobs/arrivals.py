@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pipeline_builder.engine.document.members import is_open
 from pipeline_builder.engine.jobs.container import Request
-from pipeline_builder.engine.jobs.job import OPT_ML
+from pipeline_builder.engine.jobs.paths import OPT_ML
 from pipeline_builder.engine.state.elsewhere import is_elsewhere
 from pipeline_builder.engine.state.supply import AUGMENTED, PREFIX
 

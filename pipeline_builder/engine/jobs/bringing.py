@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 
 from pipeline_builder.engine.jobs.arrivals import Arrival, faults_of
 from pipeline_builder.engine.jobs.isolation import find_isolation
-from pipeline_builder.engine.jobs.job import folder_inside, inside
 from pipeline_builder.engine.jobs.outputs import Outputs
+from pipeline_builder.engine.jobs.paths import folder_inside, inside
 from pipeline_builder.engine.jobs.pipes import Stream
 from pipeline_builder.engine.jobs.streams import open_content
 from pipeline_builder.engine.state.elsewhere import is_elsewhere

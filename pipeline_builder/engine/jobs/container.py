@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_builder.engine.document.references import as_text
-from pipeline_builder.engine.jobs.job import OPT_ML
+from pipeline_builder.engine.jobs.paths import OPT_ML
 
 Request = Mapping[str, Any]
 """A request of the SageMaker API, every reference in it resolved."""

@@ -16,8 +16,8 @@ from pipeline_builder.engine.document.document import Step
 from pipeline_builder.engine.inside import invoking
 from pipeline_builder.engine.jobs.archives import unpack
 from pipeline_builder.engine.jobs.container import CODE, Request, region_variables
-from pipeline_builder.engine.jobs.job import OPT_ML
 from pipeline_builder.engine.jobs.packages import code_archive
+from pipeline_builder.engine.jobs.paths import OPT_ML
 from pipeline_builder.engine.jobs.running import Program, run_program
 from pipeline_builder.engine.jobs.tools import Done, JobStoppedError, StepFailedError, Tools
 from pipeline_builder.inert import is_unicode

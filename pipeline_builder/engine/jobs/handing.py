@@ -4,20 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.target import SecretGiver
-
 if TYPE_CHECKING:
     from pipeline_builder.engine.jobs.container import Request
+    from pipeline_builder.target import SecretGiver
 
 _PREFIX = "SMP_SECRET_"
-
-
-def no_secrets(name: str, secret: str) -> str:
-    """Refuse every secret: whoever starts jobs over the API of this machine is nobody that is known."""
-    message = f"the job asks for the secret '{secret}' as '{name}', and jobs that are started here get none"
-    hint = "run it by 'pipeline-builder run', with the manifest whose policy lists the secret"
-    raise InputProblems(Problem(id="PB543", message=message, hint=hint))
 
 
 def secrets_of(request: Request, give: SecretGiver) -> dict[str, str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline_builder.engine.jobs.container import Request
-from pipeline_builder.engine.jobs.job import OPT_ML
+from pipeline_builder.engine.jobs.paths import OPT_ML
 
 CHECKPOINTS = "CheckpointConfig"
 HOOK = "DebugHookConfig"

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.engine.inside.places import MACHINE, SHARED_MEMORY
-from pipeline_builder.engine.jobs.job import OPT_ML, Job
+from pipeline_builder.engine.jobs.job import Job
+from pipeline_builder.engine.jobs.paths import OPT_ML
 from pipeline_builder.engine.jobs.view import (
     CHANGES,
     HOME,

@@ -16,9 +16,9 @@ from pipeline_builder.engine.jobs.arrivals import (
     training_arrivals,
 )
 from pipeline_builder.engine.jobs.container import Request
-from pipeline_builder.engine.jobs.job import inside
 from pipeline_builder.engine.jobs.kept import kept_folders
 from pipeline_builder.engine.jobs.models import doubts_of
+from pipeline_builder.engine.jobs.paths import inside
 from pipeline_builder.engine.jobs.processing import processing_command
 from pipeline_builder.engine.jobs.resolving import container_refusals, model_refusals, own_containers
 from pipeline_builder.engine.jobs.tracking import notes_of

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.engine.inside.serving import images, programs
-from pipeline_builder.engine.jobs.job import OPT_ML
 from pipeline_builder.engine.jobs.packages import code_archive, model_archive
+from pipeline_builder.engine.jobs.paths import OPT_ML
 from pipeline_builder.errors import InputProblems, Problem
 
 if TYPE_CHECKING:

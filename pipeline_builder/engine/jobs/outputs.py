@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.engine.jobs.archives import pack
-from pipeline_builder.engine.jobs.job import OPT_ML
 from pipeline_builder.engine.jobs.logs import append_line
+from pipeline_builder.engine.jobs.paths import OPT_ML
 from pipeline_builder.engine.state.objects import delete_object
 from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.errors import InputProblems

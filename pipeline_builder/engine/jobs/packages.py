@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.engine.document.document import Step
 from pipeline_builder.engine.inside.serving import programs
-from pipeline_builder.engine.jobs.job import OPT_ML
+from pipeline_builder.engine.jobs.paths import OPT_ML
 from pipeline_builder.engine.jobs.requirements import Layers, included_lines
 from pipeline_builder.engine.jobs.resolving import own_containers
 from pipeline_builder.engine.jobs.trials import as_training

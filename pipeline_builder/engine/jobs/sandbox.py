@@ -19,9 +19,10 @@ from pipeline_builder.engine.jobs.calling import PORT, SOCKET, calling_variables
 from pipeline_builder.engine.jobs.cgroups import Group, bound_processes, job_group, numbers_of
 from pipeline_builder.engine.jobs.forkserver import Fork, NotForkedError, forked
 from pipeline_builder.engine.jobs.isolation import find_isolation, launcher, open_filter, scratch_folder
-from pipeline_builder.engine.jobs.job import OPT_ML, Command, Job, JobEnd, JobResult, Used
+from pipeline_builder.engine.jobs.job import Command, Job, JobEnd, JobResult, Used
 from pipeline_builder.engine.jobs.limits import render_excess
 from pipeline_builder.engine.jobs.logs import log_tail
+from pipeline_builder.engine.jobs.paths import OPT_ML
 from pipeline_builder.engine.jobs.shims import shims_of
 from pipeline_builder.engine.jobs.stopping import AT_ONCE, Ending
 from pipeline_builder.engine.jobs.supervisor import Started, Supervisor

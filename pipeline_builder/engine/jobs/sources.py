@@ -13,9 +13,10 @@ from pipeline_builder.engine.jobs import fetching
 from pipeline_builder.engine.jobs.installer import Uv, failed
 from pipeline_builder.engine.jobs.interpreters import Interpreter
 from pipeline_builder.engine.jobs.isolation import find_isolation
-from pipeline_builder.engine.jobs.job import OPT_ML, Job
+from pipeline_builder.engine.jobs.job import Job
 from pipeline_builder.engine.jobs.locating import Source, locate, without_wheels
 from pipeline_builder.engine.jobs.logs import log_tail
+from pipeline_builder.engine.jobs.paths import OPT_ML
 from pipeline_builder.engine.jobs.requirements import CONSTRAINT, clean_layers, describe
 from pipeline_builder.engine.jobs.sandbox import run_job
 from pipeline_builder.engine.jobs.startup import Startup

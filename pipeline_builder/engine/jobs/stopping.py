@@ -9,8 +9,6 @@ from datetime import datetime, timezone
 
 from pipeline_builder.engine.jobs.job import Command, Job, JobEnd
 
-GRACE = 120.0
-"""Seconds from SIGTERM to SIGKILL at the maximum run time, and at a stop that the API is asked for [documentation]."""
 AT_ONCE = 5.0
 """Seconds where a person or the system ends this program itself."""
 _LOOK = 0.1

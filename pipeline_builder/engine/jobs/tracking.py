@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline_builder.engine.document.references import as_text
 from pipeline_builder.engine.jobs.container import Request
-from pipeline_builder.engine.jobs.job import OPT_ML
+from pipeline_builder.engine.jobs.paths import OPT_ML
 from pipeline_builder.errors import Problem
 
 _SERVER, _EXPERIMENT, _INDEX = "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "CA_REPOSITORY_ARN"

@@ -22,7 +22,7 @@ from pipeline_builder.engine.jobs.container import (
     region_variables,
     write_json,
 )
-from pipeline_builder.engine.jobs.job import OPT_ML
+from pipeline_builder.engine.jobs.paths import OPT_ML
 from pipeline_builder.engine.jobs.processes import installed, start_of, started
 from pipeline_builder.engine.jobs.tracking import local_variables
 from pipeline_builder.errors import InputProblems, Problem

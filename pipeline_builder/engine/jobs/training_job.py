@@ -18,11 +18,12 @@ from pipeline_builder.engine.jobs.bringing import bring
 from pipeline_builder.engine.jobs.container import CODE, Request, write_json
 from pipeline_builder.engine.jobs.handing import secrets_of
 from pipeline_builder.engine.jobs.installer import OutageError
-from pipeline_builder.engine.jobs.job import OPT_ML, JobEnd, JobResult, folder_inside, inside
+from pipeline_builder.engine.jobs.job import JobEnd, JobResult
 from pipeline_builder.engine.jobs.kept import CHECKPOINTS, HOOK, Kept, kept_folders
 from pipeline_builder.engine.jobs.metrics import Growth, collect_metrics, definitions_of
 from pipeline_builder.engine.jobs.mirrors import Mirror, Mirrors
 from pipeline_builder.engine.jobs.packages import code_archive, submit_directory
+from pipeline_builder.engine.jobs.paths import OPT_ML, folder_inside, inside
 from pipeline_builder.engine.jobs.running import (
     Program,
     is_stopped_with_all,

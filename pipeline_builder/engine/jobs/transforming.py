@@ -13,9 +13,9 @@ from pipeline_builder.dag.filters import Fault, filter_faults, is_filter
 from pipeline_builder.dag.jsonpath import parse_filter
 from pipeline_builder.engine.document.references import as_text
 from pipeline_builder.engine.inside import transform
-from pipeline_builder.engine.jobs.job import OPT_ML, inside
 from pipeline_builder.engine.jobs.models import own_port, place_container, server_of
 from pipeline_builder.engine.jobs.packages import containers_of
+from pipeline_builder.engine.jobs.paths import OPT_ML, inside
 from pipeline_builder.machine.folders import sweep_folder
 from pipeline_builder.machine.streams import copy, replacing
 from pipeline_builder.machine.tree import Tree, opened, survey

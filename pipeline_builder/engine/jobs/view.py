@@ -10,7 +10,8 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from pipeline_builder.engine.jobs.job import OPT_ML, Job
+from pipeline_builder.engine.jobs.job import Job
+from pipeline_builder.engine.jobs.paths import OPT_ML
 from pipeline_builder.engine.jobs.shims import NOTHING, package_folders, shim_mounts
 
 TMP, HOME = "/tmp", "/home/job"  # noqa: S108 - the job's own

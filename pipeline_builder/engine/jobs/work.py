@@ -15,9 +15,9 @@ from pipeline_builder.engine.jobs.bringing import bring
 from pipeline_builder.engine.jobs.container import Request
 from pipeline_builder.engine.jobs.functions import run_lambda
 from pipeline_builder.engine.jobs.handing import secrets_of
-from pipeline_builder.engine.jobs.job import OPT_ML, folder_inside
 from pipeline_builder.engine.jobs.mirrors import Mirror, Mirrors
 from pipeline_builder.engine.jobs.names import made_name
+from pipeline_builder.engine.jobs.paths import OPT_ML, folder_inside
 from pipeline_builder.engine.jobs.processing import (
     exit_message,
     processing_command,

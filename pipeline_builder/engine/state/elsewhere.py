@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pipeline_builder.engine.state.inputs import Found
 from pipeline_builder.engine.state.listing import files_below
 from pipeline_builder.errors import InputProblems, Problem
+
+if TYPE_CHECKING:
+    from pipeline_builder.engine.state.inputs import Found
 
 _SCHEMES = ("filesystem://", "athena://", "redshift://")
 _HINT = "'local.sources' in the manifest maps such an address, or its beginning, to a folder with its data"

@@ -31,6 +31,16 @@ def test_a_store_deleted_by_hand_is_not_nothing_changed(tmp_path: Path, gone: st
     assert (begun.origin, third.arn) == ("unchanged", second.arn)
 
 
+def test_a_store_that_was_moved_before_it_was_deleted_is_not_nothing_changed(tmp_path: Path) -> None:
+    content = definition(script("a", WRITE), script("empty", "true"))
+    _, first, _ = run(target(tmp_path / "here"), content)
+    (tmp_path / "here").rename(tmp_path / "there")
+    moved = target(tmp_path / "there")
+    assert find_unchanged(moved.pipelines, "p", content, {}) == first
+    shutil.rmtree(tmp_path / "there" / "state" / "store")
+    assert find_unchanged(moved.pipelines, "p", content, {}) is None
+
+
 @pytest.mark.long
 def test_one_output_that_is_gone_is_made_again_and_the_others_come_from_the_cache(tmp_path: Path) -> None:
     local = target(tmp_path)
