@@ -7,6 +7,7 @@ inference pipeline each container has a process of its own; what one has answere
 from __future__ import annotations
 
 import gzip
+import re
 import sys
 import zlib
 from contextlib import ExitStack, closing
@@ -14,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
-from pipeline_builder.engine.inside.answers import Answered, AnswerError, Asked, ServerError
+from pipeline_builder.engine.inside.answers import SERVER_ERROR, Answered, AnswerError, Asked, ServerError
 from pipeline_builder.engine.inside.assembling import assembler
 from pipeline_builder.engine.inside.exchange import read_answers, write_answer
 from pipeline_builder.engine.inside.job import here, tell, tell_error
@@ -63,7 +64,11 @@ class Work(NamedTuple):
 
 def run_files(container: Container, spec: Spec) -> int:
     """Have all files of the spec answered; return the exit code."""
-    spec = settled(container.parameters, spec)
+    try:
+        spec = settled(container.parameters, spec)
+    except ServerError as error:
+        tell(str(error))
+        return 1
     files = [File(*names) for names in spec["files"]]
     failed = [file.source for file in files if _is_there(file, spec) and not _transform(file, spec, container)]
     if failed:
@@ -72,11 +77,28 @@ def run_files(container: Container, spec: Spec) -> int:
 
 
 def settled(parameters: Mapping[str, Any] | None, spec: Spec) -> dict[str, Any]:
-    """Return the spec with what the job leaves open: what the container asks for, or else the service's own."""
-    found = {key: (parameters or {}).get(name) for key, name in _PARAMETERS.items()}
-    found["strategy"] = _STRATEGIES.get(str(found["strategy"]))
+    """Return the spec with what the job leaves open: what the container asks for, or else the service's own.
+
+    Raises:
+        ServerError: the container asks for a number that is none.
+    """
     chosen = {key: value for key, value in spec.items() if key in _OWN and value not in (None, "")}
+    open_ = {key: (parameters or {}).get(name) for key, name in _PARAMETERS.items() if key not in chosen}
+    found = {
+        key: _STRATEGIES.get(str(value)) if key == "strategy" else _whole(key, value)
+        for key, value in open_.items()
+        if value is not None
+    }
     return {**spec, **_OWN, **{key: value for key, value in found.items() if value is not None}, **chosen}
+
+
+def _whole(key: str, value: Any) -> int:
+    """Return a number that a container asks for; some write it as a text."""
+    text = str(int(value) if isinstance(value, float) and value.is_integer() else value)
+    if isinstance(value, bool) or not re.fullmatch("[0-9]{1,9}", text):
+        said = f"the server's answer to GET /execution-parameters has {_PARAMETERS[key]} {value!r:.100}"
+        raise ServerError(SERVER_ERROR, f"{said}, expected a whole number")
+    return int(text)
 
 
 def _is_there(file: File, spec: Spec) -> bool:
