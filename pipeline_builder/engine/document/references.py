@@ -161,7 +161,7 @@ def _property_file(reference: Any, scope: Scope) -> str:
 
 
 def _at(value: Any, path: str, uri: str) -> Any:
-    position = 2 if path.startswith("$.") else 0
+    position = 1 if path.startswith(("$.", "$[")) else 0  # "$" is the file itself
     while position < len(path):
         match = _JSON_PART.match(path, position)
         if not match:

@@ -180,7 +180,7 @@ REPORT = '{"a": {"b": [{"c": 0.5}, "text"]}, "ok": true, "zero": 0, "none": null
     ("path", "expected"),
     [
         ("a.b[0].c", 0.5), ("a.b[1]", "text"), ("ok", True), ("zero", 0), ("odd name", 3), ("['odd name']", 3),
-        ('a["b"][0].c', 0.5), ("$.a.b[0].c", 0.5),
+        ('a["b"][0].c', 0.5), ("$.a.b[0].c", 0.5), ("$['a'].b[0].c", 0.5),
     ],
 )  # fmt: skip
 def test_values_of_a_property_file(tmp_path: Path, path: str, expected: object) -> None:
@@ -201,6 +201,7 @@ def test_values_of_a_property_file(tmp_path: Path, path: str, expected: object) 
         ("a", "'a' is a mapping there, expected a number, a text or a flag"),
         ("a.b", "'a.b' is a list there, expected a number, a text or a flag"),
         ("none", "'none' is empty there, expected a number, a text or a flag"),
+        ("$..c", "the path '$..c' can't be read from '..c' on"),
         ("half", "'half' has half a character (a lone surrogate) there, expected Unicode text"),
         ("nan", "'nan' is nan there, which is no number in JSON"),
         ("far", "'far' is -inf there, which is no number in JSON"),
