@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -138,8 +137,6 @@ def _json_get(get: Any, scope: Scope) -> str | int | float | bool:
     found = _at(value, path, uri)
     if isinstance(found, str) and not is_unicode(found):
         raise _unreadable(uri, f"'{path}' has half a character (a lone surrogate) there, expected Unicode text")
-    if isinstance(found, float) and not math.isfinite(found):
-        raise _unreadable(uri, f"'{path}' is {found} there, which is no number in JSON")
     if isinstance(found, str | int | float):
         return found
     kind = "a list" if isinstance(found, list) else "a mapping" if isinstance(found, dict) else "empty"

@@ -173,7 +173,7 @@ def test_the_document_orders_nested_steps_and_finds_cycles() -> None:
 # --- reading JSON files
 
 
-REPORT = '{"a": {"b": [{"c": 0.5}, "text"]}, "ok": true, "zero": 0, "none": null, "odd name": 3, "half": "\\ud800", "nan": NaN, "far": -1e999}'
+REPORT = '{"a": {"b": [{"c": 0.5}, "text"]}, "ok": true, "zero": 0, "none": null, "odd name": 3, "half": "\\ud800"}'
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_values_of_a_property_file(tmp_path: Path, path: str, expected: object) 
     ("path", "why"),
     [
         ("a.x", "it has no 'a.x': 'a' has 'b'"),
-        ("x", "it has no 'x': the file has 'a', 'ok', 'zero', 'none', 'odd name', 'half', 'nan', 'far'"),
+        ("x", "it has no 'x': the file has 'a', 'ok', 'zero', 'none', 'odd name', 'half'"),
         ("a.b[2]", "it has no 'a.b[2]': 'a.b' has 2 items"),
         ("ok.x", "it has no 'ok.x': 'ok' has nothing below it"),
         ("a", "'a' is a mapping there, expected a number, a text or a flag"),
@@ -203,8 +203,6 @@ def test_values_of_a_property_file(tmp_path: Path, path: str, expected: object) 
         ("none", "'none' is empty there, expected a number, a text or a flag"),
         ("$..c", "the path '$..c' can't be read from '..c' on"),
         ("half", "'half' has half a character (a lone surrogate) there, expected Unicode text"),
-        ("nan", "'nan' is nan there, which is no number in JSON"),
-        ("far", "'far' is -inf there, which is no number in JSON"),
         ("a..b", "the path 'a..b' can't be read from '..b' on"),
     ],
 )
