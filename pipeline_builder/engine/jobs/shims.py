@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import shlex
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,8 +121,12 @@ def _names(folder: str) -> list[str]:
 
 
 def _names_hosts() -> bool:
-    """Tell whether there is a file to mount another on: a link leads where no job sees anything."""
-    return Path(_HOSTS).is_file() and not Path(_HOSTS).is_symlink() and os.access(_HOSTS, os.R_OK)
+    """Tell whether there is a file for everybody to mount another on: a link leads where no job sees anything."""
+    try:
+        mode = Path(_HOSTS).lstat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISREG(mode) and bool(mode & stat.S_IROTH)
 
 
 @functools.cache
