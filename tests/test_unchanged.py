@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -89,7 +90,7 @@ def rewrite(path: Path, old: str, new: str) -> None:
 
 
 def in_state(workspace: Workspace, *statements: str) -> None:
-    with sqlite3.connect(workspace.root / ".pipeline_builder" / "state.db") as db:
+    with closing(sqlite3.connect(workspace.root / ".pipeline_builder" / "state.db")) as db, db:
         for statement in statements:
             db.execute(statement)
     db.close()

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 from pipeline_builder.conf.branching import read_own
 from pipeline_builder.conf.calls import CallSection
 from pipeline_builder.conf.conf import IDS, ModelConf, ModelSection, PipelineModel, PipelineSection, StepSection
-from pipeline_builder.conf.kinds import CALL_OF, CHOOSING, SECTION_OF, USED, job_kind_of, kind_of, read_sections
+from pipeline_builder.conf.kinds import (
+    CALL_OF,
+    CHOOSING,
+    SECTION_OF,
+    USED,
+    WATCHING,
+    job_kind_of,
+    kind_of,
+    read_sections,
+)
 from pipeline_builder.conf.raw import raw_problems
 from pipeline_builder.conf.registration import RegistrySection
 from pipeline_builder.conf.requests import (
@@ -348,8 +357,12 @@ def _section_problems(step: Step) -> Iterable[Problem]:
         return  # what a step of the kind needs is said where kinds are told apart
     if kind is None:
         found = unit.section.registry is not None
-    else:  # a section of another name that couldn't be read has had its problems said already
-        found = step.section_name in {*unit.jobs, *unit.calls} or step.section_name in unit.section.others
+    else:  # a section that was read here, and couldn't be, has had its problems said already
+        written = {
+            *unit.section.others,
+            *(name for name in WATCHING.values() if getattr(unit.section, name, None) is not None),
+        }
+        found = step.section_name in {*unit.jobs, *unit.calls} or step.section_name in written
     if not found and unit.section.others.keys() - unit.jobs.keys() - unit.calls.keys():
         return  # a misspelt section is said already, and is most likely the one
     if not found and step.asked.step_type and step.step_class in CHOOSING:

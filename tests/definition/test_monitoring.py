@@ -71,6 +71,13 @@ def problems(conf: str, tmp_path: Path, *, infers: bool = False) -> list[str]:
     return [str(problem).splitlines()[0] for problem in caught.value.problems]
 
 
+@pytest.mark.parametrize("written", ["3", "[1]", "{label: [1]}"])
+def test_a_section_that_cannot_be_read_is_there(tmp_path: Path, written: str) -> None:
+    """What is wrong with it is said, and not that its step has none."""
+    said = problems(training(f"      baseline: {written}\n"), tmp_path)
+    assert [re.search(r"PB\d+", one)[0] for one in said] == ["PB204"], said  # type: ignore[index]
+
+
 @pytest.mark.parametrize("name", ["baseline", "monitor", "quality-check"])
 def test_golden(tmp_path: Path, name: str) -> None:
     """What they compose to; the digest of their code is that of this program's own modules."""

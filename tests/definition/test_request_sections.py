@@ -49,6 +49,14 @@ ANALYSES: list[dict[str, Any]] = [
 ]
 
 
+def test_a_section_that_is_read_late_is_said_with_what_is_wrong_earlier(tmp_path: Path) -> None:
+    step = "{step_name: churn-Emr, step_class: EMR, step_type: emr, enable_cache: 3}"
+    workspace = make_workspace(tmp_path, conf=with_section("emr: [1]", step))
+    assert workspace.call("checkout").code == 0
+    said = workspace.call("validate").err
+    assert ("'enable_cache' is 3" in said, "'emr' is a list" in said) == (True, True), said
+
+
 def test_clarify_reads_what_the_sdk_writes(tmp_path: Path) -> None:
     definition = compose_definition(tmp_path, CHECKS)
     found = [

@@ -8,6 +8,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +137,7 @@ def in_registry(sql: str) -> Attack:
     """Change the state's tables, as somebody may do who has the machine."""
 
     def attack(workspace: Workspace) -> None:
-        with sqlite3.connect(workspace.root / ".pipeline_builder" / "state.db") as db:
+        with closing(sqlite3.connect(workspace.root / ".pipeline_builder" / "state.db")) as db, db:
             assert db.execute(sql).rowcount > 0
         db.close()
 

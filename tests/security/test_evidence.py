@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -181,7 +182,7 @@ def test_promote_refuses(attack: Attack, problem: str, words: str, waiting: Work
 def status_of(workspace: Workspace, version: int = 1) -> str:
     import sqlite3
 
-    with sqlite3.connect(workspace.root / ".pipeline_builder" / "state.db") as db:
+    with closing(sqlite3.connect(workspace.root / ".pipeline_builder" / "state.db")) as db, db:
         ((status,),) = db.execute("SELECT status FROM packages WHERE version = ?", (version,)).fetchall()
     db.close()
     return str(status)

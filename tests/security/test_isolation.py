@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def lay_out(root: Path) -> dict[str, Any]:
     for file in files.values():
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("secret")
-    with sqlite3.connect(state / "state.db") as db:
+    with closing(sqlite3.connect(state / "state.db")) as db, db:
         db.execute("CREATE TABLE decisions (by TEXT)")
     return {**{name: str(file) for name, file in files.items()}, "state": str(state / "state.db"), "home": str(home)}
 

@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -59,19 +60,19 @@ class Service(Workspace):
 
     def packages(self) -> list[tuple[str, str]]:
         """Return status and description of each registered model, oldest first."""
-        with sqlite3.connect(self.rehearsals / "target" / "state.db") as db:
+        with closing(sqlite3.connect(self.rehearsals / "target" / "state.db")) as db, db:
             found = db.execute("SELECT status, approval_description FROM packages ORDER BY version").fetchall()
         return [(str(status), str(description)) for status, description in found]
 
     def definition(self) -> str:
         """Return the definition that was deployed last."""
-        with sqlite3.connect(self.rehearsals / "target" / "state.db") as db:
+        with closing(sqlite3.connect(self.rehearsals / "target" / "state.db")) as db, db:
             (found,) = db.execute("SELECT content FROM versions ORDER BY version DESC LIMIT 1").fetchone()
         return bytes(found).decode()
 
     def executions(self) -> list[str]:
         """Return how each execution of the SageMaker pipeline ended, oldest first."""
-        with sqlite3.connect(self.rehearsals / "target" / "state.db") as db:
+        with closing(sqlite3.connect(self.rehearsals / "target" / "state.db")) as db, db:
             return [str(status) for (status,) in db.execute("SELECT status FROM executions ORDER BY number")]
 
 
