@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pipeline_builder.conf.attempts import Retry
 from pipeline_builder.conf.requests import ManagedJobSection, RequestSection
 from pipeline_builder.documents.expressions import REFERABLE, Expression
-from pipeline_builder.documents.fields import Args, Arguments, Count, Switch, Texts, Word
+from pipeline_builder.documents.fields import Args, Arguments, Count, NoFlag, Switch, Texts, Word
 from pipeline_builder.documents.schema import describe
 from pipeline_builder.manifest.paths import RelativePath
 
@@ -64,7 +64,9 @@ class EMRServerlessSection(RequestSection):
     spark_submit: Word = Field("", description="of Spark: parameters of spark-submit, such as --conf …")
     query: Word = Field("", description="of Hive: s3:// address of the query")
     configuration: Arguments = Field({}, description="configurationOverrides of the job")
-    max_runtime_minutes: Annotated[int | Expression | None, REFERABLE] = Field(None, description="minutes at most")
+    max_runtime_minutes: Annotated[Annotated[int, NoFlag] | Expression | None, REFERABLE] = Field(
+        None, description="minutes at most"
+    )
     execution_role: Word = Field("", description="role of the job; default: that of the model's jobs")
     retry: Retry = Field((), description=_RETRY)
 

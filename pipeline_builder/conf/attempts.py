@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from pipeline_builder.descriptions import JSON
-from pipeline_builder.documents.fields import Duration, Names
+from pipeline_builder.documents.fields import Duration, Names, NoFlag
 from pipeline_builder.documents.schema import Section
 
 
@@ -28,12 +28,12 @@ class RetrySection(Section):
         description="Step.SERVICE_FAULT, Step.THROTTLING, and for jobs SageMaker.JOB_INTERNAL_ERROR, "
         "SageMaker.CAPACITY_ERROR, SageMaker.RESOURCE_LIMIT; default: all that the step takes",
     )
-    interval_seconds: int = Field(1, description="pause before the first retry, seconds")
-    backoff_rate: float = Field(2.0, description="each pause is that many times the one before")
-    max_attempts: int | None = Field(
-        None, ge=1, le=20, description="tries at most; this or expire_after_minutes, default 5"
+    interval_seconds: Annotated[int, NoFlag] = Field(1, description="pause before the first retry, seconds")
+    backoff_rate: Annotated[float, NoFlag] = Field(2.0, description="each pause is that many times the one before")
+    max_attempts: Annotated[int, Field(ge=1, le=20), NoFlag] | None = Field(
+        None, description="tries at most; this or expire_after_minutes, default 5"
     )
-    expire_after_minutes: int | None = Field(None, description="give up after so many minutes")
+    expire_after_minutes: Annotated[int, NoFlag] | None = Field(None, description="give up after so many minutes")
 
 
 def _one_policy(value: JSON) -> JSON:

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from pipeline_builder.conf.attempts import CacheSection
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import REFERABLE, Expression
-from pipeline_builder.documents.fields import Arguments, EmptyList, Env, Names, empty_mapping
+from pipeline_builder.documents.fields import Arguments, EmptyList, Env, Names, NoFlag, empty_mapping
 from pipeline_builder.documents.schema import Section, describe
 from pipeline_builder.manifest.paths import RelativePath
 
@@ -140,8 +140,8 @@ class LambdaSection(CallSection):
     runtime: Literal["python3.10", "python3.11", "python3.12", "python3.13"] = Field(
         "python3.12", description="runtime of the function that the service makes"
     )
-    memory: Annotated[int, Field(ge=128, le=10_240)] = Field(256, description="its memory, MB")
-    timeout: Annotated[int, Field(ge=1, le=LONGEST_CALL)] = Field(
+    memory: Annotated[int, Field(ge=128, le=10_240), NoFlag] = Field(256, description="its memory, MB")
+    timeout: Annotated[int, Field(ge=1, le=LONGEST_CALL), NoFlag] = Field(
         60, description="seconds that a call may take; SageMaker waits ten minutes at most"
     )
     environment: Annotated[Env, AfterValidator(_variables)] = Field({}, description="variables that the handler finds")
@@ -167,6 +167,6 @@ class CallbackSection(CallSection):
     sqs_queue: Annotated[Annotated[str, AfterValidator(_queue)] | Expression, REFERABLE] = Field(
         "", description="url of a queue that is there; without one the service makes one"
     )
-    timeout: Annotated[int, Field(ge=1, le=LONGEST_WAIT)] | None = Field(
+    timeout: Annotated[int, Field(ge=1, le=LONGEST_WAIT), NoFlag] | None = Field(
         None, description="seconds to wait for an answer, on this machine; SageMaker waits as long as it does"
     )

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from pipeline_builder.conf.requests import ManagedJobSection
 from pipeline_builder.documents.expressions import REFERABLE, Expression, references
-from pipeline_builder.documents.fields import Names, Switch, Word
+from pipeline_builder.documents.fields import Names, NoFlag, Switch, Word
 from pipeline_builder.documents.schema import Section, describe
 
 _Flag = Annotated[Switch | Expression, REFERABLE]
@@ -94,7 +94,7 @@ class ClarifyCheckSection(CheckSection):
         description="how the model is asked: instance_type, initial_instance_count, content_type, accept_type, …",
     )
     predicted_label: dict[str, Any] = Field({}, description="where the answer is: label, probability, label_headers, …")
-    probability_threshold: Annotated[float, Field(ge=0, le=1)] | None = Field(
+    probability_threshold: Annotated[float, Field(ge=0, le=1), NoFlag] | None = Field(
         None, description="from which probability on the answer is 1"
     )
     analysis: dict[str, Any] = Field({}, description="merged over the analysis configuration")

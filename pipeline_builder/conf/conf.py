@@ -19,7 +19,7 @@ from pipeline_builder.conf.variables import refusing
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.dates import DATES
 from pipeline_builder.documents.expressions import read_expressions
-from pipeline_builder.documents.fields import Arguments, EmptyMapping, Later, Names, StepClass, Switch, Word
+from pipeline_builder.documents.fields import Arguments, EmptyMapping, Later, Names, NoFlag, StepClass, Switch, Word
 from pipeline_builder.documents.schema import Section, describe, read_rest, read_section
 from pipeline_builder.documents.source import Document, load_yaml
 from pipeline_builder.documents.values import substitute
@@ -130,10 +130,8 @@ class StepSection(Section):
         alias="chain_input_additional_prefix",
         description="Transform only: a file below the input, or a folder that ends with '/'",
     )
-    top_k: int | None = Field(
+    top_k: Annotated[int, Field(ge=0, lt=MOST_TOP), NoFlag] | None = Field(
         None,
-        ge=0,
-        lt=MOST_TOP,
         description="which model of a tuning the step takes: 0 the best, which is the default, 1 the second, …",
     )
     depends_on: Annotated[

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 from pipeline_builder.dag import caching
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.dates import PARAMETERS
-from pipeline_builder.documents.schema import Section, describe
+from pipeline_builder.documents.schema import Section, describe, number_hint
 from pipeline_builder.documents.source import DataPath, Document
 from pipeline_builder.errors import Problem
 
@@ -74,9 +74,16 @@ def check_parameters(
         if not parameter.fits():
             message = f"the default of '{parameter.name}' is {describe(parameter.default)}, expected {parameter.type}"
             place = document.place((*base, index, "default"))
-            problems.append(Problem(id="PB318", message=message, place=place))
+            problems.append(Problem(id="PB318", message=message, place=place, hint=_as_meant(parameter)))
         for key, message in _wrong_values(parameter):
             problems.append(Problem(id="PB318", message=message, place=document.place((*base, index, key))))
+
+
+def _as_meant(parameter: ParameterSection) -> str | None:
+    """Return how a default of another type would be written so that it is one."""
+    if isinstance(parameter.default, str):
+        return number_hint(parameter.default) if parameter.type in ("Integer", "Float") else None
+    return "put it in quotes" if parameter.type == "String" else None
 
 
 def _wrong_values(parameter: ParameterSection) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,20 @@ from pipeline_builder.conf.machines import Checkpoints, Flag, Groups, Seconds, T
 from pipeline_builder.conf.metrics import Metrics
 from pipeline_builder.conf.tracking import Mlflow, Repository
 from pipeline_builder.documents.expressions import REFERABLE, Expression
-from pipeline_builder.documents.fields import Args, Arguments, Count, EmptyMapping, Env, Image, Names, Tags, Text, Word
+from pipeline_builder.documents.fields import (
+    Args,
+    Arguments,
+    Count,
+    EmptyMapping,
+    Env,
+    Image,
+    Names,
+    NoFlag,
+    Said,
+    Tags,
+    Text,
+    Word,
+)
 from pipeline_builder.documents.schema import Section, describe
 from pipeline_builder.manifest.paths import RelativePath
 from pipeline_builder.manifest.policy import Secrets
@@ -29,7 +42,7 @@ class ImageSection(Section):
     """One of AWS's own images, by framework and version instead of by address."""
 
     framework: str = Field(description="xgboost, sklearn, pytorch, tensorflow, huggingface, …")
-    version: Annotated[str, BeforeValidator(str)] = Field(description="version of the framework, in quotes")
+    version: Said = Field(description="version of the framework")
     py_version: str | None = Field(None, description="py3, py310, …")
     base_framework_version: str | None = Field(None, description="for huggingface: pytorch2.1.0, …")
 
@@ -212,7 +225,7 @@ class TransformSection(JobSection):
     )
     content_type: Word = Field("text/csv", description="MIME type of input, and of output unless 'accept' is given")
     accept: Word = Field("", description="MIME type of the output")
-    max_payload: Annotated[Annotated[int, Field(ge=0, le=100)] | Expression | None, REFERABLE] = Field(
+    max_payload: Annotated[Annotated[int, Field(ge=0, le=100), NoFlag] | Expression | None, REFERABLE] = Field(
         None, description="largest request, MB"
     )
     input_filter: Word = Field("", description="JSONPath on the input")

@@ -14,7 +14,7 @@ from pipeline_builder.conf.attempts import CacheSection, Retry
 from pipeline_builder.conf.metrics import Metrics, Regex
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import REFERABLE, Expression
-from pipeline_builder.documents.fields import Arguments, Count, Number, Tags, Word, Words
+from pipeline_builder.documents.fields import Arguments, Count, NoFlag, Number, Tags, Word, Words
 from pipeline_builder.documents.schema import Section, describe
 
 Scale = Literal["auto", "linear", "logarithmic", "reverse_logarithmic"]
@@ -53,7 +53,8 @@ class RangeSection(Section):
     min: End | None = Field(None, description="least value")
     max: End | None = Field(None, description="greatest value")
     type: Annotated[Literal["integer", "continuous"] | None, _spelled("integer", "continuous", None)] = Field(
-        None, description="default: integer where both ends are whole numbers written without a point"
+        None,
+        description="default: integer where both ends are whole numbers without a point; needed if one isn't known",
     )
     scale: Annotated[Scale, _spelled(*get_args(Scale))] = Field(
         "auto", description="how values spread between the ends"
@@ -84,11 +85,15 @@ class RangeSection(Section):
     def _check_ends(self) -> None:
         low, high = self.min, self.max
         if not isinstance(low, int | float) or not isinstance(high, int | float):
-            return  # an expression is known only when the pipeline runs
+            if self.type is None and not isinstance(low, float) and not isinstance(high, float):
+                raise ValueError("an end of the range is known only when the pipeline runs, so that it needs a 'type'")
+            return
         if not (-_LONGEST < low < _LONGEST and -_LONGEST < high < _LONGEST):  # nor NaN
             raise ValueError("the ends of a range are finite numbers")
         if low > high:
             raise ValueError(f"the range ends before it begins: 'min' is {low:g}, 'max' {high:g}")
+        if low == high:
+            raise ValueError(f"the range has one value, {low:g}: leave it out, and give the hyperparameter this value")
         if self.kind == "integer" and (low % 1 or high % 1):
             raise ValueError(f"a range of integers has whole ends, and these are {low:g} and {high:g}")
         if self.scale == "logarithmic" and low <= 0:
@@ -149,7 +154,7 @@ class CompletionSection(Section):
     """When the tuning has enough before all its trainings have run."""
 
     target: Number | None = Field(None, description="an objective as good as this")
-    not_improving: Annotated[Annotated[int, Field(ge=3)] | Expression | None, REFERABLE] = Field(
+    not_improving: Annotated[Annotated[int, Field(ge=3), NoFlag] | Expression | None, REFERABLE] = Field(
         None, description="so many trainings without a better one, at least 3"
     )
     convergence: bool = Field(False, description="SageMaker finds that it won't get better")
@@ -184,7 +189,7 @@ class TuneSection(Section):
     early_stopping: bool = Field(False, description="stops trainings that are worse than the median of those before")
     complete: CompletionSection = Field(CompletionSection.model_construct(), description="when it has enough")
     warm_start: WarmStartSection | None = Field(None, description="tuning jobs to begin with")
-    seed: Annotated[Annotated[int, Field(ge=0)] | Expression | None, REFERABLE] = Field(
+    seed: Annotated[Annotated[int, Field(ge=0), NoFlag] | Expression | None, REFERABLE] = Field(
         None, description="the same seed chooses the same values again"
     )
     base_job_name: Word = Field("", description="prefix of the tuning job's name")

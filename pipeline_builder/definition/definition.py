@@ -25,6 +25,7 @@ from pipeline_builder.definition.steps.context import Context, Mapped, chained_o
 from pipeline_builder.definition.steps.data import DataInput, processing_inputs, training_inputs
 from pipeline_builder.definition.steps.distributed_rules import find_pointless
 from pipeline_builder.definition.steps.freshness import data_addresses, data_parameters, find_always_cached
+from pipeline_builder.definition.steps.group import group_problems
 from pipeline_builder.definition.steps.labels import awaited, label_templates, nothing
 from pipeline_builder.definition.steps.volumes import find_left_out
 from pipeline_builder.definition.uses import date_uses, model_uses
@@ -83,7 +84,7 @@ def read_definition(
         isolated=isolated,
     )
     steps, problems = compose_steps(context)
-    problems += [*secret_defaults(graph), *_name_problems(graph), *missing_lists(graph, code)]
+    problems += [*secret_defaults(graph), *_name_problems(graph), *group_problems(graph), *missing_lists(graph, code)]
     return _definition(context, code, steps, whole=not problems), problems
 
 

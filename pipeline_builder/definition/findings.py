@@ -18,6 +18,7 @@ from pipeline_builder.definition.steps.typed import RAW, type_of
 from pipeline_builder.definition.uses import sample_values
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.members import items_of, text_of
+from pipeline_builder.documents.source import DataPath
 from pipeline_builder.errors import Place, Problem
 from pipeline_builder.machine.passed import Passed
 
@@ -95,7 +96,23 @@ def _problem(finding: Finding, graph: Graph, definition: Definition) -> Problem:
     step = named or _outermost(finding, graph, definition)
     message = f"step '{finding.step}': {finding.message}" if step and finding.step else finding.message
     place = place_of(step, finding.path) if step else _pipeline_place(graph)
+    if finding.path[:1] == ("Parameters",):
+        message, place = _of_parameter(finding, graph, document_of(definition.content))
     return Problem(id=finding.id, message=message, place=place, hint=finding.hint)
+
+
+def _of_parameter(finding: Finding, graph: Graph, document: JSON) -> tuple[str, Place]:
+    """Return what is wrong with a parameter by its name, as its number counts those that composing adds."""
+    path: DataPath = ("conf", "sagemakerPipeline", "parameters")
+    match finding.path:
+        case ("Parameters", int(index), *_):
+            name = text_of(items_of(document, "Parameters")[index], "Name")
+            own = next((number for number, one in enumerate(graph.parameters) if one.name == name), None)
+            if own is not None:
+                said = finding.message.replace(f"Parameters[{index}].", "")
+                place = graph.steps[0].conf.document.place((*path, own, "default"))
+                return f"parameter '{name}': {said}", place
+    return finding.message, graph.steps[0].conf.document.place(path, key=True)
 
 
 def _outermost(finding: Finding, graph: Graph, definition: Definition) -> Step | None:

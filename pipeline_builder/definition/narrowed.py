@@ -45,9 +45,9 @@ class Narrowed:
 
 
 def keep_parsed(kept: Kept, document: Document) -> None:
-    """Keep what was parsed of a large file."""
+    """Keep what was parsed of a large file, unless it has to be looked up in it how something is written."""
     text = document.source.text
-    if len(text) > _LARGE:
+    if len(text) > _LARGE and not document.rewritten:
         kept.put(_KIND, _digest(text), document.data)
 
 

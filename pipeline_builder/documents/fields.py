@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
+from contextvars import ContextVar
 from importlib import import_module
+from math import inf
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from pipeline_builder.dag.property_paths import PathError, check_path
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import REFERABLE, Expression
 from pipeline_builder.documents.schema import describe
@@ -32,8 +35,15 @@ StepClass = Literal[
 Approval = Literal["PendingManualApproval", "Approved", "Rejected"]
 
 
+NO_TEXT = "no_text"
+looking_for_texts: ContextVar[bool] = ContextVar("looking_for_texts", default=False)
+"""Whether what would be made a text of is only looked for, as what it is written as isn't known by its value."""
+
+
 def _text(value: JSON) -> JSON:
     """A number or boolean where the service wants a text is meant as it is written."""
+    if isinstance(value, (bool, int, float)) and looking_for_texts.get():
+        raise PydanticCustomError(NO_TEXT, "expected a text")
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, (int, float)) else value
@@ -44,6 +54,10 @@ def no_boolean(value: JSON) -> JSON:
     if isinstance(value, bool):
         raise PydanticCustomError("float_type", "expected a number")
     return value
+
+
+NoFlag = BeforeValidator(no_boolean)
+"""Of a number: to pydantic, as to Python, true is 1."""
 
 
 def _list(value: JSON) -> JSON:
@@ -89,7 +103,7 @@ def _regression(value: JSON) -> JSON:
         number = float(text.removesuffix("%"))
     except ValueError:
         number = -1.0
-    if isinstance(value, bool) or number < 0:
+    if isinstance(value, bool) or not 0 <= number < inf:
         raise ValueError(
             f"'max_regression' is {describe(value)}, expected a share such as 2%, or an amount such as 0.01"
         )
@@ -127,12 +141,19 @@ def _address(value: str) -> str:
     return value
 
 
+def _metric_path(value: str) -> str:
+    try:
+        check_path(value or "none")
+    except PathError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
 # The first three may be expressions: what they say reaches the request as it is. Plain types decide what is composed.
 Word = Annotated[str | Expression, REFERABLE]
 Image = Annotated[Annotated[str, AfterValidator(_address)] | Expression, REFERABLE]
-Text = Annotated[
-    Annotated[str, BeforeValidator(_text, json_schema_input_type=str | int | float | bool)] | Expression, REFERABLE
-]
+Said = Annotated[str, BeforeValidator(_text, json_schema_input_type=str | int | float | bool)]
+Text = Annotated[Said | Expression, REFERABLE]
 Args = Annotated[
     tuple[Text, ...],
     BeforeValidator(_args, json_schema_input_type=str | tuple[Text, ...] | dict[str, Text | None] | None),
@@ -149,6 +170,7 @@ Words = Annotated[tuple[Word, ...], BeforeValidator(_list, json_schema_input_typ
 Names = Annotated[tuple[str, ...], BeforeValidator(_list, json_schema_input_type=str | tuple[str, ...])]
 Switch = Annotated[bool, BeforeValidator(_switch, json_schema_input_type=bool | Literal["True", "False"])]
 Duration = Annotated[str, AfterValidator(_iso_duration)]
+MetricPath = Annotated[str, AfterValidator(_metric_path)]
 Regression = Annotated[str, BeforeValidator(_regression, json_schema_input_type=str | float)]
 Tags = Annotated[
     dict[str, Text],

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Mapping
-from math import isfinite
-from typing import Any
+from math import inf, isfinite
+from typing import Any, cast
 
 import yaml
 
@@ -18,8 +18,11 @@ from pipeline_builder.errors import Problem
 _MOST_NODES = 200_000
 _OURS = "tag:yaml.org,2002:"
 _TEXT, _MAP, _LIST, _MERGE = f"{_OURS}str", f"{_OURS}map", f"{_OURS}seq", f"{_OURS}merge"
+_SCALARS = frozenset(f"{_OURS}{kind}" for kind in ("bool", "int", "float", "null", "timestamp", "binary"))
+"""What is no text, of what a scalar may be; of the rest YAML 1.1 has signs of its own, such as '=', which are texts."""
 _LONG = 1 << 20
 """Characters of a file after which no tag is kept: the texts that these are of would be, too."""
+_LONGEST_NUMBER = 1_000
 
 # The C loader is some ten times faster; PyYAML builds without libyaml lack it.
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -33,7 +36,8 @@ def _tag_of(kind: type[yaml.Node], value: str | None, implicit: Any) -> str:
     if not implicit[0]:
         return _TEXT
     resolver = yaml.resolver.Resolver()
-    return str(resolver.resolve(yaml.ScalarNode, value, (True, False)))  # type: ignore[no-untyped-call] # it has none
+    tag = str(resolver.resolve(yaml.ScalarNode, value, (True, False)))  # type: ignore[no-untyped-call] # it has none
+    return tag if tag in _SCALARS or tag == _MERGE else _TEXT
 
 
 class Loader(_Base):  # type: ignore[misc] # one of two
@@ -57,6 +61,7 @@ class Reader:
         self.problems: list[Problem] = []
         self.keys: Positions = {}
         self.values: Positions = {}
+        self.rewritten: set[tuple[type, JSON]] = set()
         self.nodes = 0
         self.open: set[int] = set()
 
@@ -108,15 +113,27 @@ class Reader:
             node.tag = tag  # an alias may read it again
 
     def _scalar(self, node: yaml.ScalarNode) -> JSON:
-        if not node.tag.startswith(_OURS):
+        if node.tag not in _SCALARS:
             raise yaml.MarkedYAMLError(None, None, f"the tag '{node.tag}' is not allowed", node.start_mark)
+        kind = node.tag.removeprefix(_OURS)
+        if kind in ("int", "float") and len(node.value) > _LONGEST_NUMBER:
+            message = f"a number of {len(node.value)} characters, expected at most {_LONGEST_NUMBER:,}"
+            raise yaml.MarkedYAMLError(None, None, message, node.start_mark)
         try:
             value = self.loader.construct_object(node)
         except ValueError as error:  # 2026-13-45 looks like a date and is none
             raise yaml.MarkedYAMLError(None, None, f"'{node.value}': {error}", node.start_mark) from error
+        except (LookupError, AttributeError) as error:  # how PyYAML says that '!!bool x' and '!!timestamp x' are none
+            raise yaml.MarkedYAMLError(None, None, f"'{node.value}' is no '!!{kind}'", node.start_mark) from error
+        except OverflowError:  # 1:59:59:….5 is as infinite as 1.0e+400
+            value = inf
         # JSON has no dates, bytes, infinities: what YAML 1.1 takes for one is meant as the text that was written.
         plain = value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and isfinite(value))
-        return value if plain else str(node.value)
+        if not plain:
+            return str(node.value)
+        if is_rewritten(value, node.value):
+            self.rewritten.add((type(value), value))
+        return cast("JSON", value)
 
     def _mapping(self, node: yaml.MappingNode, path: DataPath | None) -> dict[str, JSON]:
         data: dict[str, JSON] = {}
@@ -176,6 +193,13 @@ class Reader:
                 hint="keep one of them",
             )
         )
+
+
+def is_rewritten(value: JSON, written: str) -> bool:
+    """Tell whether a number or a flag would be another text than was written: `1.10`, `010`, `12:30`, `no`."""
+    if isinstance(value, bool):
+        return written.lower() not in ("true", "false")
+    return isinstance(value, int | float) and str(value) != written
 
 
 def _position(node: yaml.Node) -> tuple[int, int]:

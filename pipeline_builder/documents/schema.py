@@ -31,7 +31,9 @@ class Section(BaseModel):
     """
 
     # Validators are built when first used. So a default that is a section is made with `model_construct`.
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), defer_build=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", protected_namespaces=(), defer_build=True, allow_inf_nan=False
+    )
     later: ClassVar[Mapping[str, str]] = {}
 
     @classmethod
@@ -84,6 +86,10 @@ def read_section(
     `ids` gives the problem id by kind: "unknown" for a key that isn't known, "missing" for one that must be there,
     "later" for one that is documented and not supported yet, and "value" for the rest.
     """
+    if document.rewritten:
+        from pipeline_builder.documents.rewriting import as_written
+
+        data = as_written(model, data, document, path)
     try:
         return model.model_validate(data), ()
     except ValidationError as error:
@@ -181,13 +187,27 @@ def _choices(detail: ErrorDetails) -> list[str]:
 
 
 def _nearest(detail: ErrorDetails) -> str | None:
-    """Return which of many choices was meant; few are all in the message."""
+    """Return which of many choices was meant, few are all in the message; or how a number is written."""
     found, choices = detail.get("input"), _choices(detail) if detail["type"] == "literal_error" else []
+    if _EXPECTED.get(detail["type"]) in ("a number", "a whole number") and isinstance(found, str):
+        return number_hint(found)
     if len(choices) <= _MOST_CHOICES or not isinstance(found, str):
         return None
     if found in choices:  # as a number, where this is a text
         return f"write {found} without quotes"
     return did_you_mean(found, [choice.strip("'") for choice in choices])
+
+
+_EXPONENT = re.compile(r"([-+]?)(\d*)\.?(\d*)[eE]([-+]?)(\d+)")
+
+
+def number_hint(text: str) -> str | None:
+    """Return how a number is written that YAML 1.1 reads a text of: `1e-3`, for want of a point and a sign."""
+    match = _EXPONENT.fullmatch(text)
+    if match and (match[2] or match[3]):
+        written = f"{match[1]}{match[2] or 0}.{match[3] or 0}e{match[4] or '+'}{match[5]}"
+        return f"write {written}: without a point and the exponent's sign YAML reads a text"
+    return f"write {text} without quotes" if re.fullmatch(r"[-+]?\d+(\.\d*)?", text) else None
 
 
 def _other_spelling(section: type[Section] | None, key: str, document: Document, path: DataPath) -> str | None:
@@ -206,6 +226,7 @@ _EXPECTED = {
     "int_from_float": "a whole number",
     "float_type": "a number",
     "float_parsing": "a number",
+    "finite_number": "a finite number",
     "bool_type": "true or false",
     "bool_parsing": "true or false",
     "list_type": "a list",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
 import os
 import re
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from pipeline_builder.documents.nodes import Reader
 
+_ENDS = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+"""What ends a line in YAML, which counts them in its places."""
 _URL_LOGIN = re.compile(r"://[^/@\s'\"]+@")
 
 DataPath = tuple[str | int, ...]
@@ -33,10 +36,14 @@ class Source:
     label: str
     text: str
 
+    def line(self, number: int) -> str:
+        """Return a line by its number from 1 on; empty where it has none."""
+        lines = _lines(self.text)
+        return lines[number - 1] if 0 < number <= len(lines) else ""
+
     def place(self, line: int, column: int) -> Place:
         """Return the place of a 1-based line and column."""
-        lines = _lines(self.text)
-        text = lines[line - 1].rstrip("\r") if 0 < line <= len(lines) else ""
+        text = self.line(line)
         # A problem shows its line, and a url may have a password in it.
         return Place(self.label, line, column, _masked(text))
 
@@ -50,7 +57,7 @@ def _masked(line: str) -> str:
 @functools.lru_cache(maxsize=4)
 def _lines(text: str) -> list[str]:
     """A file's lines: whoever asks for one place of it asks for more."""
-    return text.split("\n")
+    return _ENDS.split(text)
 
 
 @dataclass(frozen=True)
@@ -58,12 +65,13 @@ class Document:
     """A parsed file: `data` and, for each path into it, where the key and the value begin.
 
     `look` finds these when somebody asks for the first of them: of most files nobody does, and they take more room than
-    all else.
+    all else. `rewritten` has the numbers and flags, with their types, that would be other texts than was written.
     """
 
     source: Source
     data: JSON
     look: Callable[[], tuple[Positions, Positions]] = field(repr=False, compare=False)
+    rewritten: frozenset[tuple[type, JSON]] = frozenset()
 
     @cached_property
     def _positions(self) -> tuple[Positions, Positions]:
@@ -106,6 +114,13 @@ _USUAL = 16 << 10
 _DEEPEST = 100
 
 
+def found_in(error: UnicodeDecodeError) -> str:
+    """Say what was found instead of UTF-8."""
+    if error.object[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return "it is UTF-16, which PowerShell's '>' writes"
+    return f"byte {error.start} is {error.object[error.start]:#04x}"
+
+
 def load_yaml(path: Path, label: str, problem_id: str, *, placed: bool = False) -> Document:
     """Read and parse a YAML file, `placed` where many of its places will be asked for.
 
@@ -126,9 +141,9 @@ def load_yaml(path: Path, label: str, problem_id: str, *, placed: bool = False) 
         )
         raise InputProblems(found) from error
     except UnicodeDecodeError as error:
-        message = f"'{label}' is not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}"
-        before = error.object[: error.start].decode()
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        message = f"'{label}' is not UTF-8 text: {found_in(error)}"
+        before = _ENDS.split(error.object[: error.start].decode())
+        line, column = len(before), len(before[-1]) + 1
         place = Source(label, error.object.decode(errors="replace")).place(line, column)
         raise InputProblems(Problem(id=problem_id, message=message, place=place)) from error
     if len(content) > _MOST_BYTES:
@@ -159,7 +174,7 @@ def parse_yaml(
         again = _read(source, problem_id, tags or {}, placed=True)
         return again.keys, again.values
 
-    return Document(source, found.data, look)
+    return Document(source, found.data, look, frozenset(found.rewritten))
 
 
 def _read(source: Source, problem_id: str, tags: Mapping[str, str], *, placed: bool) -> Reader:
@@ -185,10 +200,11 @@ def _read(source: Source, problem_id: str, tags: Mapping[str, str], *, placed: b
     return reader
 
 
+_NO_SPACE = "\u00a0"
 _FLAT = re.compile(r"[\[{][^\[\]{}'\"#!\n]*[\]}]")
 """Brackets with none of their kind, and nothing that could hide one, between them: one of these is open at a time."""
 _BREAK = re.compile("[\r\x85\u2028\u2029]")
-"""What ends a line in YAML besides."""
+"""What ends a line in YAML besides, to look for it alone."""
 
 
 def _is_indented(text: str, most: int) -> bool:
@@ -227,4 +243,7 @@ def _yaml_problem(source: Source, problem_id: str, error: yaml.MarkedYAMLError) 
         message, hint = "a tab indents this line, and YAML allows only spaces there", "replace the tab with spaces"
         return Problem(id=problem_id, message=message, place=place, hint=hint)
     context = f" ({error.context})" if error.context else ""
-    return Problem(id=problem_id, message=f"not YAML: {error.problem}{context}", place=place)
+    # What such a space ends shows on the line after it at the earliest.
+    unseen = next((n for n in (place.line - 1, place.line) if _NO_SPACE in source.line(n)), None)
+    say = f"line {unseen} has a no-break space, which YAML takes for a letter: replace it" if unseen else None
+    return Problem(id=problem_id, message=f"not YAML: {error.problem}{context}", place=place, hint=say)

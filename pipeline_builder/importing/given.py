@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pipeline_builder.documents.schema import describe
-from pipeline_builder.documents.source import Source
+from pipeline_builder.documents.source import Source, found_in
 from pipeline_builder.errors import InputProblems, Place, Problem
 
 VERSION = "2020-12-01"
 _MOST_BYTES = 8 << 20
+_LONGEST_NUMBER = 1_000
 _DEEPEST = 100
 _BRANCHES = ("IfSteps", "ElseSteps")
 _INSIDE = "PipelineDefinition"
@@ -83,7 +84,7 @@ def _text_of(content: bytes, label: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        _refuse(f"'{label}' is not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}", Place(label))
+        _refuse(f"'{label}' is not UTF-8 text: {found_in(error)}", Place(label))
 
 
 def _texts(value: Any, label: str) -> str:
@@ -101,7 +102,7 @@ def _load(text: str, label: str, at: str) -> dict[str, Any]:
         return (f" (line {line}, column {column} of it)", Place(label)) if at else ("", source.place(line, column))
 
     try:
-        value = json.loads(text, object_pairs_hook=_mapping, parse_constant=_constant)
+        value = json.loads(text, object_pairs_hook=_mapping, parse_constant=_constant, parse_int=_whole)
     except json.JSONDecodeError as error:
         where, found = place(error.pos)
         _refuse(f"{at}it is no JSON: {error.msg}{where}", found)
@@ -119,6 +120,12 @@ def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         raise ValueError(f"the member {describe(next(n for n in names if names.count(n) > 1))} is given twice")
     return found
+
+
+def _whole(text: str) -> int:
+    if len(text) > _LONGEST_NUMBER:
+        raise ValueError("a number in it is too large")
+    return int(text)
 
 
 def _constant(word: str) -> NoReturn:

@@ -18,6 +18,7 @@ from pipeline_builder.documents.values import substitute
 from pipeline_builder.errors import InputProblems, Problem
 
 FILE = "framework.yaml"
+_MOST_TAGS = 49
 _IDS = {"unknown": "PB216", "missing": "PB216", "value": "PB216", "later": "PB216"}
 
 
@@ -73,6 +74,19 @@ class Framework:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
+def _tags_fault(tags: Mapping[str, object]) -> str:
+    """Return what keeps a model package group from having the tags, which has one of its own besides."""
+    if not tags:
+        return ""
+    from pipeline_builder.target import GROUP_OWNER
+
+    if GROUP_OWNER in tags:
+        return f"has '{GROUP_OWNER}', which says of a model package group whose it is"
+    if len(tags) > _MOST_TAGS:
+        return f"has {len(tags)} entries, expected at most {_MOST_TAGS}: SageMaker takes one more, whose a group is"
+    return ""
+
+
 def load_framework(path: Path, values: Mapping[str, str]) -> Framework:
     """Read the framework file; an empty one where there is none. `values` are for placeholders in it.
 
@@ -90,6 +104,9 @@ def load_framework(path: Path, values: Mapping[str, str]) -> Framework:
     if section is None or unset:
         raise InputProblems(*unset, *problems)
     conf = section.conf
+    if fault := _tags_fault(conf.tags):
+        place = document.place(("conf", "tags"), key=True)
+        raise InputProblems(Problem(id="PB216", message=f"'tags' {fault}", place=place))
     found = {
         "SMP_S3BUCKETNAME": conf.bucket,
         "SMP_S3PREFIX": conf.prefix,

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.documents.fields import NoFlag
 from pipeline_builder.documents.schema import Section, describe
 
 _UNITS = {"": 1, "B": 1, "kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "TB": 1000**4,
@@ -43,7 +44,9 @@ Memory = Annotated[int | float, BeforeValidator(_memory, json_schema_input_type=
 class LimitsSection(Section):
     """What one job may have on the local target; where it comes to a limit it is ended, and its step says which."""
 
-    processes: Annotated[int, Field(ge=8, le=4194304)] = Field(4096, description="processes and threads at once")
+    processes: Annotated[int, Field(ge=8, le=4194304), NoFlag] = Field(
+        4096, description="processes and threads at once"
+    )
     memory: Memory = Field(0.9, description="a size, or a share of the machine's memory; default: 90%")
     disk: Size | None = Field(
         None, description="a size for all its files; default: what is free, less 2 GB, at least half of it"
@@ -55,8 +58,10 @@ class LimitsSection(Section):
 class KeepSection(Section):
     """What `gc` keeps of what has run on the local target; the rest goes, but for what something still needs."""
 
-    executions: Annotated[int, Field(ge=1, le=100000)] = Field(10, description="newest executions of each pipeline")
-    days: Annotated[int, Field(ge=0, le=3650)] = Field(30, description="days since something was used last")
+    executions: Annotated[int, Field(ge=1, le=100000), NoFlag] = Field(
+        10, description="newest executions of each pipeline"
+    )
+    days: Annotated[int, Field(ge=0, le=3650), NoFlag] = Field(30, description="days since something was used last")
     store: Size | None = Field(None, description="a size for the objects in the store; default: no bound")
     jobs: Size | None = Field(None, description="a size for the folders of jobs, with their logs; default: no bound")
     environments: Size | None = Field(None, description="a size for the Python environments; default: no bound")

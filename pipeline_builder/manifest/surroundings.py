@@ -150,9 +150,11 @@ def _is_rewritten(name: str, variable: VariableSection, document: Document) -> b
     path = ("service", "environment", name)
     if isinstance(value_at(document.data, path), str | dict):
         return False
-    place = document.place(path)
-    written = document.source.text.split("\n")[place.line - 1][place.column - 1 :]
-    return re.split(r"[\s,}\]#]", written, maxsplit=1)[0] != variable.value
+    if not document.rewritten:
+        return False
+    from pipeline_builder.documents.rewriting import written_at
+
+    return written_at(document, path) != variable.value
 
 
 def _name_fault(name: str) -> str:

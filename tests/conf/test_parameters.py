@@ -40,6 +40,31 @@ def test_what_is_wrong_has_its_place(tmp_path: Path, text: str) -> None:
     assert found.message.startswith(WRONG[text][1]), found.message
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("{name: V, default: 1.10}", "put it in quotes"),
+        ("{name: F, type: Float, default: 1e-3}", "write 1.0e-3: without a point and the exponent's sign YAML reads a text"),
+        ("{name: F, type: Float, default: -.5E7}", "write -0.5e+7: without a point and the exponent's sign YAML reads a text"),
+        ("{name: I, type: Integer, default: '5'}", "write 5 without quotes"),
+        ("{name: I, type: Integer, default: five}", None),
+    ],
+)  # fmt: skip
+def test_how_a_default_is_meant(tmp_path: Path, text: str, hint: str | None) -> None:
+    with pytest.raises(InputProblems) as caught:
+        compose_graph(tmp_path, with_parameter(text))
+    assert (caught.value.problems[0].id, caught.value.problems[0].hint) == ("PB318", hint)
+
+
+def test_a_default_beyond_a_limit_has_its_name_and_place(tmp_path: Path) -> None:
+    text = "{name: A}\n      - {name: N, type: Integer, default: 3000000000}"
+    with pytest.raises(InputProblems) as caught:
+        compose_all(tmp_path, {"churn": with_parameter(text)}, read_manifest(repos="[{url: churn}]"))
+    assert str(caught.value).splitlines()[0].partition(":")[2] == (
+        "conf/conf.yaml:35:43: PB414 parameter 'N': 'DefaultValue' is 3000000000, expected at most 2147483647"
+    )
+
+
 def test_a_value_that_isnt_listed_is_refused_before_any_target_is_asked(tmp_path: Path) -> None:
     composed = compose_all(tmp_path, {"churn": with_parameter(TIER)}, read_manifest(repos="[{url: churn}]"))
     check_given({"Tier": "large"}, (), lambda: composed.policed)

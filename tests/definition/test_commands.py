@@ -83,6 +83,32 @@ def test_a_program_of_any_kind(tmp_path: Path, script: str) -> None:
     assert (entry[-1], arguments) == (f"./{script}", [])
 
 
+@pytest.mark.parametrize(
+    ("script", "fault", "hint"),
+    [
+        ("prepare.v2.py", "'prepare.v2' has a '.' in it", "give it another name"),
+        ("v1.0/prepare.py", "'v1.0' has a '.' in it", "give it another name"),
+        ("code/prepare.py", "'code' is in Python's standard library", "put an empty '__init__.py' into 'code'"),
+        ("json/deep/prepare.py", "'json' is in Python's standard library", "put an empty '__init__.py' into 'json'"),
+        ("site.py", "'site' is a module that Python has loaded before", "give it another name"),
+        ("time/prepare.py", "'time' is a module that Python has loaded before", "give it another name"),
+    ],
+)
+def test_a_script_that_python_would_not_find(tmp_path: Path, script: str, fault: str, hint: str) -> None:
+    conf = variant((PREPROCESS, f"        entry_point: {script}\n"))
+    with pytest.raises(InputProblems) as caught:
+        compose_definition(tmp_path, conf, files={script: ""})
+    (problem,) = caught.value.problems
+    assert (problem.id, problem.hint, problem.place and problem.place.line) == ("PB276", hint, 7)
+    assert problem.message == f"step 'churn-Preprocess': the entry point '{script}' can't run as a module: {fault}"
+
+
+@pytest.mark.parametrize("script", ["statistics.py", "my-script.py", "lib/a.py", "code/a.py", "v1.0/a.sh"])
+def test_scripts_that_are_found(tmp_path: Path, script: str) -> None:
+    replacement = (PREPROCESS, f"        entry_point: {script}\n")
+    application(tmp_path, "Preprocess", replacement, files={script: "", "code/__init__.py": ""})
+
+
 def test_files_of_a_manifest_and_arguments(tmp_path: Path) -> None:
     conf = CASES["more-inputs-than-a-job-takes"].conf.replace(PREPROCESS, f"{PREPROCESS}        args: [--n, 1]\n")
     found = steps(tmp_path, conf)["Preprocess"]["Arguments"]["AppSpecification"]

@@ -58,6 +58,8 @@ def test_ranges_are_looked_at_by_themselves(tmp_path: Path) -> None:
         "{min: 1, values: [1]}": "PB204 a range has either 'values', or 'min' and 'max' with 'type' and 'scale'",
         "[1, 1]": "PB204 the range has 1 twice",
         "{min: a, max: .nan}": "PB204 'min' is 'a', expected a number",
+        "{min: $params.a, max: 9}": "PB204 an end of the range is known only when the pipeline runs, so that it needs a 'type'",
+        "{min: 1, max: 1}": "PB204 the range has one value, 1: leave it out, and give the hyperparameter this value",
     }
     for number, (given, expected) in enumerate(ranges.items()):
         tune = TUNE.replace("{min: 1, max: 99}", given)

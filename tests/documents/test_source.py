@@ -42,6 +42,18 @@ def test_dates_and_infinities_stay_text() -> None:
     assert document.data == {"a": "2026-01-02", "b": ".inf", "c": True}
 
 
+def test_what_only_looks_like_more_than_a_text_is_one() -> None:
+    endless = f"1{':59' * 300}.5"
+    document = parse_yaml(Source("a.yaml", f"a: =\nb: [=, 1.0e+400]\nc: {endless}\n=: d\n"), "PB100")
+    assert document.data == {"a": "=", "b": ["=", "1.0e+400"], "c": endless, "=": "d"}
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r", "\x85", "\u2028", "\u2029"])
+def test_lines_are_counted_as_yaml_does(end: str) -> None:
+    document = parse_yaml(Source("a.yaml", f"a: 1{end}b: [2,{end}  c]\n"), "PB100")
+    assert (str(document.place(("b", 1))), document.place(("b", 1)).text) == ("a.yaml:3:3", "  c]")
+
+
 def test_every_repeated_key_is_a_problem() -> None:
     assert problems("a: 1\na: 2\nb: {c: 1, c: 2}\n") == (
         "a.yaml:2:1: PB100 the key 'a' stands twice in this mapping\n"
@@ -59,6 +71,13 @@ def test_a_tab_is_named() -> None:
     )
 
 
+def test_a_space_that_is_none_is_named() -> None:
+    assert problems("a:\u00a0b\nc: d\n").endswith(
+        "hint: line 1 has a no-break space, which YAML takes for a letter: replace it"
+    )
+    assert "hint" not in problems("a: 1 # \u00a0\n\nb: [1\n\nc: d\n")
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -68,7 +87,15 @@ def test_a_tab_is_named() -> None:
         ("{? [1] : 2}\n", "a.yaml:1:4: PB100 not YAML: a key must be a plain word\n    {? [1] : 2}\n       ^"),
         ("a: 1\n---\nb: 2\n", "a.yaml:2:1: PB100 not YAML: but found another document"),
         ("a: 2026-13-45\n", "a.yaml:1:4: PB100 not YAML: '2026-13-45': month must be in 1..12"),
-        ("a: !!python/object:os.system x\n", "a.yaml:1:4: PB100 not YAML: could not determine a constructor"),
+        (
+            "a: !!python/object:os.system x\n",
+            "a.yaml:1:4: PB100 not YAML: the tag 'tag:yaml.org,2002:python/object:os.sys",
+        ),
+        ("a: [1, !!bool x]\n", "a.yaml:1:8: PB100 not YAML: 'x' is no '!!bool'\n"),
+        ("a: !!timestamp x\n", "a.yaml:1:4: PB100 not YAML: 'x' is no '!!timestamp'\n"),
+        ("a: !!int ''\n", "a.yaml:1:4: PB100 not YAML: '' is no '!!int'\n"),
+        (f"a: 0x{'f' * 5000}\n", "a.yaml:1:4: PB100 not YAML: a number of 5002 characters, expected at most 1,000\n"),
+        (f"a: {'9' * 5000}\n", "a.yaml:1:4: PB100 not YAML: a number of 5000 characters, expected at most 1,000\n"),
         ("a: !!python/name:os.system {}\n", "a.yaml:1:4: PB100 not YAML"),
     ],
 )
@@ -109,6 +136,11 @@ def test_places_are_of_the_text_that_was_read(tmp_path: Path) -> None:
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(InputProblems, match=r"^x.yaml: PB100 cannot read 'x.yaml': No such file or directory$"):
         load_yaml(tmp_path / "x.yaml", "x.yaml", "PB100")
+    (tmp_path / "u.yaml").write_bytes("a: 1\n".encode("utf-16"))
+    with pytest.raises(
+        InputProblems, match=r"^u.yaml:1:1: PB100 'u.yaml' is not UTF-8 text: it is UTF-16, which Power"
+    ):
+        load_yaml(tmp_path / "u.yaml", "u.yaml", "PB100")
     (tmp_path / "b.yaml").write_bytes(b"\xc3\xa4: 1\na: \xff")
     with pytest.raises(
         InputProblems, match=r"^b.yaml:2:4: PB100 'b.yaml' is not UTF-8 text: byte 9 is 0xff\n    a: \ufffd\n"

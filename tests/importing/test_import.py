@@ -270,6 +270,11 @@ WRONG = {
         "PB935",
         "a number in it is too large",
     ),
+    "a whole number that is large": (
+        b'{"Version": "2020-12-01", "Steps": [{"Name": "a", "Type": "Fail", "Arguments": {"a": %s}}]}' % (b"9" * 5000),
+        "PB935",
+        "a number in it is too large",
+    ),
     "parameter": (
         b'{"Version": "2020-12-01", "Parameters": [7], "Steps": [{"Name": "a", "Type": "Fail"}]}',
         "PB937",
@@ -309,6 +314,12 @@ def test_expressions_of_any_shape_come_to_a_conf(odd: Any) -> None:
     done = imported({"Version": "2020-12-01", "Steps": [fails, also, chosen]})
     assert [f"step_name: {name}" in done.text for name in "abc"] == [True] * 3
     assert allow(done.text, done.repository, "").problems
+
+
+@pytest.mark.parametrize("path", ["$.scores.*", "scores[?(@.auc > 1)].auc", "scores.max()"])
+def test_a_path_that_no_conf_reads_stays_as_it_is(path: str) -> None:
+    done = imported(json.loads(json.dumps(DEFINITION).replace("auc.value", path)))
+    assert ("metric:" in done.text, done.text.count(path)) == (False, 2)
 
 
 def test_the_role_of_a_program_is_the_services_wherever_it_stands() -> None:
@@ -448,6 +459,10 @@ def test_what_cannot_be_read(empty: Workspace) -> None:
     (empty.root / "churn.json").write_text(json.dumps(ANSWER))
     missing = take(empty, "nothing.json")
     assert (missing.code, "PB935 cannot read 'nothing.json'" in missing.err) == (1, True)
+    (empty.root / "powershell.json").write_bytes(json.dumps(ANSWER).encode("utf-16"))
+    other = take(empty, "powershell.json")
+    said = "PB935 'powershell.json' is not UTF-8 text: it is UTF-16, which PowerShell's '>' writes"
+    assert (other.code, said in other.err) == (1, True)
     program = take(empty, "nothing.py")
     assert (program.code, "PB940 there is no file 'nothing.py'" in program.err) == (1, True)
     option = take(empty, "churn.json", "--function", "build")

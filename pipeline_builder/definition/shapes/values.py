@@ -22,7 +22,7 @@ from pipeline_builder.definition.shapes.fault import (
 )
 from pipeline_builder.definition.shapes.patterns import matches
 from pipeline_builder.descriptions import JSON
-from pipeline_builder.documents.schema import describe, did_you_mean
+from pipeline_builder.documents.schema import describe, did_you_mean, number_hint
 
 Shape = Mapping[str, Any]
 Check = Callable[[JSON, "Reference | None"], tuple[Fault, ...]]
@@ -169,6 +169,8 @@ def _wrong_type(value: JSON, kind: str) -> tuple[Fault, ...]:
     hint = None
     if kind == "string" and isinstance(value, (bool, int, float)):
         hint = "the service takes only text here: write it in quotes"
+    elif EXPECTED[kind] in ("a number", "a whole number") and isinstance(value, str):
+        hint = number_hint(value)
     return (Fault(WRONG_TYPE, (), f"is {found}, expected {EXPECTED[kind]}", hint),)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
@@ -24,6 +25,12 @@ _PLACE = f"cd {BASE};for f;do {_MOVE};done;"
 _PLACE_FIRST = f'cd {BASE};while f=$1;shift;[ "$f" != -- ];do {_MOVE};done;'
 _SHELL = ("/bin/bash", "-c")
 _NAME = "bash"  # the one that the shell itself has, before its arguments
+# Found before anything on the path: what is in the program itself, and what it has to have to find the rest.
+_BEFORE_ANY = frozenset(sys.builtin_module_names) | {
+    "abc", "codecs", "genericpath", "io", "os", "posixpath", "runpy", "site", "stat", "zipimport",
+}  # fmt: skip
+# A folder without '__init__.py' comes after each of these; 'test' isn't everywhere.
+_STANDARD = sys.stdlib_module_names - {"test"}
 Job = PreprocessSection | EvaluateSection
 
 
@@ -43,6 +50,7 @@ def application(context: Context, step: Step, job: Job, placed: Sequence[tuple[P
         if placed:
             raise _not_placed(step)
         return given
+    _refuse_module(step, job)
     setup = _setup(context, step, job)
     if step.step_class == "Processing" and _is_module(job) and not given and "ContainerArguments" not in own:
         place = _PLACE if placed else ""
@@ -88,6 +96,24 @@ def _module(job: Job) -> str:
 @functools.lru_cache(maxsize=1000)  # models begin as copies of each other, with scripts of the same names
 def _module_of(entry_point: str) -> str:
     return ".".join(PurePosixPath(entry_point).with_suffix("").parts)
+
+
+def _refuse_module(step: Step, job: Job) -> None:
+    """Refuse a script whose name Python finds no module by, or finds one of its own by: that one would run, or none."""
+    if not _is_module(job):
+        return
+    first, *others = PurePosixPath(job.entry_point).with_suffix("").parts
+    place, hint = step.section_place("entry_point"), None
+    if dotted := next((part for part in (first, *others) if "." in part), None):
+        fault, hint = f"'{dotted}' has a '.' in it", "give it another name"
+    elif first in _BEFORE_ANY:
+        fault, hint = f"'{first}' is a module that Python has loaded before", "give it another name"
+    elif others and first in _STANDARD and not (step.unit.source_directory / first / "__init__.py").exists():
+        fault, hint = f"'{first}' is in Python's standard library", f"put an empty '__init__.py' into '{first}'"
+    else:
+        return
+    message = f"step '{step.name}': the entry point '{job.entry_point}' can't run as a module: {fault}"
+    raise InputProblems(Problem(id="PB276", message=message, place=place, hint=hint))
 
 
 def _report(step: Step, job: Job) -> list[str]:

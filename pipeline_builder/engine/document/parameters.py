@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,9 @@ from pipeline_builder.engine.document.document import Document, Parameter
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.inert import is_unicode
 
+# Python reads more than the service does: ' 5', '1_000', digits of other scripts.
+_WHOLE = re.compile(r"[-+]?\d+", re.ASCII)
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 _EXPECTED = {
     "String": "Unicode text",
     "Integer": "a whole number such as 5",
@@ -66,6 +70,8 @@ def _converted(parameter: Parameter, value: Any) -> Any:
 def _whole(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
+    if isinstance(value, str) and not _WHOLE.fullmatch(value):
+        return None
     try:
         return int(value)
     except ValueError:
@@ -74,6 +80,8 @@ def _whole(value: Any) -> int | None:
 
 def _number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, str | float):
+        return None
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
         return None
     try:
         number = float(value)
