@@ -77,13 +77,34 @@ def parse_metrics(content: bytes | str, address: str) -> Any:
 
     Raises:
         ValueError: it is none.
-        InputProblems: PB671 where it is larger or deeper than a report may be, or has text that no file can hold.
+        InputProblems: PB671 where it is larger or deeper than a report may be, has text that no file can hold, or a
+            name twice.
     """
     try:
-        report = json.loads(content)
+        report = json.loads(content, object_pairs_hook=once_each)
+    except RepeatedError as error:
+        raise _without_measure(address, [str(error)]) from None
     except RecursionError:
         raise _without_measure(address, [f"it has more than {MOST_LEVELS} levels"]) from None
     return check_metrics(report, address)
+
+
+class RepeatedError(ValueError):
+    """A mapping of a report has a name twice."""
+
+
+def once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a mapping of JSON whose names are each there once: which of two counts, every reader decides otherwise.
+
+    Raises:
+        RepeatedError: one isn't.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: dict[str, int] = {}
+        name = next(name for at, (name, _) in enumerate(pairs) if seen.setdefault(name, at) != at)
+        raise RepeatedError(f"it has '{inert_line(name, MOST_NAME)}' twice in one mapping")
+    return found
 
 
 def check_metrics(report: Any, address: str) -> Any:
@@ -101,7 +122,7 @@ def _without_measure(address: str, faults: list[str]) -> InputProblems:
     message = f"the evaluation report '{inert_line(address)}' can't be used: {', '.join(faults)}"
     hint = (
         f"a report has at most {MOST_LEVELS} levels, {MOST_NUMBERS:,} numbers with a name, {MOST_VALUES:,} values, "
-        f"{MOST_NAME} characters in a name, and text that is Unicode"
+        f"{MOST_NAME} characters in a name, no name twice, and text that is Unicode"
     )
     return InputProblems(Problem(id="PB671", message=message, hint=hint))
 

@@ -11,7 +11,7 @@ from pipeline_builder.canonical import canonical
 from pipeline_builder.descriptions import Container
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.release.evidence import ContainerEvidence, FileEvidence, ReportEvidence
-from pipeline_builder.release.metrics import check_metrics, compare_metrics, parse_metrics
+from pipeline_builder.release.metrics import check_metrics, compare_metrics, once_each, parse_metrics
 from pipeline_builder.target import Target
 
 _DEEPEST = 100
@@ -48,9 +48,9 @@ def read_report(uri: str, target: Target) -> ReportEvidence:
 
 
 def _held(found: bytes) -> tuple[Any, str]:
-    """Return a report as JSON, or as its text: not every JSON that Python reads has canonical bytes."""
+    """Return a report as JSON, or as its text: not every JSON has canonical bytes."""
     try:
-        content = json.loads(found)
+        content = json.loads(found, object_pairs_hook=once_each)
         written = None if _is_deep(content) else canonical(content)
     except (ValueError, RecursionError):
         written = None

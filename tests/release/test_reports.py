@@ -52,8 +52,8 @@ def test_every_report_has_canonical_bytes_and_its_own_digest(content: bytes, tmp
 
 @pytest.mark.parametrize(
     "content",
-    [b'{"\\ud800": 1}', b"[" * 900 + b"]" * 900, b"[" * 100_000],
-    ids=["surrogate", "deep", "deeper"],
+    [b'{"\\ud800": 1}', b"[" * 900 + b"]" * 900, b"[" * 100_000, b'{"mae": 9, "mae": 0.1}'],
+    ids=["surrogate", "deep", "deeper", "a name twice"],
 )
 def test_a_report_without_measure_is_kept_and_says_why_it_is_not_used(content: bytes, tmp_path: Path) -> None:
     local = target(tmp_path)

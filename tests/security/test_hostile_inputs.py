@@ -199,6 +199,11 @@ WITHOUT_MEASURE: dict[str, tuple[Callable[[], bytes], str]] = {
         "300,000 numbers with a name",
     ),
     "a curve of 300,000 points": (lambda: json.dumps({"curve": [0.5] * 300_000}).encode(), "300,002 values"),
+    "a name twice": (lambda: b'{"mae": {"value": 9, "value": 0.1}}', "'value' twice in one mapping"),
+    "the last of 300,000 names twice": (
+        lambda: b"{" + b"".join(b'"%d": 1, ' % n for n in range(300_000)) + b'"299999": 2}',
+        "'299999' twice",
+    ),
     "a name of 3 MB": (lambda: b'{"' + b"x" * 3_000_000 + b'": 1}', "a name of 3,000,000 characters"),
 }
 
