@@ -326,9 +326,11 @@ class _Work:
         new_index = self.index.with_suffix(".new-index")
         there = os.path.lexists(self.folder)
         # Before the look: of what is edited after it, the stamp is another one.
-        self.stamp = find_stamp(self.folder, self.clock) if there else ""
+        left, self.stamp = self.stamp, find_stamp(self.folder, self.clock) if there else ""
+        # Of a repository whose ids are others now, as of SHA-256, the index says nothing any more; the stamp does.
+        as_left = there and self.stamp == left != ""
         # The newer one is of a checkout that was killed when the folder was in its place, and its index was not.
-        unchanged = there and any(self.is_as_in(index) for index in (self.index, new_index))
+        unchanged = as_left or (there and any(self.is_as_in(index) for index in (self.index, new_index)))
         if unchanged and known and content_of(known) == content_of(facts):
             self.remember(facts)
             return False

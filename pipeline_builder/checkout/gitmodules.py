@@ -59,7 +59,7 @@ def read_entries(settings: str, text: str) -> Mapping[str, Named]:
         key, _, value = entry.partition("\n")
         if match := _KEY.fullmatch(key):
             found.setdefault(match["name"], {})[match["key"]] = value
-    lines = text.split("\n")
+    lines = text.removeprefix("\ufeff").split("\n")
     places = _places(lines)
     return {
         posixpath.normpath(values["path"]): _named(name, values.get("url", ""), places.get(name, 0), lines)

@@ -10,6 +10,7 @@ import hashlib
 import http.client
 import os
 import threading
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -183,12 +184,16 @@ def _begun(part: Path, size: int) -> tuple[Any, int]:
 def _read(git: Git, response: Any, pointer: Pointer, part: Path, had: tuple[Any, int]) -> int:
     """Write an answer behind what there is, where it is the rest of it, or else anew; return how much came."""
     digest, begun = had
+    packed = response.headers.get("Content-Encoding", "").strip().lower() in ("gzip", "x-gzip")
+    if packed and response.status == 206:  # the rest of what is packed, which is at another place
+        part.unlink(missing_ok=True)
+        raise GitError("unreachable", "it comes packed, and not from its beginning", passing=True)
     continues = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {begun}-")
     if not continues:
         digest, begun = hashlib.sha256(), 0
     length = begun
     with part.open("ab" if continues else "wb") as file:
-        for block in _blocks(git, response):
+        for block in unpacked(_blocks(git, response)) if packed else _blocks(git, response):
             length += len(block)
             if length > pointer.size:
                 break
@@ -214,6 +219,23 @@ def _blocks(git: Git, response: Any) -> Iterator[bytes]:
         yield block
         if git.stopped.is_set():
             raise GitError("stopped", "interrupted")
+
+
+def unpacked(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield what is in gzip, which some object stores send whether or not it was asked for; a little at a time.
+
+    Raises:
+        GitError: it isn't gzip, or has ended too early.
+    """
+    packed = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        for block in blocks:
+            rest = block
+            while rest:
+                yield packed.decompress(rest, _BLOCK)
+                rest = packed.unconsumed_tail
+    except zlib.error as error:
+        raise GitError("other", f"it comes as gzip, and isn't: {error}") from error
 
 
 def take_from_folder(objects: Objects, repository: Path, pointers: Sequence[Pointer]) -> dict[str, str]:

@@ -25,7 +25,7 @@ from pipeline_builder.checkout.pointers import Pointer
 from pipeline_builder.checkout.retries import PATIENCE, try_again
 from pipeline_builder.checkout.runner import Remote
 from pipeline_builder.checkout.settings import read_setting
-from pipeline_builder.checkout.submodules import Part, config_in, read_small
+from pipeline_builder.checkout.submodules import Part, read_config, read_small
 from pipeline_builder.checkout.web import Asked, Network, opened
 from pipeline_builder.checkout.words import GitError
 from pipeline_builder.manifest.addresses import check_url, parse_address
@@ -91,10 +91,10 @@ def find_server(git: Git, part: Part, top: Repo, remote_of: Callable[[Repo], Rem
 
 def _named(git: Git, part: Part) -> str:
     """Return the address that a commit names; of what else is in its file nothing is read."""
-    if not read_small(git, part, CONFIG):
+    if not (text := read_small(git, part, CONFIG)):
         return ""
     try:
-        return git.run([*config_in(part, CONFIG), "--get", "lfs.url"], repository=part.bare).strip()
+        return read_config(git, part, CONFIG, text, "--get", "lfs.url").strip()
     except GitError as error:
         if error.kind != "no answer":
             raise

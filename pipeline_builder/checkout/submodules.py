@@ -223,15 +223,20 @@ def _entries(git: Git, part: Part) -> dict[str, Named]:
     text = read_small(git, part, FILE)
     if not text:
         return {}
-    settings = git.run([*config_in(part, FILE), "-z", "--list"], repository=part.bare)
+    settings = read_config(git, part, FILE, text, "-z", "--list")
     return dict(read_entries(settings, text))
 
 
-def config_in(part: Part, path: str) -> list[str]:
-    """Return the words by which git reads a file of settings in a part's commit, and nothing that the file includes:
-    that would be files of this machine.
+def read_config(git: Git, part: Part, path: str, text: str, *words: str) -> str:
+    """Return what git reads in a file of settings in a part's commit, and nothing that the file includes: that would be
+    files of this machine.
+
+    A mark of the byte order, which git skips in files, it takes in blobs for a broken line.
     """
-    return ["config", "--no-includes", "--blob", f"{part.commit}:{path}"]
+    marked = text.startswith("\ufeff")
+    where = ["--file", "-"] if marked else ["--blob", f"{part.commit}:{path}"]
+    told = text.encode("utf-8", "replace").decode() if marked else ""
+    return git.run(["config", "--no-includes", *where, *words], repository=part.bare, told=told)
 
 
 def read_small(git: Git, part: Part, path: str) -> str:

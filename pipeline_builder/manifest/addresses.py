@@ -11,6 +11,8 @@ from pipeline_builder.regions.hosts import codecommit_region, codecommit_url
 from pipeline_builder.regions.hosts import host as host_of
 
 _SCHEMES = ("https", "ssh", "file")
+# Git knows them; that which opens a repository, and its key in `hosts`, are found by a name.
+_IPV6 = re.compile(r"(?:^|//|@)\[[0-9a-fA-F:.]*:[^]/]*\]")
 # user@host:path, as git and its hosts write ssh addresses.
 _SCP_LIKE = re.compile(r"^[A-Za-z0-9._-]+@[A-Za-z0-9._-]+:(?!//)[^\s:]+$")
 _SCP_PARTS = re.compile(r"^(?:[^@/]+@)?(?P<host>[^:/]+):(?P<path>.+)$")
@@ -62,6 +64,8 @@ def check_url(value: str) -> str:
             expected = "codecommit::REGION://NAME or codecommit://PROFILE@NAME"
             raise ValueError(f"the url {describe(value)} is no address of CodeCommit, expected {expected}")
         return value
+    if _IPV6.search(value):
+        raise ValueError("the url has an address of IPv6 for its host, expected the host's name")
     if value.startswith("-") or "::" in value or any(ord(c) < 32 or c == "\x7f" for c in value):
         raise ValueError(f"the url {describe(value)} is refused, expected https, ssh, file, or a relative path")
     if _SCP_LIKE.match(value):

@@ -263,6 +263,13 @@ def test_a_remote_with_ids_of_another_kind(root: Path) -> None:
     git(remote, "init", "--quiet", "--initial-branch=main", "--object-format=sha256")
     (remote / "plain.txt").write_text("of the other kind\n")
     head = commit(remote, "sha256")
-    (locked,) = run(root, ENVIRONMENT).lock.repos
+    done = run(root, ENVIRONMENT)
+    assert done.warnings == ()  # nobody has edited what was there
+    (locked,) = done.lock.repos
     assert (locked.commit, locked.subject, len(locked.tree)) == (head, "sha256", 64)
     assert exported(root / "aws-train" / "a") == {**FILES, "plain.txt": b"of the other kind\n"}
+    (root / "aws-train" / "a" / "plain.txt").write_text("by hand\n")
+    shutil.rmtree(remote / ".git")
+    git(remote, "init", "--quiet", "--initial-branch=main")
+    commit(remote, "and back")
+    assert [warning.id for warning in run(root, ENVIRONMENT).warnings] == ["PB159"]

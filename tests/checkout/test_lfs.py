@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
@@ -183,6 +184,26 @@ def test_what_passes_is_tried_again_and_what_broke_off_goes_on(root: Path, serve
     bring(root, served)
     assert weights(root) == WEIGHTS
     assert server.ranges == ["", "", f"bytes={half}-"]
+
+
+@pytest.mark.long
+def test_an_object_that_comes_packed_unasked(root: Path, served: Hosts, server: LfsServer) -> None:
+    """As object stores give one that was put there so; of what is packed no rest can be had."""
+    told, packed = {"Content-Encoding": "gzip"}, gzip.compress(WEIGHTS)
+    server.faults = [(200, {}, WEIGHTS[:1000])]
+    server.faults.append((206, {**told, "Content-Range": f"bytes 1000-{len(packed)}/{len(packed)}"}, packed[1000:]))
+    server.faults.append((200, told, packed))
+    bring(root, served)
+    assert weights(root) == WEIGHTS
+    assert server.ranges == ["", "bytes=1000-", ""]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(bytes(1 << 28)), gzip.compress(b"x")[:15]])
+def test_what_is_packed_wrongly_is_not_it(root: Path, served: Hosts, server: LfsServer, content: bytes) -> None:
+    server.faults = [(200, {"Content-Encoding": "gzip"}, content)] * 20
+    (problem,) = failures(root, served)
+    assert problem.id == "PB826", problem
 
 
 @pytest.mark.long

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline_builder.checkout.checkout import Checkouts, checkout
+from pipeline_builder.checkout.gitmodules import read_entries
 from pipeline_builder.checkout.unused import find_foreign
 from pipeline_builder.errors import PipelineBuilderError, Problem
 from pipeline_builder.manifest.lock import Lock, load_lock, render_lock
@@ -233,6 +234,19 @@ def test_everything_that_is_wrong_is_said_at_once(root: Path) -> None:
     assert "'churn/absent' cannot be reached" in problems["PB151"].message
     assert "111111111111" in problems["PB823"].message
     assert not (root / "aws-train" / "churn").exists()
+
+
+@pytest.mark.long
+def test_a_mark_of_the_byte_order_is_no_part_of_gitmodules(root: Path) -> None:
+    churn = root / "remotes" / "churn"
+    file = churn / ".gitmodules"
+    file.write_text("\ufeff" + file.read_text(), encoding="utf-8")
+    git(churn, "commit", "--quiet", "--all", "--message", "by an editor")
+    assert bring(root, *LOCAL).warnings == ()
+    assert files(root)["libs/common/plain.txt"] == "of lib\n"
+    text = '\ufeff[submodule "a"]\n\tpath = a\n\turl = https://x.example/a\n'
+    (named,) = read_entries("submodule.a.path\na\0submodule.a.url\nhttps://x.example/a\0", text).values()
+    assert (named.line, named.text) == (3, "\\turl = https://x.example/a")
 
 
 # --- over https, with what opens it

@@ -125,6 +125,15 @@ def test_data_may_lie_anywhere_on_this_machine(folder: str, accepted: bool) -> N
         assert expected in problems(text)[0]
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["https://[2001:db8::1]/a.git", "ssh://git@[::1]:22/a", "git@[fe80::1%eth0]:a.git", "https://me:secret@[::1]/a"],
+)
+def test_a_host_is_named(url: str) -> None:
+    expected = "PB104 the url has an address of IPv6 for its host, expected the host's name"
+    assert problems(f"version: 1\nrepos:\n  - {{url: '{url}'}}\n") == [f"m.yaml:3:11: {expected}"]
+
+
 def test_credentials_in_a_url_are_not_repeated() -> None:
     with pytest.raises(InputProblems) as caught:
         manifest("version: 1\nrepos:\n  - url: https://me:secret@example.com/d.git\n")
