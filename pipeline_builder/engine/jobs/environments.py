@@ -73,7 +73,7 @@ class Environments:
 
                 observe(f"making the Python environment {folder.name[:8]} ({describe(cleaned)})")
                 if ignored := found_settings().ignored:
-                    observe(f"what a job gets doesn't depend on {', '.join(ignored)}: write it into its requirements")
+                    observe(f"without a say in what a job's environment has: {', '.join(ignored)}")
                 uv = Uv(self.uv or find_uv(), self.folder.absolute() / "cache", lock)
                 work = folder / "building"
                 stop = stop or threading.Event()
