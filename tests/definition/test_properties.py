@@ -49,6 +49,8 @@ def compose(folder: Path) -> dict[str, Any]:
 
 
 names = st.text("abcdefgXYZ0189", min_size=1, max_size=12)
+# All but a NUL, which no process can be given, and halves of characters.
+words = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
 variables = st.from_regex(r"[A-Z][A-Z0-9_]{0,9}", fullmatch=True)
 counts = st.integers(1, 9)
 channels = st.one_of(names, st.dictionaries(names, st.none(), min_size=1, max_size=3))
@@ -58,7 +60,7 @@ jobs = st.fixed_dictionaries(
         "instance_count": counts,
         "max_runtime_seconds": st.integers(1, 3600),
         "base_job_name": names,
-        "env": st.dictionaries(variables, st.one_of(st.text(max_size=20), st.integers(), st.booleans()), max_size=3),
+        "env": st.dictionaries(variables, st.one_of(words, st.integers(), st.booleans()), max_size=3),
         "tags": st.dictionaries(names, names, max_size=3),
         "channels": channels,
         "retry": counts,
@@ -67,7 +69,7 @@ jobs = st.fixed_dictionaries(
 )
 hyperparameters = st.dictionaries(
     names,
-    st.one_of(st.text(max_size=20), st.floats(allow_nan=False), st.booleans(), st.lists(st.integers(), max_size=3)),
+    st.one_of(words, st.floats(allow_nan=False), st.booleans(), st.lists(st.integers(), max_size=3)),
     max_size=4,
 )
 
