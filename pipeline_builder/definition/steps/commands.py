@@ -31,7 +31,7 @@ _BEFORE_ANY = frozenset((
     "abc", "atexit", "builtins", "codecs", "encodings", "errno", "faulthandler", "gc", "genericpath", "io", "itertools",
     "marshal", "os", "posix", "posixpath", "pwd", "runpy", "site", "stat", "sys", "time", "zipimport",
 ))  # fmt: skip
-# A folder without '__init__.py' comes after each of these; not every Python of 3.10 or later, or no Linux, has the last.
+# A folder without '__init__.py' comes after each of these; what is taken out not every Python has, or none on Linux.
 _STANDARD = sys.stdlib_module_names - {"compression", "distutils", "imp", "nt", "pipes", "test", "tkinter"}
 Job = PreprocessSection | EvaluateSection
 
