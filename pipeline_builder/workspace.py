@@ -110,12 +110,17 @@ def load_values(
 
     Raises:
         InputProblems: PB213, PB214 for an env file that can't be read or has a line that is none, PB216 for the
-            framework file.
+            framework file, PB991 for prices that are none: a report asks for them when everything has run already.
     """
     defaults = dict(LOCAL_DEFAULTS) if target == "local" else {}
     layers = (environment, _env_file_values(env_file))
     found = load_framework(framework, _first_of(*layers, defaults))
-    return _first_of(*layers, found.values, defaults), found.tags
+    values = _first_of(*layers, found.values, defaults)
+    if values.get("SMP_MACHINE_PRICES"):
+        from pipeline_builder.release.machines import machine_prices
+
+        machine_prices(values)
+    return values, found.tags
 
 
 def _first_of(*layers: Mapping[str, str]) -> Mapping[str, str]:

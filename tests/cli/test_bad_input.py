@@ -360,6 +360,20 @@ def test_curly_quotes_in_the_env_file(tmp_path: Path) -> None:
     assert "hunter2" not in ended.err
 
 
+@pytest.mark.parametrize("kept", ["environment", ".env"])
+def test_prices_that_are_none_are_said_before_anything_runs(tmp_path: Path, kept: str) -> None:
+    workspace = make_workspace(tmp_path)
+    given = {"SMP_MACHINE_PRICES": "ml.m5.xlarge=0.23 ml.m5.large:0.115"}
+    if kept == ".env":
+        (tmp_path / ".env").write_text("".join(f'{name}="{value}"\n' for name, value in given.items()))
+        given = {}
+    ended = workspace.call("up", **given)
+    message = "SMP_MACHINE_PRICES has 'ml.m5.large:0.115', expected types of machines with the USD of an hour"
+    hint = "  hint: write it as ml.m5.large=0.115 ml.m5.xlarge=0.23\n"
+    assert (ended.code, problems_of(ended)) == (1, f"PB991 {message}\n{hint}")
+    assert not (tmp_path / "build").exists()
+
+
 def test_a_link_instead_of_a_conf(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
     (workspace.remote / "conf" / "conf.yaml").unlink()
