@@ -64,7 +64,6 @@ def witness_run(record: RunRecord, target: Target, asked: Asked) -> Evidence:
 
     Raises:
         PlanRefused: PB465 for code, or a list of data files, whose content is not what its name says.
-        InputProblems: PB529 for a report that is too large.
     """
     definition = target.pipelines.definition_of(record.execution)
     files = named_files(definition)

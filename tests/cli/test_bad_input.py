@@ -446,6 +446,19 @@ def test_metrics_that_are_nested_too_deep(tmp_path: Path) -> None:
     assert (found["passed"], len(found["reasons"])) == (False, 1)
 
 
+@pytest.mark.long
+def test_metrics_of_more_than_can_be_read_block_their_model(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    path = "/opt/ml/processing/output/model_evaluation_metrics.json"
+    workspace.push("scripts/evaluate.py", f"open({path!r}, 'w').write('[\"' + 'x' * (9 << 20) + '\"]')\n")
+    ended = workspace.run("up", "--approve")
+    said = "PB431 the gate blocks this run: tiny-churn version 1: PB529 's3://local/tiny/churn/executions/"
+    assert (ended.code, ended.err.count(said)) == (5, 1), ended.err
+    assert (tmp_path / "build" / "report.html").is_file()
+    again = workspace.call("promote", "churn")
+    assert (again.code, "PB431 the gate blocks churn: tiny-churn version 1: PB529" in again.err) == (5, True), again.err
+
+
 def test_files_that_may_not_be_read(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
     (tmp_path / "model_repos.yaml").chmod(0)

@@ -177,6 +177,7 @@ def test_a_manifest_in_a_folder_of_its_repository_is_named(tmp_path: Path) -> No
     made = make_workspace(tmp_path / "team", manifest=MANIFEST)
     (tmp_path / "buildspec.yml").write_bytes((ROOT / "buildspec.yml").read_bytes())
     made.call("checkout")
+    (made.remote / ".git").rename(tmp_path.with_name("elsewhere"))  # the outer repository has its files
     assert made.call("render", "--out", "out", **AWS).code == 0
     template = read_template((tmp_path / "team" / "out" / "service.yaml").read_text())
     variables = template["Resources"]["BuildProject"]["Properties"]["Environment"]["EnvironmentVariables"]
