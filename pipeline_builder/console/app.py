@@ -26,6 +26,7 @@ from pipeline_builder.errors import InputProblems, PipelineBuilderError, PlanRef
 from pipeline_builder.inert import inert_json
 from pipeline_builder.machine.refusals import is_of_this_machine, refusal
 
+_LOOKING = ("GET", "HEAD")
 MOST_BODY = 1 << 20
 """Bytes of a form: of 50 comments at their longest each letter may be twelve, as forms write an emoji."""
 _NOT_FOUND = frozenset(["PB440", "PB441", "PB442", "PB480"])
@@ -88,7 +89,7 @@ class _Console:
             rest = urlencode([(name, one) for name, one in request.args.items(multi=True) if name != "token"])
             return self._logged_in(f"{request.path}?{rest}" if rest else request.path)
         bearer = request.headers.get("Authorization", "").partition("Bearer ")[2].strip()
-        if not (self.access.knows(self._session) or (request.method == "GET" and self.access.has_token(bearer))):
+        if not (self.access.knows(self._session) or (request.method in _LOOKING and self.access.has_token(bearer))):
             raise RefusedError(401, "This browser isn't logged in, or the console was started anew.")
         if request.method == "POST":
             self.access.check_form_token(self._session, request.form.get("form", ""))
@@ -101,7 +102,7 @@ class _Console:
 
     def log_in(self) -> Response:
         """Take the token from a form, for who has only the address."""
-        if request.method == "GET":
+        if request.method in _LOOKING:
             return _html(render_alone("console/login.html.j2", why="", to=_own(request.args.get("to", "/"))))
         if not self.access.has_token(request.form.get("token", "").strip()):
             raise RefusedError(401, "This isn't the token that the console has printed.")

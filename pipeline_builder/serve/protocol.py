@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -101,6 +101,7 @@ def answer_sagemaker(
         resource = resource_of(request, HOME_ARN)
         raise ServiceError("AccessDeniedException", denied(step.arn, f"sagemaker:{operation}", resource))
     _check(operation, request)
+    _check_tags(request.get("Tags") or ())
     try:
         call = Call(
             operation=operation,
@@ -124,6 +125,15 @@ def _checked(operation: str, shape: str, result: Mapping[str, Any], report: Call
     return answer
 
 
+def _check_tags(tags: Iterable[Mapping[str, str]]) -> None:
+    """Raise ServiceError for tags that no resource can have, which the service's model says nothing of."""
+    keys = [tag["Key"] for tag in tags]
+    if own := next((key for key in keys if key.lower().startswith("aws:")), None):
+        raise ServiceError(VALIDATION, f"the tag '{own}' can't be given: keys that begin with 'aws:' are AWS's own")
+    if twice := next((key for key in keys if keys.count(key) > 1), None):
+        raise ServiceError(VALIDATION, f"Duplicate tag keys found: '{twice}'. Please note that Tag keys are unique.")
+
+
 def parse_body(body: bytes) -> dict[str, Any]:
     """Return the JSON object that a request has as its body.
 
@@ -133,7 +143,9 @@ def parse_body(body: bytes) -> dict[str, Any]:
     try:
         request = json.loads(body or b"{}")
     except (ValueError, RecursionError) as error:
-        why = str(error) if isinstance(error, json.JSONDecodeError) else "a number too long, or too many levels"
+        why = "a number too long, or too many levels"
+        why = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else why
+        why = str(error) if isinstance(error, json.JSONDecodeError) else why
         raise ServiceError("SerializationException", f"the request's body is no JSON: {why}") from error
     if rb"\ud" in body.lower():
         _refuse_halves(request)

@@ -7,14 +7,27 @@ from datetime import datetime
 
 from pipeline_builder.release.machines import MachineTime
 
+_UNCOUNTABLE = 1e15
+_LONG = 9999.5
+"""From here on four digits are less than what stands before the point."""
+_MOST_DIGITS = 9
+
 
 def format_number(value: float | None) -> str:
-    """Return a number as a reader wants it: whole numbers whole, others with four digits that say something."""
+    """Return a number as a reader wants it: whole numbers whole, others with four digits that say something.
+
+    A share that is nearly one doesn't become it, and what nobody can count digits of is written with its power of ten.
+    """
     if value is None:
         return "none"
-    if float(value).is_integer() and abs(value) < 1e15:
+    if abs(value) >= _UNCOUNTABLE:
+        return f"{value:.4g}"
+    if float(value).is_integer():
         return f"{int(value):,}"
-    return f"{value:.4g}" if abs(value) < 1e5 else f"{value:,.0f}"
+    if abs(value) >= _LONG:
+        return f"{value:,.0f}"
+    texts = (f"{value:.{digits}g}" for digits in range(4, _MOST_DIGITS + 1))
+    return next((text for text in texts if abs(float(text)) < 1), f"{value:.4g}") if abs(value) < 1 else f"{value:.4g}"
 
 
 def format_statistic(value: float | None) -> str:

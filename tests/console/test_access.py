@@ -86,6 +86,7 @@ def test_the_printed_address_gives_a_cookie_and_leads_on_without_the_token(conso
 def test_machines_bring_the_token_in_a_header(console: Console) -> None:
     bearer = f"Bearer {console.access.token}"
     assert ask(console, "/now.json", Authorization=bearer).status == 200
+    assert ask(console, "/now.json", "HEAD", Authorization=bearer).status == 200
     assert ask(console, "/now.json", Authorization="Bearer x").status == 401
     assert ask(console, "/logout", "POST", "form=x", Authorization=bearer, Content_Type=FORM).status == 403  # no origin
 

@@ -223,3 +223,6 @@ def test_tags_of_pipelines(served: Served) -> None:
         served.sagemaker.list_tags(ResourceArn=f"{arn}x")
     with refused("ValidationException", "at most 50 tags"):
         served.sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": f"k{n}", "Value": ""} for n in range(50)])
+    for keys, words in ((["aws:b"], "AWS's own"), (["AWS:b"], "AWS's own"), (["b", "b"], "Duplicate tag keys")):
+        with refused("ValidationException", words):
+            served.sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": key, "Value": ""} for key in keys])

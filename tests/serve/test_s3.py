@@ -146,7 +146,7 @@ def test_parts_are_an_object_only_when_complete(served: Served) -> None:
     which = {"Bucket": "bucket", "Key": "key", "UploadId": upload}
     parts = [
         {"PartNumber": number, "ETag": served.s3.upload_part(**which, PartNumber=number, Body=body)["ETag"]}
-        for number, body in ((1, b"one"), (2, b"two"))
+        for number, body in ((1, bytes(5 << 20)), (2, b"two"))
     ]
     with refused("404"):
         served.s3.head_object(Bucket="bucket", Key="key")
@@ -157,7 +157,7 @@ def test_parts_are_an_object_only_when_complete(served: Served) -> None:
     with refused("InvalidPartOrder"):
         served.s3.complete_multipart_upload(**which, MultipartUpload={"Parts": parts[::-1]})
     served.s3.complete_multipart_upload(**which, MultipartUpload={"Parts": parts})
-    assert served.s3.get_object(Bucket="bucket", Key="key")["Body"].read() == b"onetwo"
+    assert served.s3.get_object(Bucket="bucket", Key="key")["Body"].read() == bytes(5 << 20) + b"two"
     with refused("NoSuchUpload"):
         served.s3.upload_part(**which, PartNumber=1, Body=b"")
     other = served.s3.create_multipart_upload(Bucket="bucket", Key="other")["UploadId"]

@@ -17,7 +17,7 @@ from pipeline_builder.views.plots.lines import Bound, Mark, Point, Series, line_
 from pipeline_builder.views.plots.matrix import confusion_table
 from pipeline_builder.views.plots.meters import meter_plot
 from pipeline_builder.views.plots.regression import quantiles_plot, residuals_plot, scatter_plot
-from pipeline_builder.views.plots.scales import Scale, scale_of, ticks, time_ticks, whole_ticks
+from pipeline_builder.views.plots.scales import Scale, scale_of, tick_words, ticks, time_ticks, whole_ticks
 from tests.views.test_report import HOSTILE
 
 SPACE = "{http://www.w3.org/2000/svg}"
@@ -180,3 +180,36 @@ def test_an_axis_has_few_round_numbers(low: float, high: float) -> None:
 def test_round_numbers() -> None:
     assert ticks(Scale(low=0.81, high=0.93, start=0, end=1), 4) == pytest.approx([0.85, 0.9])
     assert whole_ticks(Scale(low=0.5, high=3.4, start=0, end=1)) == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ((0.0, 1.0), ["0", "0.5", "1"]),
+        # Numbers that four digits would make the same.
+        ((0.99991, 0.99996), ["0.99992", "0.99994", "0.99996"]),
+        ((48_123.1, 48_123.9), ["48,123.25", "48,123.50", "48,123.75"]),
+        ((123_456.1, 123_456.4), ["123456.10", "123456.20", "123456.30", "123456.40"]),
+        ((1e-15, 3e-15), ["1.0e-15", "2.0e-15", "3.0e-15"]),
+        # More than there is room for, and more than can be told apart.
+        ((-1e308, 1e308), ["-1e+150", "0", "1e+150"]),
+        ((1e12, 1e12 + 1), ["1e+12", "1e+12", "1e+12"]),
+        # As good as nothing: a share of it would be nothing.
+        ((0.0, 5e-324), ["-1", "0", "1"]),
+        ((1e-160, 1e-155), ["-1", "0", "1"]),
+    ],
+)
+def test_what_stands_at_an_axis_is_the_number(values: tuple[float, float], words: list[str]) -> None:
+    assert tick_words(ticks(scale_of(values, 0, 100), 4)) == words
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=4))
+def test_there_is_room_for_what_stands_at_an_axis(values: list[float]) -> None:
+    for widest in (7, 9):
+        assert all(
+            len(text) <= widest for text in tick_words(ticks(scale_of(values, 0, 100), 4), widest) if "e" not in text
+        )
+
+
+def test_lines_of_numbers_that_are_as_good_as_nothing_are_drawn() -> None:
+    assert "circle" in line_plot("p", [versions(0.0, 5e-324)], size=(510, 190))

@@ -239,7 +239,22 @@ def test_the_same_record_gives_the_same_bytes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(None, "none"), (3.0, "3"), (0.91424, "0.9142"), (1234567.5, "1,234,568"), (1e-9, "1e-09")]
+    ("value", "text"),
+    [
+        (None, "none"),
+        (3.0, "3"),
+        (0.91424, "0.9142"),
+        (1234567.5, "1,234,568"),
+        (1e-9, "1e-09"),
+        (48_123.4, "48,123"),
+        (9999.6, "10,000"),
+        (0.99996, "0.99996"),
+        (-0.99997, "-0.99997"),
+        (1 - 1e-12, "1"),
+        (1e308, "1e+308"),
+        (-1e308, "-1e+308"),
+        (10**15, "1e+15"),
+    ],
 )
 def test_numbers(value: float | None, text: str) -> None:
     assert format_number(value) == text

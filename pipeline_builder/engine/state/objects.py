@@ -108,13 +108,16 @@ class Objects:
             return []  # no key can begin like that
         return sorted(found, key=lambda pair: pair[0].encode())
 
-    def delete(self, uri: str) -> None:
-        """Delete an object; one that isn't there is none.
+    def delete(self, uri: str, *, check: Callable[[], None] | None = None) -> None:
+        """Delete an object; one that isn't there is none. `check` raises where it mustn't be by now, as of `put`.
 
         Raises:
             PermissionError: the object is in a mounted folder, which is only read.
         """
-        delete_object(self.store, uri)
+        with self._state.transaction() if check else contextlib.nullcontext():
+            if check:
+                check()
+            delete_object(self.store, uri)
 
 
 def delete_object(store: LocalStore, uri: str) -> None:

@@ -14,7 +14,7 @@ from pipeline_builder.serve.access.faults import AccessError, Fault
 _TIME = "%Y%m%dT%H%M%SZ"
 _WEEK = 604_800
 _FOUR = "AWS4-HMAC-SHA256"
-_SCOPE = re.compile(r"([^\s,]+)/(\d{8})/([a-z0-9-]{1,32})/([a-z0-9-]{1,64})/aws4_request")
+_SCOPE = re.compile(r"([^\s,]+)/(\d{8})/([A-Za-z0-9-]{1,32})/([a-z0-9-]{1,64})/aws4_request")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -12,7 +13,17 @@ from werkzeug.wrappers import Response
 
 from pipeline_builder.engine.state.objects import ObjectFacts
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.serve.s3.place import Place, S3Error, check_bucket, count_of, document, iso, xml_response
+from pipeline_builder.serve.s3.conditions import check_is, gone
+from pipeline_builder.serve.s3.place import (
+    ONLY_VERSION,
+    Place,
+    S3Error,
+    check_bucket,
+    count_of,
+    document,
+    iso,
+    xml_response,
+)
 from pipeline_builder.serve.s3.rights import check_object
 from pipeline_builder.serve.s3.xml import Value, read_xml
 
@@ -21,6 +32,8 @@ LIST_QUERY = (
     "list-type", "max-buckets", "bucket-region",
 )  # fmt: skip
 _MOST, _MOST_BUCKETS = 1000, 10_000
+_NAME = re.compile(r"(?!xn--|sthree-|amzn-s3-demo-)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?<!-s3alias)(?<!--ol-s3)")
+_ADDRESS = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){3}")
 
 
 def list_buckets(place: Place) -> Response:
@@ -49,6 +62,8 @@ def head_bucket(place: Place) -> Response:
 
 def create_bucket(place: Place) -> Response:
     """Make a bucket; one's own that is there already is no mistake."""
+    if not _NAME.fullmatch(place.bucket) or ".." in place.bucket or _ADDRESS.fullmatch(place.bucket):
+        raise S3Error("InvalidBucketName", "The specified bucket is not valid.")
     try:
         place.objects.store.bucket(place.bucket).mkdir(parents=True, exist_ok=True)
     except InputProblems:
@@ -75,33 +90,38 @@ def delete_objects(place: Place) -> Response:
         root = read_xml(document(place.request))
     except ValueError as error:
         raise S3Error("MalformedXML", str(error)) from error
-    keys = [item.findtext("Key") or "" for item in root.findall("Object")]
+    items = root.findall("Object")
+    keys = [item.findtext("Key") or "" for item in items]
     if root.tag != "Delete" or not 1 <= len(keys) <= _MOST or not all(keys):
         message = f"the request is to name 1 to {_MOST:,} objects by their keys, and names {len(keys):,}"
         raise S3Error("MalformedXML", message)
     done: list[Value] = []
     failed: list[Value] = []
-    for key in keys:
-        if why := _not_deleted(place, key):
-            failed.append({"Key": key, "Code": "AccessDenied", "Message": why})
+    for key, item in zip(keys, items, strict=True):
+        if why := _not_deleted(place, key, item.findtext("VersionId") or ONLY_VERSION, item.findtext("ETag")):
+            failed.append({"Key": key, "Code": why.code, "Message": str(why)})
         else:
             done.append({"Key": key})
     shown = [] if root.findtext("Quiet") == "true" else done
     return xml_response("DeleteResult", {"Deleted": shown, "Error": failed})
 
 
-def _not_deleted(place: Place, key: str) -> str:
-    """Delete an object, or return why it isn't."""
+def _not_deleted(place: Place, key: str, version: str, etag: str | None) -> S3Error | None:
+    """Delete an object, or return why it isn't. With an ETag it has to be there, and have that one."""
+    uri = f"s3://{place.bucket}/{key}"
     try:
         check_object(place, "DeleteObject", place.bucket, key)
-        place.objects.delete(f"s3://{place.bucket}/{key}")
+        if version != ONLY_VERSION:
+            return S3Error("NoSuchVersion", "The specified version does not exist.")
+        check = None if etag is None else (lambda: check_is(place.objects.facts(uri), etag))
+        place.objects.delete(uri, check=check)
     except S3Error as error:
-        return str(error)
+        return error
     except PermissionError:
-        return "it is in a mounted folder"
+        return S3Error("AccessDenied", "it is in a mounted folder")
     except InputProblems:
-        pass  # there can be no such object
-    return ""
+        return None if etag is None else gone()  # there can be no such object
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +138,8 @@ def listing_after(place: Place, after: str) -> Listing:
     """Return the names after `after`, keys and common prefixes together in one order."""
     check_bucket(place)
     asked = place.request.args
+    if asked.get("encoding-type", "url") != "url":
+        raise S3Error("InvalidArgument", "Invalid Encoding Method specified in Request")
     most = count_of(asked.get("max-keys", str(_MOST)), _MOST, "keys")
     prefix, delimiter = asked.get("prefix", ""), asked.get("delimiter", "")
     contents: list[tuple[str, ObjectFacts]] = []
@@ -152,8 +174,11 @@ def list_v2(place: Place) -> Response:
     listing = listing_after(place, _after(token) if token else asked.get("start-after", ""))
     following = base64.urlsafe_b64encode(listing.last.encode()).decode() if listing.more else None
     count = len(listing.contents) + len(listing.prefixes)
-    more: dict[str, Value] = {"KeyCount": count, "NextContinuationToken": following}
-    return _render(place, listing, {**more, "ContinuationToken": token or None})
+    more: dict[str, Value] = {
+        "KeyCount": count, "NextContinuationToken": following, "ContinuationToken": token or None,
+        "StartAfter": shown(place, asked["start-after"]) if asked.get("start-after") else None,
+    }  # fmt: skip
+    return _render(place, listing, more)
 
 
 def _after(token: str) -> str:
@@ -173,6 +198,7 @@ def list_v1(place: Place) -> Response:
 
 def _render(place: Place, listing: Listing, more: dict[str, Value]) -> Response:
     asked = place.request.args
+    owned = "list-type" not in asked or asked.get("fetch-owner") == "true"
     contents: list[Value] = [
         {
             "Key": shown(place, key),
@@ -180,6 +206,7 @@ def _render(place: Place, listing: Listing, more: dict[str, Value]) -> Response:
             "ETag": f'"{facts.etag}"',
             "Size": facts.size,
             "StorageClass": "STANDARD",
+            "Owner": {"ID": "local"} if owned else None,
         }
         for key, facts in listing.contents
     ]
@@ -189,7 +216,7 @@ def _render(place: Place, listing: Listing, more: dict[str, Value]) -> Response:
         {
             "Name": place.bucket,
             "Prefix": shown(place, asked.get("prefix", "")),
-            "Delimiter": shown(place, asked["delimiter"]) if "delimiter" in asked else None,
+            "Delimiter": shown(place, asked["delimiter"]) if asked.get("delimiter") else None,
             "MaxKeys": count_of(asked.get("max-keys", str(_MOST)), _MOST, "keys"),
             "EncodingType": asked.get("encoding-type"),
             "IsTruncated": listing.more,

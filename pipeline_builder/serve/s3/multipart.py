@@ -8,12 +8,17 @@ import json
 import re
 import secrets
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from werkzeug.wrappers import Response
 
 from pipeline_builder.machine.streams import BLOCK, Hashing, copy
+from pipeline_builder.serve.s3.conditions import check_form, check_if_match, check_source, failed, is_new
 from pipeline_builder.serve.s3.place import (
+    MOST_PARTS,
+    PARTS,
+    UPLOAD,
     Place,
     S3Error,
     check_bucket,
@@ -31,7 +36,8 @@ from pipeline_builder.serve.s3.xml import read_xml
 QUERY = ("uploads", "uploadId", "partNumber", "part-number-marker", "max-parts", "upload-id-marker", "max-uploads")
 ABOUT = "upload.json"
 _RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{1,18})")
-MOST_PARTS = 10_000
+_SMALLEST = 5 << 20
+"""Bytes of a part that isn't the last one, as S3 has it."""
 
 
 def create(place: Place) -> Response:
@@ -91,14 +97,12 @@ def _with_etag(target: Path, md5: str) -> Path:
 
 def _copy_part(place: Place, target: Path) -> Response:
     source = copy_source(place)
-    asked = place.request.headers.get("x-amz-copy-source-range", f"bytes=0-{source.size - 1}")
-    match = _RANGE.fullmatch(asked)
-    if match is None or not int(match[1]) <= int(match[2]) < source.size:
-        raise S3Error("InvalidArgument", f"'{asked}' is no range of the source")
+    check_source(place, source)
+    first, end = _of_source(place, source.size)
     digest = hashlib.md5(usedforsecurity=False)
     with source.path.open("rb") as content, place.objects.store.staged() as (file, path):
-        content.seek(int(match[1]))
-        left = int(match[2]) - int(match[1]) + 1
+        content.seek(first)
+        left = end - first
         while left and (block := content.read(min(left, BLOCK))):
             left -= len(block)
             digest.update(block)
@@ -108,14 +112,39 @@ def _copy_part(place: Place, target: Path) -> Response:
     return xml_response("CopyPartResult", {"ETag": f'"{md5}"', "LastModified": iso(source)})
 
 
+def _of_source(place: Place, size: int) -> tuple[int, int]:
+    """Return where what is copied of a source begins and ends, the end not included."""
+    asked = place.request.headers.get("x-amz-copy-source-range")
+    if asked is None:
+        return 0, size
+    match = _RANGE.fullmatch(asked)
+    if match is None or not int(match[1]) <= int(match[2]) < size:
+        raise S3Error("InvalidArgument", f"'{asked}' is no range of the source, which has {size:,} bytes")
+    return int(match[1]), int(match[2]) + 1
+
+
 def complete(place: Place) -> Response:
-    """Make one object of the parts that the request lists, in its order."""
-    folder = found_upload(place)
-    parts = [_part(folder, *item) for item in _listed(place)]
-    digests = b"".join(bytes.fromhex(part.suffix[1:]) for part in parts)
-    etag = f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"
-    headers = json.loads((folder / ABOUT).read_text())["headers"]
-    new = place.request.headers.get("If-None-Match") == "*"
+    """Make one object of the parts that the request lists, in its order; asked again, say that it is made."""
+    listed = _listed(place)
+    etag = _etag(listed)
+    made = place.objects.facts(place.uri)
+    if made is None or (made.headers.get(UPLOAD), made.etag) != (place.request.args["uploadId"], etag):
+        _make(place, found_upload(place), listed, etag)
+    answer = {"Location": f"/{place.bucket}/{place.key}", "Bucket": place.bucket, "Key": place.key}
+    return xml_response("CompleteMultipartUploadResult", {**answer, "ETag": f'"{etag}"'})
+
+
+def _etag(listed: Sequence[tuple[int, str]]) -> str:
+    digests = b"".join(bytes.fromhex(etag) for _, etag in listed if re.fullmatch("[0-9a-f]{32}", etag))
+    return f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(listed)}"
+
+
+def _make(place: Place, folder: Path, listed: Sequence[tuple[int, str]], etag: str) -> None:
+    check_form(place)
+    check_if_match(place)
+    parts = [_part(folder, *item) for item in listed]
+    told = {PARTS: ",".join(map(str, _sizes(place, parts))), UPLOAD: folder.name}
+    headers = {**json.loads((folder / ABOUT).read_text())["headers"], **told}
     with place.objects.store.staged() as (file, path):
         hashing = Hashing(file)
         for part in parts:
@@ -124,12 +153,25 @@ def complete(place: Place) -> Response:
         sha256 = hashing.sha256
         file.close()
         try:
-            place.objects.put(place.uri, path, etag, headers, sha256=sha256, new=new)
+            place.objects.put(
+                place.uri, path, etag, headers,
+                sha256=sha256, new=is_new(place), check=lambda: check_if_match(place),
+            )  # fmt: skip
         except FileExistsError:
-            raise S3Error("PreconditionFailed", "The object is there already.", 412) from None
+            raise failed("If-None-Match") from None
     shutil.rmtree(folder)
-    answer = {"Location": f"/{place.bucket}/{place.key}", "Bucket": place.bucket, "Key": place.key}
-    return xml_response("CompleteMultipartUploadResult", {**answer, "ETag": f'"{etag}"'})
+
+
+def _sizes(place: Place, parts: Sequence[Path]) -> list[int]:
+    """Return the sizes of the parts, which are those that S3 makes an object of."""
+    sizes = [part.stat().st_size for part in parts]
+    if any(size < _SMALLEST for size in sizes[:-1]):
+        raise S3Error("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size")
+    named = place.request.headers.get("x-amz-mp-object-size")
+    if named is not None and named != str(sum(sizes)):
+        message = f"The provided 'x-amz-mp-object-size' header value {named[:20]} does not match what was computed: "
+        raise S3Error("InvalidRequest", f"{message}{sum(sizes)}")
+    return sizes
 
 
 def _listed(place: Place) -> list[tuple[int, str]]:

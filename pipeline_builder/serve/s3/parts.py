@@ -7,8 +7,8 @@ from datetime import datetime, timezone
 
 from werkzeug.wrappers import Response
 
-from pipeline_builder.serve.s3.multipart import ABOUT, MOST_PARTS, found_upload
-from pipeline_builder.serve.s3.place import Place, check_bucket, count_of, xml_response
+from pipeline_builder.serve.s3.multipart import ABOUT, found_upload
+from pipeline_builder.serve.s3.place import MOST_PARTS, Place, check_bucket, count_of, xml_response
 from pipeline_builder.serve.s3.xml import Value
 
 _PAGE = 1000

@@ -23,8 +23,13 @@ NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _DOCUMENT_LIMIT = 8 << 20
 _DIGITS = 18
 _SHA256 = 64
+ONLY_VERSION = "null"
+"""What S3 calls the version of an object in a bucket that keeps no versions."""
 LONGEST_KEY = 1024
 """Bytes of a key, as S3 has it."""
+MOST_PARTS = 10_000
+PARTS, UPLOAD = "parts", "upload"
+"""Beside the headers of an object that came in parts are kept their sizes, and the id of its upload."""
 _LONGEST_PART = 255
 """Bytes between two `/` of a key that is to be a file here."""
 MOST_METADATA = 2 << 10
@@ -148,6 +153,12 @@ def check_new(place: Place) -> None:
     place.objects.store.missing([place.uri])
 
 
+def check_version(named: str) -> None:
+    """Raise InvalidArgument for a version that isn't an object's only one: another object stands in its place."""
+    if named != ONLY_VERSION:
+        raise S3Error("InvalidArgument", f"Invalid version id specified: '{named[:64]}'")
+
+
 def facts(place: Place) -> ObjectFacts:
     """Return the object, or raise NoSuchKey."""
     check_bucket(place)
@@ -170,19 +181,12 @@ def kept_headers(request: Request) -> dict[str, str]:
     return {**own, **metadata}
 
 
-def check_if_match(place: Place) -> None:
-    """Raise PreconditionFailed where the object isn't the one that If-Match names."""
-    wanted = place.request.headers.get("If-Match")
-    found = place.objects.facts(place.uri) if wanted else None
-    if wanted and (found is None or wanted.strip('"') not in (found.etag, "*")):
-        raise S3Error("PreconditionFailed", "The object is not the one that If-Match names.", 412)
-
-
 def copy_source(place: Place) -> ObjectFacts:
     """Return the object that x-amz-copy-source names."""
     # A question mark that isn't quoted begins the version; one in a key is.
-    path = place.request.headers["x-amz-copy-source"].partition("?")[0]
+    path, _, version = place.request.headers["x-amz-copy-source"].partition("?")
     bucket, _, key = unquote(path).lstrip("/").partition("/")
+    check_version(version.partition("versionId=")[2] or ONLY_VERSION)
     if place.caller.step is not None and not place.caller.step.may_read(bucket, key):
         resource = f'"arn:aws:s3:::{bucket}/{key}"'
         raise S3Error("AccessDenied", denied(place.caller.step.arn, "s3:GetObject", resource), 403)

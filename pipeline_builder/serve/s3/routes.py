@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from werkzeug.wrappers import Response
 
-from pipeline_builder.serve.s3 import buckets, multipart, objects, parts, versions
+from pipeline_builder.serve.s3 import buckets, multipart, objects, parts, reading, versions
 from pipeline_builder.serve.s3.place import Place
 
 S3Handler = Callable[[Place], Response]
@@ -24,8 +24,8 @@ ROUTES: Mapping[tuple[str, str], Mapping[str, tuple[str, S3Handler]]] = {
     ("bucket", "PUT"): {"": ("CreateBucket", buckets.create_bucket)},
     ("bucket", "DELETE"): {"": ("DeleteBucket", buckets.delete_bucket)},
     ("bucket", "POST"): {"delete": ("DeleteObjects", buckets.delete_objects)},
-    ("object", "GET"): {"uploadId": ("ListParts", parts.list_parts), "": ("GetObject", objects.get_object)},
-    ("object", "HEAD"): {"": ("HeadObject", objects.get_object)},
+    ("object", "GET"): {"uploadId": ("ListParts", parts.list_parts), "": ("GetObject", reading.get_object)},
+    ("object", "HEAD"): {"": ("HeadObject", reading.get_object)},
     # By x-amz-copy-source these are UploadPartCopy and CopyObject.
     ("object", "PUT"): {"uploadId": ("UploadPart", multipart.upload_part), "": ("PutObject", objects.put_object)},
     ("object", "DELETE"): {

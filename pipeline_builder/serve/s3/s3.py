@@ -18,7 +18,7 @@ from pipeline_builder.machine.refusals import is_of_this_machine, refusal
 from pipeline_builder.serve.protocol import FULL, service_error
 from pipeline_builder.serve.s3 import buckets, multipart, versions
 from pipeline_builder.serve.s3.chunks import UploadError
-from pipeline_builder.serve.s3.place import Place, S3Error, check_key
+from pipeline_builder.serve.s3.place import ONLY_VERSION, Place, S3Error, check_key, check_version
 from pipeline_builder.serve.s3.rights import check_right
 from pipeline_builder.serve.s3.routes import ROUTES, S3Handler
 from pipeline_builder.serve.s3.xml import Value, render_xml
@@ -31,6 +31,12 @@ _DIGEST = re.compile(
 )
 # What a query may have besides what the operation is told by: presigned addresses and the SDK's own mark.
 _PLAIN = re.compile(r"x-id|X-Amz-.*|response-.*|AWSAccessKeyId|Signature|Expires", re.IGNORECASE)
+# What would be lost without a word: encryption with the client's own key, appending, locks, redirects.
+_NOT_SERVED = re.compile(
+    r"x-amz-(copy-source-)?server-side-encryption-customer-.*|x-amz-write-offset-bytes|x-amz-object-lock-.*"
+    r"|x-amz-website-redirect-location",
+    re.IGNORECASE,
+)
 
 
 _EXPECTED: Mapping[type[Exception], tuple[str, str, int]] = {
@@ -54,6 +60,7 @@ def answer_s3(request: Request, store: LocalStore, state: State, caller: Caller)
         _check_uri(request)
         check_key(place)
         _check_digest(request)
+        _check_meant(place)
         return _handler(place)(place)
     except (S3Error, UploadError) as error:
         return _error(place, error.code, str(error), getattr(error, "status", 400))
@@ -90,6 +97,21 @@ def _check_digest(request: Request) -> None:
         raise S3Error("InvalidArgument", message)
 
 
+def _check_meant(place: Place) -> None:
+    """Refuse what would be done otherwise than it is meant: to another's bucket, another version, or without what is
+    to protect or to change the object.
+    """
+    headers, asked = place.request.headers, place.request.args
+    owners = [headers.get("x-amz-expected-bucket-owner"), headers.get("x-amz-source-expected-bucket-owner")]
+    if any(owner not in (None, place.caller.account) for owner in owners):
+        raise S3Error("AccessDenied", "Access Denied", 403)
+    if named := next((name.lower() for name, _ in headers if _NOT_SERVED.fullmatch(name)), None):
+        message = f"A header you provided implies functionality that is not implemented by the local engine: {named}"
+        raise S3Error("NotImplemented", message, 501)
+    if place.key:
+        check_version(asked.get("versionId", ONLY_VERSION))
+
+
 def _refused(place: Place, error: OutsideFailure) -> Response:
     """Answer what this machine refuses: the codes of S3 for what is none of the request's, with what it is."""
     found = service_error(error)
@@ -102,7 +124,8 @@ def _handler(place: Place) -> S3Handler:
     query = {name for name in place.request.args if not _PLAIN.fullmatch(name)}
     known = ROUTES.get((kind, place.request.method), {})
     name = next((name for name in known if name and name in query), "")
-    more = query - {name, *buckets.LIST_QUERY, *versions.LIST_QUERY, *multipart.QUERY}
+    # The only version of an object is the object.
+    more = query - {name, "versionId" if place.key else "", *buckets.LIST_QUERY, *versions.LIST_QUERY, *multipart.QUERY}
     check_right(place, name)
     if name not in known or more:
         what = f"?{min(more)}" if more else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -16,10 +17,11 @@ from werkzeug.wrappers import Request
 
 from pipeline_builder.machine.streams import BLOCK
 from pipeline_builder.serve.s3.chunks import SIGNED, UploadError, chunks_of
-from pipeline_builder.serve.s3.place import Place, check_sha256
+from pipeline_builder.serve.s3.place import Place, S3Error, check_sha256
 
 _CHECKSUM = "x-amz-checksum-"
 _STREAMING = "STREAMING-"
+_MD5 = re.compile(r"[A-Za-z0-9+/]{22}==")
 
 
 class _Digest(Protocol):
@@ -63,9 +65,12 @@ def received(place: Place) -> Iterator[Upload]:
 
     Raises:
         UploadError: BadDigest, IncompleteBody.
-        S3Error: XAmzContentSHA256Mismatch.
+        S3Error: XAmzContentSHA256Mismatch, MissingContentLength.
         AccessError: a chunk has another signature.
     """
+    if not {"content-length", "transfer-encoding"} & {name.lower() for name, _ in place.request.headers}:
+        # What a client sends all the same until it hangs up would be lost.
+        raise S3Error("MissingContentLength", "You must provide the Content-Length HTTP header.", 411)
     with tempfile.NamedTemporaryFile(dir=place.objects.store.staging(), delete=False) as file:
         path = Path(file.name)
         try:
@@ -97,6 +102,8 @@ def _receive(place: Place, file: IO[bytes], path: Path) -> Upload:
     _check_size(request, size, chunked=signed_chunks)
     check_sha256(request, sha256.hexdigest())
     given = request.headers.get("Content-MD5")
+    if given and not _MD5.fullmatch(given):
+        raise UploadError("InvalidDigest", "The Content-MD5 you specified was invalid.")
     if given and given != base64.b64encode(md5.digest()).decode():
         raise UploadError("BadDigest", "The Content-MD5 you specified did not match what we received.")
     checksums = _checked(request, wanted, trailers)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from werkzeug.wrappers import Response
 
 from pipeline_builder.serve.s3.buckets import listing_after, shown
-from pipeline_builder.serve.s3.place import Place, S3Error, check_bucket, iso, xml_response
+from pipeline_builder.serve.s3.place import ONLY_VERSION, Place, S3Error, check_bucket, iso, xml_response
 from pipeline_builder.serve.s3.xml import Value
 
 LIST_QUERY = ("key-marker", "version-id-marker")
-_ONLY = "null"
 
 
 def list_versions(place: Place) -> Response:
@@ -18,18 +17,18 @@ def list_versions(place: Place) -> Response:
     listing = listing_after(place, asked.get("key-marker", ""))
     versions: list[Value] = [
         {
-            "Key": shown(place, key), "VersionId": _ONLY, "IsLatest": True, "LastModified": iso(facts),
+            "Key": shown(place, key), "VersionId": ONLY_VERSION, "IsLatest": True, "LastModified": iso(facts),
             "ETag": f'"{facts.etag}"', "Size": facts.size, "StorageClass": "STANDARD",
         }
         for key, facts in listing.contents
     ]  # fmt: skip
-    following = {"NextKeyMarker": shown(place, listing.last), "NextVersionIdMarker": _ONLY} if listing.more else {}
+    marks = {"NextKeyMarker": shown(place, listing.last), "NextVersionIdMarker": ONLY_VERSION}
     return xml_response(
         "ListVersionsResult",
         {
             "Name": place.bucket, "Prefix": shown(place, asked.get("prefix", "")),
             "KeyMarker": shown(place, asked.get("key-marker", "")), "EncodingType": asked.get("encoding-type"),
-            "IsTruncated": listing.more, **following, "Version": versions,
+            "IsTruncated": listing.more, **(marks if listing.more else {}), "Version": versions,
             "CommonPrefixes": [{"Prefix": shown(place, prefix)} for prefix in listing.prefixes],
         },
     )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pipeline_builder.views.bounds import MOST_POINTS
 from pipeline_builder.views.formats import format_number
-from pipeline_builder.views.plots.scales import Scale, clamped, scale_of, ticks, time_ticks, whole_ticks
+from pipeline_builder.views.plots.scales import Scale, clamped, scale_of, tick_words, ticks, time_ticks, whole_ticks
 from pipeline_builder.views.plots.svg import element, label, path_of, plot, thinned, title
 
 Tone = Literal["good", "wait", "bad", "idle", ""]
@@ -126,10 +126,11 @@ def _x(x: float | datetime) -> float:
 def _grid(axes: _Axes) -> Iterator[str]:
     """Yield the lines behind, and the numbers at them."""
     left, right, base = axes.x.start, axes.x.end, axes.y.start
-    for value in ticks(axes.y, 4):
+    upright = ticks(axes.y, 4)
+    for value, words in zip(upright, tick_words(upright), strict=True):
         y = axes.y.at(value)
         yield element("path", d=path_of([(left, y), (right, y)]), class_="tick")
-        yield label(left - 8, y + 4, format_number(round(value, 12)), anchor="end")
+        yield label(left - 8, y + 4, words, anchor="end")
     named = time_ticks(axes.x) if axes.time else [(value, f"v{value:.0f}") for value in whole_ticks(axes.x)]
     for value, words in named:
         x, wide = axes.x.at(value), len(words) * _LETTER / 2

@@ -8,12 +8,14 @@ from itertools import pairwise
 from pipeline_builder.release.regressions import Histogram
 from pipeline_builder.views.bounds import MOST_POINTS
 from pipeline_builder.views.formats import format_number, format_percent
-from pipeline_builder.views.plots.scales import Scale, clamped, scale_of, ticks
+from pipeline_builder.views.plots.scales import Scale, clamped, scale_of, tick_words, ticks
 from pipeline_builder.views.plots.svg import element, label, path_of, pixels, plot, thinned, title, words
 
 SIDE = 205
 """Width and height of the axes, in pixels."""
-_BOX = (-50, -8, SIDE + 62, SIDE + 50)
+_BOX = (-66, -8, SIDE + 78, SIDE + 50)
+_WIDEST = 7
+"""Letters of a number that there is room for at an axis."""
 _MOST_COLUMNS = 100
 Pairs = Sequence[tuple[float, float]]
 
@@ -96,17 +98,14 @@ def quantiles_plot(found: Pairs, champion: Pairs = ()) -> str:
 
 def _axes(across: Scale, up: Scale, x_label: str, y_label: str, *, upright: bool = True) -> Iterator[str]:
     """Yield the grid with its numbers; where the height is a share, as percents."""
-    for value in ticks(up, 4):
+    heights, widths = ticks(up, 4), ticks(across, 4)
+    numbers = tick_words(heights, _WIDEST) if upright else [format_percent(value) for value in heights]
+    for value, number in zip(heights, numbers, strict=True):
         y = up.at(value)
         yield element("path", d=path_of([(0, y), (SIDE, y)]), class_="tick")
-        yield label(-6, y + 4, _short(value) if upright else format_percent(value), anchor="end")
-    for value in ticks(across, 4):
-        yield label(across.at(value), SIDE + 14, _short(value), anchor="middle")
+        yield label(-6, y + 4, number, anchor="end")
+    for value, number in zip(widths, tick_words(widths, _WIDEST), strict=True):
+        yield label(across.at(value), SIDE + 14, number, anchor="middle")
     yield element("path", d=f"M0 0 V{SIDE} H{SIDE}", class_="axis")
     yield label(SIDE / 2, SIDE + 32, x_label, anchor="middle")
-    yield element("text", words(y_label), transform=f"translate(-40 {SIDE / 2}) rotate(-90)", text_anchor="middle")
-
-
-def _short(value: float) -> str:
-    """Return a number at an axis, where there is room for few digits."""
-    return format_number(round(value, 12)) if abs(value) < 1e4 else f"{value:.3g}"
+    yield element("text", words(y_label), transform=f"translate(-56 {SIDE / 2}) rotate(-90)", text_anchor="middle")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from itertools import pairwise
 
-_LARGEST = 1e150
-"""No difference of two such numbers is infinite."""
+from pipeline_builder.views.formats import format_number
+
+_LARGEST, _LEAST = 1e150, 1e-150
+"""No difference of two such numbers is infinite, and no part of one is nothing."""
 _DAY = 86_400
+_MOST_DIGITS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +52,7 @@ def scale_of(values: Iterable[float], start: float, end: float, *, room: float =
 
 def clamped(value: float) -> float:
     """Return a number that can be reckoned with."""
-    return min(max(value, -_LARGEST), _LARGEST)
+    return 0.0 if abs(value) < _LEAST else min(max(value, -_LARGEST), _LARGEST)
 
 
 def ticks(scale: Scale, most: int = 5) -> list[float]:
@@ -57,6 +61,40 @@ def ticks(scale: Scale, most: int = 5) -> list[float]:
     first = math.ceil(scale.low / step - 1e-9)
     found = [index * step for index in range(first, first + most + 2)]
     return [0.0 if abs(value) < step * 1e-6 else value for value in found if scale.holds(value)]
+
+
+def tick_words(found: Sequence[float], widest: int = 9) -> list[str]:
+    """Return what stands at each of an axis's round numbers: with so many digits that each is that number.
+
+    None has more letters than `widest` where its digits can be told in so many.
+    """
+    step = min((after - before for before, after in pairwise(found)), default=0.0) or max(map(abs, found), default=1.0)
+    decimals, digits = _decimals(step or 1.0), _digits(found, step or 1.0)
+    forms = (
+        [format_number(round(value, 12)) for value in found],
+        [f"{value:,.{decimals}f}" for value in found],
+        [f"{value:.{decimals}f}" for value in found],
+        [f"{value:.{digits}e}" if value else "0" for value in found],
+    )
+    short = (words for words in forms if max(map(len, words), default=0) <= widest)
+    told = (words for words in short if all(_says(*pair, step) for pair in zip(words, found, strict=True)))
+    return next(told, [f"{value:.3g}" for value in found])
+
+
+def _decimals(step: float) -> int:
+    """Return after how many decimals a step is told: 0.25 has one more than 0.2."""
+    least = min(max(0, -math.floor(math.log10(step))), _MOST_DIGITS)
+    return least if math.isclose(round(step, least), step) else least + 1
+
+
+def _digits(found: Sequence[float], step: float) -> int:
+    """Return how many digits after the first tell a step."""
+    return min(max(0, math.ceil(math.log10(max(map(abs, found), default=1.0) / step))), _MOST_DIGITS)
+
+
+def _says(text: str, value: float, step: float) -> bool:
+    """Tell whether a text is no other number than the value."""
+    return abs(float(text.replace(",", "")) - value) <= step * 0.01
 
 
 def round_step(least: float) -> float:
