@@ -48,7 +48,8 @@ def rollback(group: str, decision: Decision, at: Deciding, *, champion: str = ""
         raise InputProblems(Problem(id="PB433", message=f"'{group}' has no approved version", hint=_TWO))
     refused = _refusal(before, at) if before else None
     if (before is None or refused) and not _refusal(now, at):
-        raise refused or InputProblems(Problem(id="PB433", message=f"'{group}' has one approved version", hint=_TWO))
+        hint = f"{_TWO}; 'reject {group} --again --comment WHY' takes its approval back, and then there is none"
+        raise refused or InputProblems(Problem(id="PB433", message=f"'{group}' has one approved version", hint=hint))
     lost = refused.problems[0].message if refused else ""
     return RolledBack(gone=_roll_back(now, why, decision, at), champion=before, lost=lost)
 
