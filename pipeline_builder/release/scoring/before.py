@@ -73,11 +73,16 @@ def is_same(day: LedgerDay, composed: Composed, pipeline: DeployedPipeline, para
 
 
 def has_readers(day: LedgerDay, target: Target) -> bool:
-    """Tell whether readers find what a date has published; of a conf that publishes nothing there are none."""
+    """Tell whether readers find all that a date has published; of a conf that publishes nothing there are none."""
     if day.status != "published":
         return True
     there = read_pointer(target, day.publication.pointer) if day.publication else None
-    return there is not None and there.execution == day.execution
+    if day.publication is None or there is None or there.execution != day.execution:
+        return False
+    # Somebody may have deleted what the pointer leads to.
+    left = target.store.entries(day.publication.run).keys()
+    named = {day.publication.manifest, *(item.uri for item in day.publication.objects)}
+    return named <= left and len(left) > day.publication.count
 
 
 def delivered_before(record: RunRecord, composed: Composed, target: Target) -> RunRecord | None:
