@@ -375,7 +375,7 @@ class Target:
     pipelines: PipelineService
     store: ObjectStore
     registry: ModelRegistry
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Problem, ...] = ()
     preflight: Callable[[bytes, Iterable[str]], tuple[Problem, ...]] = _no_findings
     bucket: str = "local"
     prefix: str = ""

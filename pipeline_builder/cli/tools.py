@@ -11,7 +11,7 @@ from pipeline_builder.cli.completion import problem_ids
 from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import given_stubs, isolation_option, isolation_required, stubs_option
 from pipeline_builder.cli.output import say, show
-from pipeline_builder.errors import Problem, render_problem
+from pipeline_builder.errors import render_problem
 from pipeline_builder.machine.collector import collect_all
 
 
@@ -65,7 +65,7 @@ def serve(*, port: int, state: Path, manifest: Path | None, jobs: int | None, an
     settings = replace(settings, reach=steps.reach)
     engine = open_engine(state.absolute(), settings)
     for warning in engine_warnings(engine):
-        say(render_problem(Problem(id="PB590", message=warning, warning=True)))
+        say(render_problem(warning))
     key = None if any_key else owners_key(state.absolute())
     server = make_server_on(port, engine, access=Access(key, steps), steps=steps, say=say)
     exports = {
