@@ -26,7 +26,7 @@ from pipeline_builder.descriptions import (
     StoredObject,
     WaitingStep,
 )
-from pipeline_builder.errors import PlanRefused, Problem
+from pipeline_builder.errors import InputProblems, PlanRefused, Problem
 
 SecretReader = Callable[[str], str]
 """Returns the text of a secret by its name or ARN."""
@@ -352,6 +352,12 @@ def decided_meanwhile(package: ModelPackage) -> PlanRefused:
     name = f"{package.group} version {package.version}"
     message = f"{name} has been decided about meanwhile: it is {package.status.value}, {words}"
     return PlanRefused(Problem(id="PB481", message=message, hint="nothing of it was overwritten"))
+
+
+def no_package(arn: str) -> InputProblems:
+    """Return what is said of a model package that isn't in the registry."""
+    hint = "one that somebody has deleted doesn't come back: 'run --rerun' makes and registers another"
+    return InputProblems(Problem(id="PB531", message=f"there is no model package '{arn}'", hint=hint))
 
 
 def _no_findings(definition: bytes, images: Iterable[str]) -> tuple[Problem, ...]:

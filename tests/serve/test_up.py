@@ -55,6 +55,24 @@ def test_up_trains_and_promotes_and_then_finds_nothing_to_do(workspace: Workspac
     assert len(executions) == 1
 
 
+def test_what_was_deleted_by_hand_is_made_again(workspace: Workspace, served: Served) -> None:
+    assert run(workspace, served, "up", "--approve").code == 0
+    served.sagemaker.delete_pipeline(PipelineName="tiny", ClientRequestToken="d" * 32)
+    ended = run(workspace, served, "run")
+    assert (ended.code, "PB422 the pipeline 'tiny' is not deployed" in ended.err) == (1, True), ended.err
+    # Its creation and its execution ask with the tokens of those that were deleted, and are answered with these.
+    ended = run(workspace, served, "up", "--approve")
+    assert (ended.code, "creates the pipeline" in ended.err) == (0, True), ended.err
+    assert [one["PipelineName"] for one in served.sagemaker.list_pipelines()["PipelineSummaries"]] == ["tiny"]
+    arn = json.loads((workspace.root / "build" / "run.json").read_text())["packages"][0]["arn"]
+    served.sagemaker.delete_model_package(ModelPackageName=arn)
+    ended = run(workspace, served, "up", "--approve")
+    assert (ended.code, f"PB531 there is no model package '{arn}'" in ended.err) == (1, True), ended.err
+    assert "'run --rerun' makes and registers another" in ended.err
+    assert [run(workspace, served, *words).code for words in (("run", "--rerun"), ("promote",))] == [0, 0]
+    assert run(workspace, served, "verify", "tiny-churn").code == 0
+
+
 def taken(workspace: Workspace) -> dict[str, str]:
     """Return the execution that the result of each cached step of the last run is from."""
     steps = json.loads((workspace.root / "build" / "run.json").read_text())["steps"]
