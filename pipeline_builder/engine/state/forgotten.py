@@ -19,5 +19,5 @@ def find_forgotten(state: State, jobs: Path) -> tuple[Problem, ...]:
         f"'{state.folder / 'state.db'}' knows of no run, and there {'is' if left == 1 else 'are'} {left:,} in "
         f"'{jobs.name}' beside it: it was deleted, or is another one"
     )
-    hint = "put a copy of it in its place; without one what was approved isn't known, and the next model is its group's first"
+    hint = "put a copy of it in its place; without one nothing is known to be approved, and the next model is the first"
     return (Problem(id="PB486", message=message, hint=hint, warning=True),)
