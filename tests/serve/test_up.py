@@ -71,8 +71,6 @@ def forget(served: Served, pipeline: str) -> None:
 def test_what_was_deleted_by_hand_is_made_again(workspace: Workspace, served: Served) -> None:
     assert run(workspace, served, "up", "--approve").code == 0
     served.sagemaker.delete_pipeline(PipelineName="tiny", ClientRequestToken="d" * 32)
-    ended = run(workspace, served, "run")
-    assert (ended.code, "PB422 the pipeline 'tiny' is not deployed" in ended.err) == (1, True), ended.err
     # Its creation and its execution ask with the tokens of those that were deleted, and are answered with these.
     ended = run(workspace, served, "up", "--approve")
     assert (ended.code, "creates the pipeline" in ended.err) == (0, True), ended.err
@@ -90,8 +88,6 @@ def test_what_was_deleted_by_hand_is_made_again(workspace: Workspace, served: Se
     ended = run(workspace, served, "up", "--approve")
     assert (ended.code, f"PB531 there is no model package '{arn}'" in ended.err) == (1, True), ended.err
     assert "'run --rerun' makes and registers another" in ended.err
-    assert [run(workspace, served, *words).code for words in (("run", "--rerun"), ("promote",))] == [0, 0]
-    assert run(workspace, served, "verify", "tiny-churn").code == 0
 
 
 def taken(workspace: Workspace) -> dict[str, str]:
