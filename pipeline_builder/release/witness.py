@@ -167,7 +167,10 @@ def _not_named(file: NamedFile, why: str) -> Problem:
     steps = ", ".join(f"'{step}'" for step in file.steps)
     used = f", which {steps} {'uses' if len(file.steps) == 1 else 'use'}," if steps else ""
     message = f"'{file.uri}'{used} is not what its name says: {why}"
-    hint = "'pipeline-builder apply' brings it back; what was made with it is made anew by 'run --rerun'"
+    hint = (
+        "'pipeline-builder apply' brings it back, where it is of the commit that is checked out; what was made with it "
+        "is made anew by 'run --rerun'"
+    )
     return Problem(id="PB465", message=message, hint=hint)
 
 
