@@ -114,11 +114,11 @@ class Backfill:
 
     def _is_unchanged(self, days: Sequence[LedgerDay], date: str) -> bool:
         """Tell whether a date would be scored with what it was scored with, and be judged as it was."""
+        starting = self._starting(date)
         try:
-            parameters = self._starting(date).parameters
+            return all(is_same(day, starting, self.pipeline) for day in days)
         except PipelineBuilderError:  # which is said when it is worked off
             return False
-        return all(is_same(day, self.composed, self.pipeline, parameters) for day in days)
 
     def _starting(self, date: str) -> Starting:
         return Starting(

@@ -120,7 +120,7 @@ def publish(wanted: Publishable, target: Target, *, force: bool = False) -> Publ
     def next_pointer(content: bytes) -> Pointer | None:
         there = _parsed(content)
         if content and there is None:
-            raise PlanRefused(_foreign(pointer_uri, "it is none of this tool's"))
+            raise PlanRefused(_foreign(pointer_uri, "it is none of this tool's", _DAMAGED))
         _refuse_others(there, wanted, pointer_uri, force=force)
         same = there and there.model_copy(update={"published": ""}) == pointer.model_copy(update={"published": ""})
         return None if same else pointer
@@ -159,8 +159,11 @@ def _refuse_others(known: Pointer | None, wanted: Publishable, uri: str, *, forc
         raise PlanRefused(Problem(id="PB895", message=message, hint=hint))
 
 
-def _foreign(uri: str, why: str) -> Problem:
-    hint = "give each model a folder of its own in 'publish: {to: …}'; nothing was overwritten"
+_OWN = "give each model a folder of its own in 'publish: {to: …}'; nothing was overwritten"
+_DAMAGED = f"one of this model's that was damaged may be deleted: the same command writes it anew; else {_OWN}"
+
+
+def _foreign(uri: str, why: str, hint: str = _OWN) -> Problem:
     return Problem(id="PB896", message=f"the pointer '{uri}' is somebody else's: {why}", hint=hint)
 
 
