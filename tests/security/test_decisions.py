@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipeline_builder.manifest.sections import ManifestSection
+from tests.checkout.repositories import commit
 from tests.doors import Door
 from tests.trio import MANIFEST, NAMES, TRAIN, Trio, make_trio
 from tests.workspaces import Ended
@@ -165,6 +166,41 @@ def test_up_neither_registers_nor_asks_again_for_what_comes_from_the_cache(trio:
         csv.write_bytes(content)
         assert trio.decide("up").code == 0
         assert list(trio.statuses()) == ["churn"]
+
+
+@pytest.mark.long
+def test_who_was_renamed_or_has_gone_is_found_by_the_name_of_then(trio: Trio) -> None:
+    """What a command says of what waits works: also of a model that is called otherwise by now, or is listed no more."""
+    assert trio.decide("up", "--approve").code == 0
+    for name in ("churn", "price", "segments"):
+        trio.change(name)
+    assert trio.decide("up").code == 0
+    trio.change("price", conf=("    price:", "    prices:"))
+    lists = trio.root / "remotes" / "churn" / "conf" / "conf.yaml"
+    known, gone = (
+        lists.read_text().replace("      price:", "      prices:").split("      segments:")[0],
+        "remotes/segments",
+    )
+    lists.write_text(known.replace("churn-", "attrition-").replace(" churn:", " attrition:"))
+    commit(trio.root / "remotes" / "churn", "attrition")
+    manifest = trio.root / "model_repos.yaml"
+    manifest.write_text(manifest.read_text().replace(f"  - url: {gone}\n", ""))
+    assert trio.decide("up").code == 0
+    said = trio.decide("status").out
+    for name in ("attrition", "churn", "price", "prices", "segments"):
+        assert f"'pipeline-builder promote {name}'" in said
+        ended = trio.decide("reject" if name == "price" else "promote", name, "--comment", "said so")
+        assert ended.code == 0, ended.err
+    assert trio.changes()[3:] == [
+        ("trio-attrition/1", "Approved", "ada"),
+        ("trio-churn/2", "Approved", "ada"),
+        ("trio-price/2", "Rejected", "ada"),
+        ("trio-prices/1", "Approved", "ada"),
+        ("trio-segments/2", "Approved", "ada"),
+    ]
+    assert trio.decide("verify", "segments").out.startswith("trio-segments version 2 is what was approved")
+    back = trio.decide("rollback", "churn", "--comment", "complaints")
+    assert (back.code, back.out) == (0, "trio-churn: version 2 rejected, champion version 1\n"), back.err
 
 
 # --- what failed, and what the gate blocks
