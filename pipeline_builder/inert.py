@@ -17,6 +17,11 @@ _SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b\n]*(?:\x0
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
+def is_unicode(text: str) -> bool:
+    """Tell whether the text can be written down: bytes of the system that aren't UTF-8 come as halves of characters."""
+    return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
+
+
 def log_text(text: str) -> str:
     """Return a log as a terminal would have left it: without what that obeys, and of a line that was drawn over again,
     such as a progress bar, the last.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import ChainMap
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -15,6 +15,7 @@ from pipeline_builder.documents.source import Source, load_yaml
 from pipeline_builder.documents.values import LOCAL_DEFAULTS, parse_env_file
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.here import local_settings
+from pipeline_builder.inert import is_unicode
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.framework import load_framework
 from pipeline_builder.manifest.manifest import Manifest, build_manifest
@@ -110,12 +111,35 @@ def load_values(
 
     Raises:
         InputProblems: PB213, PB214 for an env file that can't be read or has a line that is none, PB216 for the
-            framework file.
+            framework file. So does who takes a value of the environment that is no text: PB214.
     """
     defaults = dict(LOCAL_DEFAULTS) if target == "local" else {}
-    layers = (environment, _env_file_values(env_file))
+    layers = (_Texts(environment), _env_file_values(env_file))
     found = load_framework(framework, _first_of(*layers, defaults))
     return _first_of(*layers, found.values, defaults), found.tags
+
+
+class _Texts(Mapping[str, str]):
+    """The environment, of which each value is looked at that is taken: the system lets them be any bytes."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    def __getitem__(self, name: str) -> str:
+        value = self._environment[name]
+        if not is_unicode(value):
+            message = f"cannot read the variable '{name}' of the environment: not UTF-8 text"
+            raise InputProblems(Problem(id="PB214", message=message))
+        return value
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._environment
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._environment)
+
+    def __len__(self) -> int:
+        return len(self._environment)
 
 
 def _first_of(*layers: Mapping[str, str]) -> Mapping[str, str]:

@@ -68,6 +68,8 @@ def set_up(kind: str) -> None:
     wanted = digest((ROOT / REQUIREMENTS[kind]).read_text(encoding="utf-8"))
     if is_ready(stamp, wanted):
         return
+    if os.fsencode(ROOT).decode("utf-8", "replace") != str(ROOT):
+        fail(f"'{ROOT}': the path is not UTF-8 text, and pip and uv take no other; clone it to another folder")
     STATE.mkdir(exist_ok=True)
     with locked(STATE / "bootstrap.lock"), own_temporaries():
         if is_ready(stamp, wanted):

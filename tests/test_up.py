@@ -429,8 +429,12 @@ def test_rollback_to_the_champion_before(trained: Workspace) -> None:
     assert (refused.code, "PB433" in refused.err) == (1, True), refused.err
     trained.push("scripts/train.py", TRAIN + "# another\n")
     assert trained.run("up", "--approve").code == 0
-    ended = trained.run("rollback", "churn", "--comment", "too slow")
+    for other, code, said in (("churn/1", 3, "is version 2 now"), ("churn/7", 1, "PB432"), ("churn/", 1, "PB432")):
+        ended = trained.call("rollback", other, "--comment", "too slow")
+        assert (ended.code, said in ended.err) == (code, True), ended.err
+    ended = trained.run("rollback", "churn/2", "--comment", "too slow")
     assert ended.code == 0, ended.err
+    assert trained.call("rollback", "churn/2", "--comment", "mine is later").code == 3
     approvals = trained.call("history", "--json").json["approvals"]
     (newest, *_) = approvals
     assert (newest["package"].rsplit("/", 1)[1], newest["after"]) == ("2", "Rejected")

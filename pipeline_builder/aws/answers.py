@@ -118,12 +118,13 @@ def failed_parsing(error: BaseException) -> NotAwsError | None:
     """Return what was raised because an answer isn't AWS's: by us, or anything by botocore's parser."""
     if isinstance(error, NotAwsError):
         return error
-    if not _comes_through(error.__traceback__, "botocore/parsers.py"):
+    if not comes_through(error.__traceback__, "botocore/parsers.py"):
         return None
     return NotAwsError(200, _first(str(error).encode()))
 
 
-def _comes_through(trace: TracebackType | None, file: str) -> bool:
+def comes_through(trace: TracebackType | None, file: str) -> bool:
+    """Tell whether code of that file was at work when something was raised."""
     while trace is not None:
         if trace.tb_frame.f_code.co_filename.replace("\\", "/").endswith(file):
             return True

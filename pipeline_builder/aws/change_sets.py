@@ -15,7 +15,7 @@ from pipeline_builder.aws.store import S3Store
 from pipeline_builder.errors import OutsideFailure, Problem
 from pipeline_builder.regions.hosts import host
 from pipeline_builder.stacks.stack_plan import StackPlan, read_changes
-from pipeline_builder.stacks.stacks import CAPABILITIES, Stack, StackMovedError, WantedStack
+from pipeline_builder.stacks.stacks import CAPABILITIES, THERE_ALREADY, Stack, StackMovedError, WantedStack
 from pipeline_builder.target import Media
 
 INLINE = 51_200
@@ -209,4 +209,7 @@ def _is_of_no_use(change_set: Mapping[str, Any]) -> bool:
 
 def _no_plan(stack: str, reason: str) -> Problem:
     message = f"CloudFormation can make no change set for the stack '{stack}': {' '.join(reason.split())}"
-    return Problem(id="PB669", message=message, hint="mend what it says, and deploy again; nothing was changed")
+    hint = "mend what it says, and deploy again; nothing was changed"
+    if "already exist" in reason:  # it would take over only what the template keeps, and asks for a DeletionPolicy
+        hint = f"{THERE_ALREADY}, and deploy again; nothing was changed"
+    return Problem(id="PB669", message=message, hint=hint)

@@ -6,14 +6,23 @@ import re
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pipeline_builder import __version__
-from pipeline_builder.aws.answers import answered, failed_parsing, not_aws, page_of, refuse_nothing, watch_answers
+from pipeline_builder.aws.answers import (
+    answered,
+    comes_through,
+    failed_parsing,
+    not_aws,
+    page_of,
+    refuse_nothing,
+    watch_answers,
+)
 from pipeline_builder.errors import OutsideFailure, Problem
 
 if TYPE_CHECKING:
     from boto3.session import Session
+    from botocore.exceptions import ClientError
 
 _ATTEMPTS = 8
 _PARTS = 4
@@ -25,6 +34,9 @@ _CREDENTIALS = (
     "SignatureDoesNotMatch", "InvalidAccessKeyId", "IncompleteSignature", "InvalidSignatureException",
     "MissingAuthenticationToken", "MissingAuthenticationTokenException", "TokenRefreshRequired",
 )  # fmt: skip
+_UNKNOWN_KEYS = ("InvalidClientTokenId", "UnrecognizedClientException")
+_GIVERS = "botocore/credentials.py"
+"""What asks programs, files and services of the configuration for credentials, and lets their failures through."""
 _SKEWED = ("RequestTimeTooSkewed", "RequestExpired")
 _SIGNED = ("SignatureDoesNotMatch", "InvalidSignatureException", "AuthFailure")
 _CLOCK = re.compile(r"(?i)signature (expired|not yet current)")
@@ -41,7 +53,7 @@ _ABSENT = (
 )  # fmt: skip
 _CHANGED = (
     "PreconditionFailed", "ConditionalRequestConflict", "ExecutionAlreadyExists", "InvalidApprovalTokenException",
-    "ApprovalAlreadyCompletedException",
+    "ApprovalAlreadyCompletedException", "BucketNotEmpty",
 )  # fmt: skip
 _MOVED = (
     "AlreadyExistsException",
@@ -177,6 +189,8 @@ def _made(session: Session, service: str, **options: Any) -> Any:
     try:
         return session.client(service, **options)
     except ValueError as error:
+        if comes_through(error.__traceback__, _GIVERS):
+            raise
         hint = "correct AWS_ENDPOINT_URL, or 'endpoint_url' of the profile"
         problem = Problem(id="PB707", message=f"AWS can't be asked for {service}: {_short(str(error))}", hint=hint)
         raise OutsideFailure(problem) from error
@@ -197,23 +211,29 @@ class translated:  # noqa: N801 - it is used as a function
         from botocore.exceptions import BotoCoreError, ClientError
 
         if isinstance(error, ClientError):
-            if page := page_of(error.response):
-                raise OutsideFailure(not_aws(self._asked, page)) from error
-            found = error.response.get("Error", {})
-            code, said = str(found.get("Code", "")), str(found.get("Message", ""))
-            if code in _ABSENT or (code in _INVALID and re.search(r"does not exist|not found|^Could not find", said)):
-                raise not_found(self._operation, said or code) from error
-            if code == "UnknownOperationException":
-                raise UnservedError(_refused(self._operation, code, said)) from error
-            if code in _CHANGED or (code in _MOVED and self._asked.startswith("cloudformation ")):
-                raise _changed(self._operation, said or code) from error
-            if code in _SKEWED or (code in _SIGNED and _CLOCK.search(said)):
-                raise OutsideFailure(_skewed(self._operation, code, said, error.response)) from error
-            raise OutsideFailure(_refused(self._operation, code, said)) from error
+            self._refuse(error)
+        if problem := _keys_problem(error):
+            raise OutsideFailure(problem) from error
         if isinstance(error, BotoCoreError):
             raise OutsideFailure(_unreachable(self._operation, error)) from error
         if isinstance(error, Exception) and (unread := failed_parsing(error)):
             raise OutsideFailure(not_aws(self._asked, unread)) from error
+
+    def _refuse(self, error: ClientError) -> NoReturn:
+        """Raise what AWS, or who answers in its place, has said."""
+        if page := page_of(error.response):
+            raise OutsideFailure(not_aws(self._asked, page)) from error
+        found = error.response.get("Error", {})
+        code, said = str(found.get("Code", "")), str(found.get("Message", ""))
+        if code in _ABSENT or (code in _INVALID and re.search(r"does not exist|not found|^Could not find", said)):
+            raise not_found(self._operation, said or code) from error
+        if code == "UnknownOperationException":
+            raise UnservedError(_refused(self._operation, code, said)) from error
+        if code in _CHANGED or (code in _MOVED and self._asked.startswith("cloudformation ")):
+            raise _changed(self._operation, said or code) from error
+        if code in _SKEWED or (code in _SIGNED and _CLOCK.search(said)):
+            raise OutsideFailure(_skewed(self._operation, code, said, error.response)) from error
+        raise OutsideFailure(_refused(self._operation, code, said)) from error
 
 
 def _skewed(operation: str, code: str, said: str, response: Mapping[str, Any]) -> Problem:
@@ -227,6 +247,8 @@ def _refused(operation: str, code: str, said: str) -> Problem:
     shown = f"AWS refused {operation}: {code}: {_short(said)}"
     if code in _CREDENTIALS:
         hint = "the credentials are expired or wrong: log in again ('aws sso login'), or check AWS_PROFILE"
+        if code in _UNKNOWN_KEYS:
+            hint += "; a Region that the account hasn't enabled knows none either"
         return Problem(id="PB701", message=shown, hint=hint)
     if code in _DENIED:
         return Problem(id="PB704", message=shown, hint="the role or user needs a permission for that")
@@ -240,15 +262,36 @@ def _refused(operation: str, code: str, said: str) -> Problem:
     return Problem(id="PB707", message=shown)
 
 
-def _unreachable(operation: str, error: Exception) -> Problem:
+def _keys_problem(error: BaseException) -> Problem | None:
+    """Return the problem that there are no credentials, or none that can be sent; None for any other failure.
+
+    What gives them fails in its own way: a program that isn't there, a file, an answer that is none.
+    """
     from botocore import exceptions
 
+    if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
+        if "Invalid header value" not in str(error):  # with the value, which is a token or a key
+            return None
+        hint = "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN anew, each without it"
+        message = "the credentials can't be sent: one has the end of a line in it, as files of Windows have"
+        return Problem(id="PB701", message=message, hint=hint)
     said = _short(str(error))
     if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError
                   | exceptions.CredentialRetrievalError | exceptions.TokenRetrievalError
                   | exceptions.ProfileNotFound | exceptions.SSOError):  # fmt: skip
         hint = "log in ('aws configure', 'aws sso login'), or name a profile with AWS_PROFILE"
         return Problem(id="PB701", message=f"no credentials for AWS: {said}", hint=hint)
+    if not isinstance(error, Exception) or not comes_through(error.__traceback__, _GIVERS):
+        return None
+    message = f"no credentials for AWS: what is to give them fails: {type(error).__name__}: {said}"
+    hint = "look at the profile (credential_process, source_profile, sso_session) and AWS's variables, or log in anew"
+    return Problem(id="PB701", message=message, hint=hint)
+
+
+def _unreachable(operation: str, error: Exception) -> Problem:
+    from botocore import exceptions
+
+    said = _short(str(error))
     if isinstance(error, exceptions.NoRegionError):
         return Problem(id="PB702", message="no Region for AWS", hint="set SMP_REGION or AWS_DEFAULT_REGION")
     if isinstance(error, exceptions.SSLError):
@@ -257,7 +300,7 @@ def _unreachable(operation: str, error: Exception) -> Problem:
     if isinstance(error, exceptions.IncompleteReadError | exceptions.FlexibleChecksumError):
         hint = "something on the way cuts answers off or changes them: look at the proxy; then repeat the command"
         return Problem(id="PB703", message=f"the answer to {operation} came damaged: {said}", hint=hint)
-    if isinstance(error, exceptions.HTTPClientError | exceptions.EndpointConnectionError):
+    if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
         hint = "look at the network, the proxy variables and the Region; then repeat the command"
         return Problem(id="PB703", message=f"AWS could not be reached for {operation}: {said}", hint=hint)
     return Problem(id="PB707", message=f"AWS could not be asked for {operation}: {said}")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pipeline_builder.aws.client import Aws, NotFoundError
+from pipeline_builder.aws.client import Aws, ChangedError, NotFoundError
 from pipeline_builder.errors import OutsideFailure, Problem
 from pipeline_builder.stacks.stacks import OWNER_TAG
 
+_TRIES = 5
 _MOST = 1000
 """Versions that S3 lists, and deletes, in one request."""
 
@@ -63,11 +64,17 @@ class Buckets:
         ]
 
     def delete(self, name: str) -> None:
-        """Delete an empty bucket; one that is gone stays gone."""
-        try:
-            self._call("delete_bucket", name)
-        except NotFoundError:
-            return
+        """Delete a bucket that was emptied, and what a build has still written since; one that is gone stays gone."""
+        for again in range(_TRIES, 0, -1):
+            try:
+                self._call("delete_bucket", name)
+                return
+            except NotFoundError:
+                return
+            except ChangedError:
+                if again == 1:
+                    raise
+            self.empty(name)
 
 
 def _refused(bucket: str, error: dict[str, Any]) -> Problem:

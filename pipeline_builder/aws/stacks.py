@@ -67,7 +67,7 @@ class Stacks(ChangeSets):
 
     def begun(self, stack: Stack) -> StackEvent | None:
         """Return the event with which what is going on has begun; None where it can't be told."""
-        return next((event for event in self._events(stack.id) if event.begins), None)
+        return next((event for event in self._since(stack.id, None) if event.about_stack), None)
 
     def delete(self, stack: Stack, watch: Watch) -> Ended:
         """Delete the stack, and follow it to its end; one that somebody else has deleted is deleted."""
@@ -152,10 +152,13 @@ class Stacks(ChangeSets):
         return Ended(stack=self.describe(stack_id), events=tuple(seen))
 
     def _since(self, stack_id: str, last: str | None) -> list[StackEvent]:
-        """Return what happened after an event, oldest first; with None since the running operation began."""
+        """Return what happened after an event, oldest first; with None since the running operation began.
+
+        A rollback that is gone on with has no beginning of its own: what is before the last end is another operation's.
+        """
         found: list[StackEvent] = []
         for event in self._events(stack_id):
-            if event.id == last:
+            if event.id == last or (last is None and event.ends and found):
                 break
             found.append(event)
             if last is None and event.begins:

@@ -38,8 +38,9 @@ class Answer:
 
     @property
     def is_busy(self) -> bool:
-        """Whether another answer may come when it is asked again."""
-        return self.status in (408, 425, 429) or self.status >= 500
+        """Whether another answer may come when it is asked again; GitHub says 403 too of who asks too often."""
+        throttled = self.status == 403 and self.pause is not None
+        return throttled or self.status in (408, 425, 429) or self.status >= 500
 
 
 def split_answer(said: bytes) -> tuple[bytes, Answer | None]:

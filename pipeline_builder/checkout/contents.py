@@ -139,7 +139,7 @@ class Contents:
         """Put the files in LFS into the places of their pointers, and note in the index that they are there."""
         git = self.source.git
         scratch = index.with_suffix(".attributes.new")
-        pointers = [(part, find_pointers(git, part, folder, scratch)) for part in parts]
+        pointers = [(part, find_pointers(git, part, scratch)) for part in parts]
         _check_size(measured, sum(pointer.size for _, found in pointers for pointer in found))
         problems = [*_extended(self.repo, pointers)]
         for part, found in pointers:

@@ -49,7 +49,8 @@ def _fetch(git: Runner, folder: Path, remote: Remote, commit: str, *, names: boo
     if not is_whole(folder) or has_long_ids(folder) != is_long(commit):
         remove_folder(folder.with_name(f"{folder.name}.new"))  # of one that was killed
         make_bare(git, folder, long_ids=is_long(commit))
-    arguments = ["fetch", "--quiet", f"--depth={MOST_EARLIER}", f"--filter={'blob:none' if names else 'tree:0'}"]
+    without = remote.leaving_out("blob:none" if names else "tree:0")
+    arguments = ["fetch", "--quiet", f"--depth={MOST_EARLIER}", *without]
     # By the name git tells the server what is there already.
     arguments += ["--no-tags", "--no-write-fetch-head", "--", remote.url, f"+{commit}:{_NEWEST}"]
     # Nothing of it is written anywhere, and an old fault in it is none of ours.

@@ -20,6 +20,7 @@ from pipeline_builder.checkout.printed import is_nameable, parse_batch, read_fet
 from pipeline_builder.checkout.retries import PATIENCE, try_again
 from pipeline_builder.checkout.runner import Remote, Runner
 from pipeline_builder.checkout.settings import web_settings
+from pipeline_builder.checkout.unnamed import fetch_commit, has_commit
 from pipeline_builder.checkout.variables import Whose
 from pipeline_builder.checkout.words import GitError
 from pipeline_builder.manifest.tags import AmbiguousError, asked_refs, find_commit, tag_pattern
@@ -101,11 +102,12 @@ class Git(Runner):
 
     def _fetch_history(self, remote: Remote, scratch: Path, *options: str) -> None:
         """Get the commits of all branches and tags, without their files where the server can leave them out."""
-        arguments = ["fetch", "--quiet", *options, "--filter=tree:0", "--no-tags", "--no-write-fetch-head", "--"]
+        arguments = ["fetch", "--quiet", *options, *remote.leaving_out("tree:0"), "--no-tags"]
         every = [f"+refs/{kind}/*:refs/{kind}/*" for kind in ("heads", "tags")]
         # Nothing of it is written anywhere; an old fault somewhere in the history is none of ours.
         without = [("transfer.fsckObjects", "false")]
-        self.run([*arguments, remote.url, *every], repository=scratch, remote=remote, config=without)
+        arguments += ["--no-write-fetch-head", "--", remote.url, *every]
+        self.run(arguments, repository=scratch, remote=remote, config=without)
 
     def _has_come(self, commit: str, scratch: Path) -> bool:
         arguments = ["log", "--all", "-z", "--no-patch", "--no-show-signature", "--format=%H"]
@@ -161,8 +163,7 @@ class Git(Runner):
             make_bare(self, repository, long_ids=is_long(commit))
         if files and self._take(repository, remote, commit):
             return
-        arguments = [*_fetch(files), "--no-write-fetch-head", "--", remote.url, commit]
-        self.run(arguments, repository=repository, remote=remote)
+        fetch_commit(self, repository, remote, commit, _shallow(files))
 
     def _take(self, repository: Path, remote: Remote, commit: str) -> bool:
         """Get a commit over a connection of ours; False where git has to, or has to say what is wrong with it."""
@@ -210,7 +211,8 @@ class Git(Runner):
             return ""
         make_bare(self, repository, long_ids=False)
         try:
-            self.run([*_fetch(files), "--", remote.url, revision], repository=repository, remote=remote)
+            arguments = ["fetch", "--quiet", *_shallow(files), "--no-tags", "--", remote.url, revision]
+            self.run(arguments, repository=repository, remote=remote)
         except GitError as error:
             if error.kind in ("missing", "other", "no answer") and not error.passing:
                 return ""
@@ -226,13 +228,7 @@ class Git(Runner):
 
     def has(self, repository: Path, commit: str) -> bool:
         """Tell whether the commit is there with all of its files."""
-        if not is_whole(repository):
-            return False
-        try:
-            self.run(["rev-parse", "--quiet", "--verify", f"{commit}^{{commit}}^{{tree}}"], repository=repository)
-        except GitError:
-            return False
-        return True
+        return is_whole(repository) and has_commit(self, repository, commit)
 
     def find_missing(self, repository: Path, commit: str, paths: Sequence[str]) -> list[str]:
         """Return the ids of what isn't there of a commit's folders; one that the commit hasn't is no matter here."""
@@ -290,7 +286,7 @@ class Git(Runner):
         """
         files = size = 0
         found: dict[str, list[str]] = {"submodules": [], "links": [], "small": []}
-        for line in self.lines(["ls-tree", "-r", "-l", "-z", tree], repository):
+        for line in self.lines(["ls-tree", "-r", "-l", "-z", tree], repository, errors="surrogateescape"):
             facts, _, name = line.partition("\t")
             mode, kind, _, length = facts.split()
             bytes_ = int(length) if length.isdigit() else 0
@@ -360,7 +356,8 @@ class Git(Runner):
             if not self._is_set(name, own, folder)
         }
         author = [part for name, value in missing.items() for part in ("-c", f"{name}={value}")]
-        self.run(["add", "--all", "--", "."], whose="user", folder=folder)
+        # What a user ignores everywhere, tables for one, is a part of it all the same.
+        self.run(["add", "--all", "--force", "--", "."], whose="user", folder=folder)
         # A signature would ask for a key's password, where nobody may be.
         commit = ["-c", "commit.gpgSign=false", *author, "commit", "--quiet", "--message", subject]
         self.run(commit, whose="user", folder=folder, extra=own)
@@ -379,10 +376,9 @@ class Git(Runner):
             return False
 
 
-def _fetch(files: bool) -> list[str]:
-    """Return the words that get one commit without its history."""
-    without = [] if files else [_WITHOUT_FILES]
-    return ["fetch", "--quiet", "--depth=1", *without, "--no-tags"]
+def _shallow(files: bool) -> list[str]:
+    """Return the options by which one commit comes without its history."""
+    return ["--depth=1", *([] if files else [_WITHOUT_FILES])]
 
 
 def _folder(commit: str, path: str) -> str:
@@ -393,7 +389,8 @@ def _folder(commit: str, path: str) -> str:
 def _check_path(path: str) -> None:
     """Refuse what can be written on some machines only, or read by some programs only."""
     *folders, _ = names = path.split("/")
-    letters, longest = len(path.encode()), max(len(name.encode()) for name in names)
+    written = [name.encode("utf-8", "surrogateescape") for name in names]
+    letters, longest = len(b"/".join(written)), max(map(len, written))
     if len(folders) > MOST_FOLDERS or letters > MOST_LETTERS or longest > _MOST_IN_NAME:
         shown = path if len(path) <= 60 else f"{path[:60]}…"
         raise GitError("deep", f"the path '{shown}' has {len(folders)} folders and {letters} bytes")

@@ -219,8 +219,8 @@ def _secret_of(repo: Repo, keys: Keys) -> Callable[[], str]:
     def read() -> str:
         if kind == "secretsmanager":
             return read_named(name, keys.read_secret, whose=f"the repository '{repo.name}'", place=repo.place)
-        if found := keys.environment.get(name):
-            return found.strip()
+        if found := keys.environment.get(name, "").strip():
+            return found
         message = f"the repository '{repo.name}' takes {what} from '{name}', which is not set"
         raise InputProblems(Problem(id="PB110", message=message, place=repo.place))
 

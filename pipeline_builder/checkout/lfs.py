@@ -231,8 +231,21 @@ def take_from_folder(objects: Objects, repository: Path, pointers: Sequence[Poin
 
 
 def _kept_in(repository: Path) -> Iterator[Path]:
-    for folder in (repository / ".git", repository):
+    for folder in (_shared_by(repository / ".git"), repository):
         yield folder / "lfs" / "objects"
+
+
+def _shared_by(inside: Path) -> Path:
+    """Return the folder that all working trees of a repository share: of one more of them `.git` is a file, which
+    leads there, as that of a submodule leads to its own.
+    """
+    try:
+        if inside.is_file():
+            inside = inside.parent / inside.read_text().removeprefix("gitdir: ").rstrip("\n")
+        common = inside / "commondir"
+        return inside / common.read_text().rstrip("\n") if common.is_file() else inside
+    except (OSError, ValueError):  # then its objects are not there
+        return inside
 
 
 def _copy(objects: Objects, pointer: Pointer, folder: Path) -> bool:

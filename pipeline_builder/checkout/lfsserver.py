@@ -279,7 +279,7 @@ def _read(answer: Any, url: str, headers: Headers, hidden: tuple[str, ...]) -> t
             action = one["actions"]["download"]
             places[oid] = _place(oid, action, url, headers, hidden)
         except (KeyError, TypeError, AttributeError, ValueError):
-            missing[oid] = _why(one.get("error"))
+            missing[oid] = _why(one)
     return places, missing
 
 
@@ -324,8 +324,10 @@ def _secrets(headers: Headers) -> Iterator[str]:
     return (value for value in headers.values() if len(value) >= _SHORTEST)
 
 
-def _why(error: Any) -> str:
+def _why(one: Mapping[str, Any]) -> str:
+    error = one.get("error")
     if not isinstance(error, dict):
-        return "the server names no place for it"
+        named = "no place for it that is an https address" if one.get("actions") else "no place for it"
+        return f"the server names {named}"
     message = " ".join(str(error.get("message") or "").split())[:200]
     return f"{error.get('code', '')} {message}".strip()[:220] or "the server doesn't say why"

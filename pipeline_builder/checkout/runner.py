@@ -38,16 +38,23 @@ _FIRST = threading.Lock()
 GRACE = 2.0
 """Seconds that git has after SIGTERM to take its own lock files away; it needs a hundredth of one."""
 
+# Before 2.32 git has no notice of GIT_CONFIG_COUNT or GIT_CONFIG_GLOBAL, and so of nothing that it may not do.
+_NEW_ENOUGH = r"git version (?:2\.(?:3[2-9]|[4-9]\d|\d{3})|[3-9]\.|\d{2})"
+_INSTALL_NEWER = "install a newer git: this one can't be told what it may do and what not"
+
 # As git chooses its ssh; what it has configured for that is in the variable already.
 _SSH = """if [ "$GIT_SSH_COMMAND" ]; then eval "exec $GIT_SSH_COMMAND \\"\\$@\\""; fi; exec "${GIT_SSH:-ssh}" "$@\""""
 
 _NOTHING = Pass()
+# What old programs have left in many repositories, and changes nothing of what is read: GitHub and GitLab take it, too.
+_HARMLESS = ("zeroPaddedFilemode", "badTimezone", "missingSpaceBeforeDate")
 # An embedded bare repository, a hook, a redirect, an object that git-fsck would refuse: none of them gets through.
 CONFIG = (
     ("safe.bareRepository", "explicit"),
     ("core.hooksPath", os.devnull),
     ("core.fsmonitor", "false"),
     ("transfer.fsckObjects", "true"),
+    *((f"fetch.fsck.{fault}", "ignore") for fault in _HARMLESS),
     ("transfer.credentialsInUrl", "die"),
     ("protocol.version", "2"),
     ("http.followRedirects", "false"),
@@ -86,6 +93,13 @@ class Remote:
     def by_web(self) -> bool:
         """Whether it is reached by http."""
         return self.url.lower().startswith(("https:", "http:"))
+
+    def leaving_out(self, what: str) -> list[str]:
+        """Return the option by which a fetch leaves something out ("blob:none", "tree:0"), where the server can.
+
+        Of a folder of this machine it doesn't: git takes no path for where what is missing may be had later.
+        """
+        return [] if self.local else [f"--filter={what}"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,29 +203,31 @@ class Runner:
                 raise error
         return output
 
-    def lines(self, arguments: Sequence[str], repository: Path) -> Iterator[str]:
+    def lines(self, arguments: Sequence[str], repository: Path, *, errors: str = "replace") -> Iterator[str]:
         """Yield NUL-ended records as they come; the process ends with the reader.
+
+        `errors` is what becomes of bytes that are no UTF-8; names of files have to be "surrogateescape" to be found.
 
         Raises:
             GitError: git failed, after what it has printed until then.
         """
-        with tempfile.TemporaryFile() as errors:
+        with tempfile.TemporaryFile() as words:
             environment = self._environment("nobody", None, ())
-            process = _start(_command(arguments, repository), environment, None, errors)
+            process = _start(_command(arguments, repository), environment, None, words)
             assert process.stdout is not None
             try:
                 rest = b""
                 while block := process.stdout.read(1 << 16):
                     *records, rest = (rest + block).split(b"\0")
                     for record in records:
-                        yield record.decode("utf-8", "replace")
+                        yield record.decode("utf-8", errors)
                 process.wait()
             finally:
                 _end(process)
                 process.stdout.close()
-            errors.seek(0)
+            words.seek(0)
             if process.returncode:
-                raise error_of(errors.read(), process.returncode)
+                raise error_of(words.read(), process.returncode)
 
     def _environment(
         self, whose: Whose, remote: Remote | None, more: Sequence[tuple[str, str]], given: Pass = _NOTHING
@@ -312,7 +328,11 @@ def _try_git(path: str) -> str:
     found = next(find_programs("git", {"PATH": path}), None)
     if found is None:
         raise GitError("absent", "the program 'git' is not there")
-    if fault := fault_of([found, "--version"], "git version ", environment={"PATH": path}):
+    if fault := fault_of([found, "--version"], _NEW_ENOUGH, environment={"PATH": path}):
+        what, _, version = fault.rpartition("it says: git version ")
+        if what:
+            text = f"the program '{found}' is git {version}, expected 2.32 or newer"
+            raise GitError("absent", text, advice=_INSTALL_NEWER)
         raise GitError("absent", f"the program '{found}' does not work: {fault}")
     return str(Path(found).absolute())
 

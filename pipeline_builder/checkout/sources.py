@@ -25,6 +25,8 @@ from pipeline_builder.manifest.manifest import Repo
 _AT_ONCE = 20_000
 """Objects that one fetch names: they are arguments, of which the system takes two megabytes."""
 
+_SET_ANEW = "it was pushed, or set anew, just now: do the same again; else the server's repository is damaged"
+
 
 class Source:
     """What entries that are folders of one repository have in common; only one thread is at work on it.
@@ -99,7 +101,31 @@ class Source:
         if not (self.had == commit and is_whole(self.bare)) and not self.git.has(self.bare, commit):
             self.completed = ""
             with self.counted():
-                self.git.fetch(self.bare, remote, commit, files=self.whole or remote.local)
+                self.fetch_patiently(remote, commit)
+
+    def fetch_patiently(self, remote: Remote, commit: str) -> None:
+        """Get the commit; where the server has just said that the revision is there, and doesn't have it, ask again.
+
+        Of several machines that serve a repository one may know a push before the others do.
+        """
+        for pause in (0, *self.git.pauses):
+            if self.git.stopped.wait(pause):
+                raise GitError("stopped", "interrupted")
+            denied = self.fetch_if_given(remote, commit)
+            if denied is None:
+                return
+        text = f"'{self.repos[0].revision}' is at {commit[:12]}, which the server doesn't give out ({denied})"
+        raise GitError("unreachable", text, advice=_SET_ANEW)
+
+    def fetch_if_given(self, remote: Remote, commit: str) -> GitError | None:
+        """Get the commit, or return how the server has denied what it has said itself."""
+        try:
+            self.git.fetch(self.bare, remote, commit, files=self.whole or remote.local)
+        except GitError as error:
+            if error.kind != "missing" or commit != self.looked or is_commit(self.repos[0].revision):
+                raise
+            return error
+        return None
 
     def complete(self, remote: Remote, commit: str) -> None:
         """Have the files of all the folders that are asked for, where the commit came without.

@@ -96,24 +96,8 @@ class Modules:
             return bare, max(0, size_of(bare) - before)
 
     def _fetch(self, bare: Path, remote: Remote, commit: str) -> None:
-        if self.git.has(bare, commit):
-            return
-        try:
+        if not self.git.has(bare, commit):
             self.git.fetch(bare, remote, commit)
-        except GitError as error:
-            if error.kind != "missing":
-                raise
-            _fetch_all(self.git, bare, remote)  # a server that gives out no commit by its id
-            if not self.git.has(bare, commit):
-                raise
-
-
-def _fetch_all(git: Git, bare: Path, remote: Remote) -> None:
-    """Get all branches and tags with their history."""
-    whole = ["--unshallow"] if (bare / "shallow").exists() else []
-    refs = [f"+refs/{kind}/*:refs/{kind}/*" for kind in ("heads", "tags")]
-    arguments = ["fetch", "--quiet", *whole, "--no-tags", "--no-write-fetch-head", "--", remote.url, *refs]
-    git.run(arguments, repository=bare, remote=remote)
 
 
 def find_parts(top: Part, modules: Modules, remote_of: Callable[[Repo], Remote], root: Path) -> tuple[Part, ...]:
@@ -183,6 +167,9 @@ def _wanted(
     for path, commit in links:
         full = f"{part.inside}/{path}" if part.inside else path
         shown = f"{part.path}/{path}" if part.path else path
+        if "\ufffd" in path:  # another folder would be written, and named in the lock
+            yield _refused(top, shown, "has a name that is no UTF-8", "give its folder another name", at)
+            continue
         if full not in entries or not entries[full].url:
             yield _refused(top, shown, "has no url", "add it with 'git submodule add', or take it out", at)
             continue

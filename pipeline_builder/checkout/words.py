@@ -44,6 +44,11 @@ class GitError(Exception):
         return self.kind in ("other", "none", "no answer")
 
     @property
+    def of_no_id(self) -> bool:
+        """Whether the server gives out no commit by its id, be it there or not."""
+        return self.kind == "missing" and bool(re.search(_UNNAMED, str(self)))
+
+    @property
     def hint(self) -> str | None:
         """What to do, where git's words say what is wrong but not that, or say it in a line that isn't kept."""
         if self.advice:
@@ -55,6 +60,11 @@ class GitError(Exception):
         return hints.get(self.kind)
 
 
+# What a server says in words that has trouble for a while, by git's protocol or before it.
+_BUSY = (
+    r"(?:remote error|ERROR|remote|GitLab): .*(?:heavy load|due to load|temporar|[Tt]ry (?:your request )?again"
+    r"|not available at this time|[Tt]oo many (?:requests|connections)|[Rr]ate limit|[Ii]nternal (?:server )?error)"
+)
 # ssh says it in a line of its own, before git's words that there is nothing to read.
 _SSH_KINDS = (
     ("host changed", r"Host key for .* has changed|Host key .* (?:is )?revoked|REVOKED HOST KEY"),
@@ -64,12 +74,16 @@ _SSH_KINDS = (
     ("no ssh", r"cannot run .*ssh\S*: No such file|: ssh: (?:command )?not found"),
     ("port refused", r"connect to (?:host|address) .* Connection refused"),
     ("not found", r"does not appear to be a git repository|^Repository not found"),
-    ("not found", r"ERROR: .*(?:[Nn]ot found|could not be found|does not exist)"),
+    ("not found", r"(?:ERROR|^remote): .*(?:[Nn]ot found|could not be found|does not exist)"),
+    ("unreachable", _BUSY),
+    ("authentication", r"^(?:remote: )?ERROR: | DENIED by "),
     ("unreachable", r"connect to (?:host|address) |Could not resolve hostname|kex_exchange_identification"),
     ("unreachable", r"Connection (?:closed|reset) by (?:remote host|\d)|Connection timed out"),
     # OpenSSH has said the rest in this line only, for some kinds of key.
     ("host unknown", r"Host key verification failed"),
 )
+# Of a server that gives out what branches and tags stand at, and no commit by its id: git's words, and JGit's.
+_UNNAMED = r"unadvertised object|want [0-9a-f]{40,64} not valid"
 _KINDS = (
     ("owner", r"dubious ownership"),
     ("closed", r"(?i)unable to (?:create|open|unlink|read).*Permission denied|insufficient permission for adding"),
@@ -82,10 +96,11 @@ _KINDS = (
         r"Authentication failed|could not read (Username|Password)|returned error: 40[13]|Permission denied",
     ),
     ("not found", r"repository '?https?://\S+ not found|(?i:returned error: 4(?:04|10)\b)"),
-    ("missing", r"not our ref|couldn't find remote ref|unadvertised object"),
+    ("missing", rf"not our ref|couldn't find remote ref|{_UNNAMED}"),
     ("deep", r"maximum allowed tree depth|File name too long"),
     ("unreachable", r"Could not resolve|unable to access|does not exist|not appear to be a git repository"),
     ("unreachable", r"Connection|timed out|repository .* not found|Could not read from remote"),
+    ("unreachable", r"remote error: |bad line length"),
 )
 
 
@@ -94,12 +109,26 @@ _PASSING = re.compile(
     r"reset by peer|Connection timed out|Operation timed out|Operation too slow|early EOF|hung up unexpectedly"
     r"|Empty reply|transfer closed|RPC failed|unexpected disconnect|SSL_ERROR_SYSCALL|SSL_read|GnuTLS recv error"
     r"|unexpected eof|HTTP/2 (?:stream|framing)|Connection (?:closed|reset) by|kex_exchange_identification"
-    r"|Temporary failure in name resolution|Timeout was reached|Failed to connect .* timed out"
+    rf"|Temporary failure in name resolution|Timeout was reached|Failed to connect .* timed out|{_BUSY}"
 )
 _MAY_PASS = ("unreachable", "other")
 _PROXY = re.compile(r"HTTP code (\d+) from proxy|CONNECT tunnel failed, response (\d+)")
 _ASK_PROXY = "look at the proxy that 'https_proxy' or git's 'http.proxy' names, and what it wants"
+_HAS_TROUBLE = "the server has trouble, and had it each time it was asked: do the same again later"
 _ADVICE = (
+    (_BUSY, _HAS_TROUBLE),
+    (
+        r"no matching .* found\. Their offer",
+        "the server has nothing that this machine's ssh takes: give it newer keys and algorithms, or take https",
+    ),
+    (
+        r"bad line length character",
+        "something there talks before git does, as a shell that greets who logs in: 'ssh HOST' shows it",
+    ),
+    (
+        r"lazy fetching disabled|from promisor remote",
+        "it was cloned without all files ('--filter'): name the url that it is a clone of, or clone it whole",
+    ),
     (
         r"(?i)certificate verif|SSL certificate problem",
         "name the certificate of its authority: GIT_SSL_CAINFO=FILE, or git config --global http.sslCAInfo FILE",
@@ -118,10 +147,11 @@ _ADVICE = (
         "its web server gives out files, and has to run git: 'git http-backend', or a host such as GitLab",
     ),
 )
+_RULE = re.compile(r"(?:remote:)?[\s=*-]*")
+_MARKS = re.compile(r"^(?:(?:remote|fatal|error|ERROR): )+")
 _SAID_ALREADY = re.compile(
     r"^unable to access '.*': |The requested URL returned error: \d+(?: .*)?$|^repository '.*' not found$"
 )
-_HAS_TROUBLE = "the server has trouble, and had it each time it was asked: do the same again later"
 _ASKS_LATER = "the server asks to come again after {seconds:.0f} s; do the same then"
 
 
@@ -133,23 +163,45 @@ def error_of(
     `answer` is what a web server answered last.
     """
     clean = clean_of(said.decode("utf-8", "replace"), hidden)
-    lines = [line.strip() for line in clean.splitlines() if line.strip()]
+    lines = _lines_of(clean)
     passing = bool(_PASSING.search(clean))
+    advice = next((advice for pattern, advice in _ADVICE if re.search(pattern, clean)), None)
     for kind, pattern in _SSH_KINDS if by_ssh else ():
         if line := next((line for line in lines if re.search(pattern, line)), ""):
-            text = line.strip("@ ").removesuffix(".").removeprefix("ERROR: ")[:300]
-            return GitError(kind, text, passing=passing and kind in _MAY_PASS)
-    words = [line for line in lines if line.startswith(("fatal:", "error:", "remote:"))] or lines
-    silent = f"git was ended by signal {-code}" if code < 0 else "git gave no reason"
-    first = (words[0] if words else silent).removeprefix("fatal: ").removeprefix("error: ")
-    if first.endswith(":"):  # what it is about has a line of its own
-        first = " ".join([first, *lines[lines.index(words[0]) + 1 :][:1]])
+            text = _plain(line.strip("@ ").removesuffix("."))
+            return GitError(kind, text[:300], passing=passing and kind in _MAY_PASS, advice=advice)
+    first = _first_of(lines) or (f"git was ended by signal {-code}" if code < 0 else "git gave no reason")
     if answer and (found := answer_error(answer, clean, hidden)):
         return found
-    otherwise = "unreachable" if passing else "other" if words or code < 0 else "no answer"
+    otherwise = "unreachable" if passing else "other" if lines or code < 0 else "no answer"
     kind = next((name for name, pattern in _KINDS if re.search(pattern, clean)), otherwise)
-    advice = next((advice for pattern, advice in _ADVICE if re.search(pattern, clean)), None)
     return GitError(kind, first[:300], passing=passing and kind in _MAY_PASS, advice=advice)
+
+
+def _lines_of(said: str) -> list[str]:
+    """Return the lines that say something; hosts put theirs between others of '=' and nothing."""
+    lines = (line.strip() for line in said.splitlines())
+    return [line for line in lines if not _RULE.fullmatch(line)]
+
+
+def _plain(line: str) -> str:
+    """Return a line without the marks of who says it."""
+    return _MARKS.sub("", line, count=1)
+
+
+def _first_of(lines: Sequence[str]) -> str:
+    """Return what git says first, and what it is about where that has a line of its own.
+
+    That there is nothing to read from a remote says nothing: why that is has ssh, or the host, said before.
+    """
+    words = [line for line in lines if line.startswith(("fatal:", "error:", "remote:"))] or lines
+    if not words:
+        return ""
+    at = lines.index(words[0])
+    if at and "Could not read from remote" in words[0]:
+        return _plain(lines[at - 1])
+    first = _plain(words[0])
+    return " ".join([first, *lines[at + 1 :][:1]]) if first.endswith(":") else first
 
 
 def clean_of(text: str, hidden: Sequence[str]) -> str:
@@ -185,7 +237,7 @@ def answer_error(answer: Answer, said: str = "", hidden: Sequence[str] = ()) -> 
 
 def _words_of(said: str) -> str:
     """Return what the server itself has said, else what git has."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = _lines_of(said)
     told = [line.removeprefix("remote:").strip() for line in lines if line.startswith("remote:")]
     if words := " ".join(told):
         return f": {words}"

@@ -15,6 +15,7 @@ from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import time_is_up
 from pipeline_builder.cli.output import say, show_problems
 from pipeline_builder.errors import ExitCode, OutsideFailure, PipelineBuilderError, Problem, RunFailed
+from pipeline_builder.inert import inert_line, is_unicode
 from pipeline_builder.machine.deadline import TimeIsUpError, hides
 from pipeline_builder.machine.refusals import is_of_this_machine, refusal
 
@@ -30,6 +31,7 @@ def run(arguments: list[str]) -> int:
     # Else pydantic looks through all distributions for what plugs itself into it, and runs that.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
+        _refuse_bytes(arguments)
         ended = main.main(args=arguments, prog_name="pipeline-builder", standalone_mode=False)
         sys.stdout.flush()  # here, where a full disk or a reader that has gone can still be told apart from a bug
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the boundary
@@ -40,6 +42,13 @@ def run(arguments: list[str]) -> int:
             _drop_stdout()
         return code
     return ended if isinstance(ended, int) else ExitCode.OK  # an int where a command asked for an exit code
+
+
+def _refuse_bytes(arguments: list[str]) -> None:
+    """Refuse what is no text: names, comments and addresses are written down in UTF-8, wherever they go."""
+    for argument in arguments:
+        if not is_unicode(argument):
+            raise click.UsageError(f"'{inert_line(argument)}' is not UTF-8 text")
 
 
 def _open_closed_streams() -> None:

@@ -182,14 +182,17 @@ def _copy(session: Session, record: RunRecord, models: tuple[str, ...], role: st
 def rollback(session: Session, *, as_json: bool, model: str, comment: str) -> None:
     """Reject a model's champion; the approved version before it is the champion again.
 
+    With its version, churn/4, it is that one or nothing: of two people at once who mean the same one takes it out of
+    use, and the other is told.
+
     \b
     Example: pipeline-builder rollback churn --comment "complaints about false alarms"
     """
     from pipeline_builder.views.lines import rollback_line
 
-    decision, group = make_decision(session, "reject", comment), session.decisions.find_group(model)
+    decision, (group, seen) = make_decision(session, "reject", comment), session.decisions.find_version(model)
     with session.stage("rollback") as words:
-        done = session.decisions.rollback(group, decision)
+        done = session.decisions.rollback(group, decision, champion=seen)
         gone, new = done.gone, done.champion
         session.keep_decided(gone)
         words.append(rollback_line(done))

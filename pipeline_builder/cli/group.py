@@ -51,8 +51,34 @@ def load_all() -> None:
         import_module(f"pipeline_builder.cli.{module}")
 
 
+# What is free text: none is no other than an empty one, or is refused in words of its own.
+_MAY_BE_EMPTY = ("comment", "description", "step")
+
+
+class _Command(click.Command):
+    """Refuses what would do something else than was meant: an empty value, which is a script's variable that has none,
+    and two options that answer the same question.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        typed = list(args)  # the parser takes them out of its list
+        left = super().parse_args(ctx, args)
+        if ctx.resilient_parsing:  # a shell completes what is typed so far
+            return left
+        given, _, order = self.make_parser(ctx).parse_args(typed)
+        first: dict[str | None, click.Parameter] = {}
+        for param in order:
+            if (other := first.setdefault(param.name, param)) is not param:
+                raise click.UsageError(f"{other.opts[0]} and {param.opts[0]} don't go together", ctx)
+            if given.get(param.name or "") == "" and param.name not in _MAY_BE_EMPTY:
+                raise click.BadParameter("it is empty", ctx, param)
+        return left
+
+
 class _Sections(click.Group):
     """Lists the commands in sections; each is added when it is asked for."""
+
+    command_class = _Command
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in MODULES:

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Say what would go, and take nothing.")
 @click.option("--yes", is_flag=True, help="Take it without asking.")
 @click.option(
-    "--runs", "days", type=click.IntRange(0), help="Records of runs, too, that started before so many days; else none."
+    "--runs",
+    "days",
+    type=click.IntRange(0, 100_000),
+    help="Records of runs, too, that started before so many days; else none.",
 )
 def gc(session: Session, *, as_json: bool, dry_run: bool, yes: bool, days: int | None) -> None:
     """Take away what nothing needs any more of what the local target keeps.

@@ -15,7 +15,8 @@ import click
 from pipeline_builder.cli.completion import pipelines_of_the_manifest
 from pipeline_builder.cli.dates import for_date
 from pipeline_builder.cli.output import say
-from pipeline_builder.errors import Problem, render_problem
+from pipeline_builder.errors import OutsideFailure, Problem, render_problem
+from pipeline_builder.inert import inert_line, is_unicode
 
 if TYPE_CHECKING:
     from pipeline_builder.session import Session
@@ -106,15 +107,26 @@ def _asked(places: Mapping[str, Path | None], target: str, jobs: int | None, pip
     """Return what was asked for; `places` are the paths that were given, by option."""
     manifest = (places["manifest"] or Path("model_repos.yaml")).absolute()
     default = manifest.parent / ".env"
+    state = (places["state"] or manifest.parent / ".pipeline_builder").absolute()
+    build = (places["build"] or manifest.parent / "build").absolute()
+    refuse_bytes(manifest, state, build)
     return Asked(
         manifest=manifest,
-        state=(places["state"] or manifest.parent / ".pipeline_builder").absolute(),
-        build=(places["build"] or manifest.parent / "build").absolute(),
+        state=state,
+        build=build,
         env_file=places["env_file"] or (default if default.is_file() else None),
         target=target,
         jobs=jobs,
         pipeline=pipeline,
     )
+
+
+def refuse_bytes(*paths: Path) -> None:
+    """Raise OutsideFailure (PB001) for a path that is no text: the state, records and reports have paths in them."""
+    for path in paths:
+        if not is_unicode(str(path)):
+            message = f"cannot use '{inert_line(str(path))}': the path is not UTF-8 text"
+            raise OutsideFailure(Problem(id="PB001", message=message, hint="rename the folder, or name another one"))
 
 
 def asked_of(given: Mapping[str, Any]) -> Asked:

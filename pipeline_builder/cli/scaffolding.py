@@ -12,7 +12,7 @@ import click
 
 from pipeline_builder.cli.completion import models_of_the_manifest
 from pipeline_builder.cli.group import main
-from pipeline_builder.cli.options import FILE
+from pipeline_builder.cli.options import FILE, refuse_bytes
 from pipeline_builder.cli.output import say, show, terminal
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.machine.people import login_name
@@ -75,6 +75,7 @@ def new(*, model: str, manifest: Path, silent: bool, as_json: bool, **given: Any
         os.environ, env_file if env_file.is_file() else None, "local", manifest.parent / "framework.yaml"
     )
     given["out"] = Path(os.path.abspath(given["out"] or model))  # noqa: PTH100 - '..' goes, links stay
+    refuse_bytes(manifest, given["out"])
     asks = terminal() and not silent
     if asks:  # nobody wants to answer ten questions to hear this
         problems = [*check_name(model), *(() if is_free(given["out"]) or given["add"] else (taken(given["out"]),))]

@@ -9,7 +9,13 @@ import click
 
 from pipeline_builder.cli.completion import problem_ids
 from pipeline_builder.cli.group import main
-from pipeline_builder.cli.options import given_stubs, isolation_option, isolation_required, stubs_option
+from pipeline_builder.cli.options import (
+    given_stubs,
+    isolation_option,
+    isolation_required,
+    refuse_bytes,
+    stubs_option,
+)
 from pipeline_builder.cli.output import say, show
 from pipeline_builder.errors import Problem, render_problem
 from pipeline_builder.machine.collector import collect_all
@@ -63,6 +69,7 @@ def serve(*, port: int, state: Path, manifest: Path | None, jobs: int | None, an
     settings = replace(settings, require_isolation=isolation_required(), stubs=load_stubs(given_stubs()))
     steps = StepKeys()
     settings = replace(settings, reach=steps.reach)
+    refuse_bytes(state.absolute())
     engine = open_engine(state.absolute(), settings)
     for warning in engine_warnings(engine):
         say(render_problem(Problem(id="PB590", message=warning, warning=True)))

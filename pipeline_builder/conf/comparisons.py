@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import REFERABLE, Expression, references
-from pipeline_builder.documents.fields import Names
+from pipeline_builder.documents.fields import MetricPath, Names
 from pipeline_builder.documents.schema import Section, describe
 from pipeline_builder.documents.source import DataPath
 
@@ -41,7 +41,7 @@ def _listed(keys: Iterable[str], between: str = ", ") -> str:
 class Operand(Section):
     """A value that a run brings: a number of a report, a property of a step, a parameter, a variable."""
 
-    metric: str = Field("", description="path into a property file, such as auc.value")
+    metric: MetricPath = Field("", description="path into a property file, such as auc.value")
     attribute: str = Field("", alias="property", description="property of the step 'of', such as ProcessingJobStatus")
     parameter: str = Field("", description="name of a pipeline parameter; also written $params.<name>")
     variable: str = Field("", description="execution variable, such as PipelineExecutionId")

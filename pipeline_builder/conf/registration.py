@@ -11,7 +11,17 @@ from pipeline_builder.conf.attempts import Retry
 from pipeline_builder.conf.containers import ContainerSection
 from pipeline_builder.conf.sections import ImageSection
 from pipeline_builder.documents.expressions import REFERABLE, Expression
-from pipeline_builder.documents.fields import Approval, Arguments, Image, Number, Regression, Switch, Word, Words
+from pipeline_builder.documents.fields import (
+    Approval,
+    Arguments,
+    Image,
+    MetricPath,
+    Number,
+    Regression,
+    Switch,
+    Word,
+    Words,
+)
 from pipeline_builder.documents.schema import Section
 
 
@@ -92,7 +102,7 @@ class RegistrySection(Section):
 class GateSection(Section):
     """A bound on a metric."""
 
-    metric: str = Field(min_length=1, description="path into model_evaluation_metrics.json, such as auc.value")
+    metric: MetricPath = Field(min_length=1, description="path into model_evaluation_metrics.json, such as auc.value")
     min: Number | None = Field(None, description="below it the model is never registered")
     max: Number | None = Field(None, description="above it the model is never registered")
     max_regression: Regression | None = Field(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from pipeline_builder.dag.property_paths import PathError, check_path
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import REFERABLE, Expression
 from pipeline_builder.documents.schema import describe
@@ -140,6 +141,14 @@ def _address(value: str) -> str:
     return value
 
 
+def _metric_path(value: str) -> str:
+    try:
+        check_path(value or "none")
+    except PathError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
 # The first three may be expressions: what they say reaches the request as it is. Plain types decide what is composed.
 Word = Annotated[str | Expression, REFERABLE]
 Image = Annotated[Annotated[str, AfterValidator(_address)] | Expression, REFERABLE]
@@ -161,6 +170,7 @@ Words = Annotated[tuple[Word, ...], BeforeValidator(_list, json_schema_input_typ
 Names = Annotated[tuple[str, ...], BeforeValidator(_list, json_schema_input_type=str | tuple[str, ...])]
 Switch = Annotated[bool, BeforeValidator(_switch, json_schema_input_type=bool | Literal["True", "False"])]
 Duration = Annotated[str, AfterValidator(_iso_duration)]
+MetricPath = Annotated[str, AfterValidator(_metric_path)]
 Regression = Annotated[str, BeforeValidator(_regression, json_schema_input_type=str | float)]
 Tags = Annotated[
     dict[str, Text],

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline_builder.dag.property_paths import PathError, check_path
 from pipeline_builder.importing.wording import worded
 
 Mapped = dict[str, Any]
@@ -125,4 +126,8 @@ def _metric(inner: Any) -> Mapped:
     found = _FILE.fullmatch(named) if isinstance(named, str) else None
     if found is None or not isinstance(path, str) or set(inner) != {"PropertyFile", "Path"}:
         raise UnsaidError
+    try:
+        check_path(path)
+    except PathError:  # to several values, or with a filter: it stays as it is
+        raise UnsaidError from None
     return {"metric": path, "of": found["step"], "file": found["file"]}

@@ -82,7 +82,9 @@ def refuse_full(folder: Path, what: str) -> None:
 
 def says_full(text: str) -> bool:
     """Tell whether another program says that the disk is full."""
-    return bool(re.search(r"No space left on device|Disk quota exceeded|disk is full", text, re.IGNORECASE))
+    return bool(
+        re.search(r"No space left on device|Out of diskspace|Disk quota exceeded|disk is full", text, re.IGNORECASE)
+    )
 
 
 def is_full(error: PipelineBuilderError) -> bool:

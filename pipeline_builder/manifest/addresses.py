@@ -66,11 +66,13 @@ def check_url(value: str) -> str:
         raise ValueError(f"the url {describe(value)} is refused, expected https, ssh, file, or a relative path")
     if _SCP_LIKE.match(value):
         return value
-    parts = urlsplit(value)
-    if parts.scheme and "://" in value and parts.scheme not in _SCHEMES:
-        raise ValueError(f"the url scheme '{parts.scheme}' is refused, expected https, ssh, file, or a relative path")
+    parts, scheme = urlsplit(value), value.partition("://")[0]
+    if parts.scheme and "://" in value and scheme not in _SCHEMES:  # git doesn't know HTTPS
+        raise ValueError(f"the url scheme '{scheme}' is refused, expected https, ssh, file, or a relative path")
     if "://" in value and (parts.password or (parts.username and parts.scheme == "https")):
         raise ValueError("the url has credentials in it: take them out and name them with 'credentials: env:NAME'")
+    if parts.scheme in ("https", "ssh") and "://" in value and not parts.hostname:
+        raise ValueError(f"the url {describe(value)} has no host")
     if "://" in value and not _has_port(parts):
         raise ValueError(f"the url {describe(value)} has no port of 1 to 65535 behind the host's ':'")
     return value

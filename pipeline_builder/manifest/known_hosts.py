@@ -106,7 +106,7 @@ def _text_of(path: Path) -> str:
         content = file.read(_MOST_BYTES + 1)
     if len(content) > _MOST_BYTES:
         raise ValueError(f"it has more than {_MOST_BYTES // 1024} KiB")
-    return content.decode("utf-8")
+    return content.decode("utf-8-sig")
 
 
 def _lines(text: str) -> list[str]:

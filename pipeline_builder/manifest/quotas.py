@@ -46,6 +46,10 @@ LogDays = Literal[
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
 ]
 
+# EventBridge: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
+MOST_TARGETS, LONGEST_EVENT_PATTERN = 5, 2048
+"""Of a rule, and characters of its pattern as JSON; an account may have the second raised."""
+
 # EventBridge Scheduler, RetryPolicy.
 MOST_RETRIES, SHORTEST_AGE, LONGEST_AGE = 185, 60, 86_400
 

@@ -49,7 +49,8 @@ def _tag(value: str) -> str:
 def _text(value: JSON) -> JSON:
     # An unquoted 1234567 or 1.0 reads as a number; guessing its text back could name another commit.
     if isinstance(value, bool | int | float):
-        raise ValueError(f"the revision {value} reads as a number, put it in quotes")  # noqa: TRY004 - pydantic wants it
+        what = "a yes or no" if isinstance(value, bool) else "a number"
+        raise ValueError(f"the revision {value} reads as {what}, put it in quotes")  # noqa: TRY004 - pydantic wants it
     return value
 
 

@@ -129,6 +129,21 @@ class Decisions:
                     return one.own_group(model)
             raise
 
+    def find_version(self, model: str) -> tuple[str, str]:
+        """Return the group of a model and, where `churn/4` names a version, its ARN.
+
+        Raises:
+            InputProblems: PB432 where there is no such model, or no such version.
+        """
+        if "/" not in model or ":" in model:
+            return self.find_group(model), ""
+        name, _, number = model.partition("/")
+        group = self.find_group(name)
+        for package in self.target.registry.list_packages(group):
+            if str(package.version) == number:
+                return group, package.arn
+        raise InputProblems(Problem(id="PB432", message=f"there is no model '{model}'", hint="'history' has all"))
+
     def own_group(self, model: str) -> str:
         try:
             return find_group(self.composed(), model)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline_builder.inert import inert_line
-from pipeline_builder.release.metrics import metric_at
+from pipeline_builder.release.metrics import metric_at, told_apart, why_none
 from pipeline_builder.release.record import PackageRecord, RunRecord, StepRecord, VerdictRecord
 
 if TYPE_CHECKING:
@@ -117,14 +117,16 @@ def _name(package: PackageRecord) -> str:
 def _bound(package: PackageRecord, gate: GateSection) -> Iterator[_Check]:
     value = metric_at(package.metrics, gate.metric)
     if value is None:
-        yield _Check(False, f"{_name(package)}: the report has no number '{inert_line(gate.metric)}'")
+        yield _Check(False, f"{_name(package)}: {why_none(package.metrics, gate.metric)}")
         return
-    what = f"{_name(package)}: {inert_line(gate.metric)} is {value:g}"
+    what = f"{_name(package)}: {inert_line(gate.metric)} is"
     # A bound that is a pipeline parameter was judged in the run, where its value was known.
     if isinstance(gate.min, float | int):
-        yield _Check(value >= gate.min, f"{what}, expected at least {gate.min:g}")
+        found, bound = told_apart(value, gate.min)
+        yield _Check(value >= gate.min, f"{what} {found}, expected at least {bound}")
     if isinstance(gate.max, float | int):
-        yield _Check(value <= gate.max, f"{what}, expected at most {gate.max:g}")
+        found, bound = told_apart(value, gate.max)
+        yield _Check(value <= gate.max, f"{what} {found}, expected at most {bound}")
     if gate.max_regression is not None:
         yield _regression(package, gate, value, what)
 
@@ -133,20 +135,26 @@ def _regression(package: PackageRecord, gate: GateSection, value: float, what: s
     champion = metric_at(package.champion_metrics, gate.metric)
     said = f" ({package.champion_note})" if package.champion_note else ""
     if package.champion_lost:
-        return _Check(False, f"{what}, and what its champion, version {package.champion_version}, had is lost{said}")
+        return _Check(
+            False, f"{what} {value:g}, and what its champion, version {package.champion_version}, had is lost{said}"
+        )
     if champion is None:
-        return _Check(True, f"{what}, and no champion has it to compare with{said}")
+        return _Check(True, f"{what} {value:g}, and no champion has it to compare with{said}")
     text = gate.max_regression or "0"
-    allowed = allowed_regression(champion, text)
-    worse = champion - value if gate.higher_is_better else value - champion
+    edge = regression_edge(champion, text, higher_is_better=gate.higher_is_better)
+    found, before = told_apart(value, champion)
     return _Check(
-        worse <= allowed,
-        f"{what}, the champion's (version {package.champion_version}) {champion:g}{said}, and it may be {text} worse "
-        "at most",
+        value >= edge if gate.higher_is_better else value <= edge,
+        f"{what} {found}, the champion's (version {package.champion_version}) {before}{said}, and it may be {text} "
+        "worse at most",
     )
 
 
-def allowed_regression(champion: float, text: str) -> float:
-    """Return by how much a metric may be worse than the champion's: a number as it is, or so many percent of that."""
+def regression_edge(champion: float, text: str, *, higher_is_better: bool) -> float:
+    """Return how bad a metric may be beside the champion's: worse by a number, or by so many percent of that.
+
+    It has twelve digits: where 0.01 is allowed 0.95 may become 0.94, whose difference in binary fractions is more.
+    """
     number = float(text.removesuffix("%"))
-    return abs(champion) * number / 100 if text.endswith("%") else number
+    allowed = abs(champion) * number / 100 if text.endswith("%") else number
+    return float(f"{champion - allowed if higher_is_better else champion + allowed:.12g}") if allowed else champion

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline_builder.dag.property_paths import PathError, spoken, value_at
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.inert import inert_line
 
@@ -175,20 +175,35 @@ def number_of(value: Any) -> float | None:
 
 def metric_at(report: Any, path: str) -> float | None:
     """Return the number at a path such as `binary_classification_metrics.auc.value` or `folds[0].rmse`, or None."""
-    for part in re.findall(r"[^.\[\]]+|\[\d+\]", path):
-        if part.startswith("[") and isinstance(report, list) and int(part[1:-1]) < len(report):
-            report = report[int(part[1:-1])]
-        elif isinstance(report, dict) and part in report:
-            report = report[part]
-        else:
-            return None
-    return number_of(report)
+    try:
+        return number_of(value_at(report, path))
+    except PathError:
+        return None
+
+
+def why_none(report: Any, path: str) -> str:
+    """Say why a report has no number at a path."""
+    words = f"the report has no number '{inert_line(path)}'"
+    if report is None:
+        return words
+    try:
+        return f"{words}, there is {inert_line(json.dumps(value_at(report, path)), 40)}"
+    except PathError as error:
+        why = str(error).removeprefix(f"it has no '{path}': ")
+        return f"{words}: {inert_line(why, 300)}"
 
 
 def short_name(path: str) -> str:
     """Return what a number is called where a reader sees it: without wrapper and `value`."""
-    first, _, rest = path.removesuffix(".value").partition(".")
-    return inert_line(rest if first in _WRAPPERS and rest else path.removesuffix(".value"))
+    path = (spoken(path) if path[:1] == "$" or "[" in path else path).removesuffix(".value")
+    first, _, rest = path.partition(".")
+    return inert_line(rest if first in _WRAPPERS and rest else path)
+
+
+def told_apart(value: float, bound: float, digits: str = "g") -> tuple[str, str]:
+    """Return a number and its bound with so many digits, and with all of them where they would look like the same."""
+    texts = f"{value:{digits}}", f"{bound:g}"
+    return (repr(value), repr(bound)) if value != bound and texts[0] == texts[1] else texts
 
 
 _FIRST = ("auc", "f1", "accuracy", "balanced_accuracy", "r2", "rmse", "mae", "mse", "mape", "log_loss", "ndcg")

@@ -65,7 +65,7 @@ def _refusal(package: ModelPackage, at: Deciding) -> PlanRefused | None:
 def other_champion(now: ModelPackage, words: str = "") -> Problem:
     """Say that another version is the champion than the one that was looked at."""
     message = f"the champion of '{now.group}' is version {now.version} now{words}"
-    return Problem(id="PB454", message=message, hint="nothing was decided: look at the page again")
+    return Problem(id="PB454", message=message, hint="nothing was decided: look again at what is in use")
 
 
 def words_of(decision: Decision) -> str:

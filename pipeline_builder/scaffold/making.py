@@ -16,6 +16,7 @@ from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
 from pipeline_builder.machine.folders import sweep_folder
+from pipeline_builder.machine.refusals import full, says_full
 from pipeline_builder.machine.streams import write_file
 from pipeline_builder.manifest.manifest import build_manifest
 from pipeline_builder.scaffold.chaining import asked_by, put_steps
@@ -81,7 +82,7 @@ def scaffold(request: Request, git: Git, values: Mapping[str, str]) -> Scaffolde
 
     Raises:
         InputProblems: PB690 to PB696, all of them, PB100 to PB107 for the manifest; nothing is written.
-        OutsideFailure: PB697 where git fails; nothing is written.
+        OutsideFailure: PB697 where git fails, PB674 where that is a full disk; nothing is written.
     """
     with _alone(request.out.parent, request.manifest.parent):
         neighbours = load_neighbours(request.manifest, values)
@@ -232,6 +233,8 @@ def _write(request: Request, files: Mapping[str, str], git: Git, *, again: bool)
             commit, author = git.begin(temporary, f"A new model: {request.name}", request.login)
         temporary.rename(folder)
     except GitError as error:
+        if says_full(str(error)):
+            raise OutsideFailure(full(f"the repository '{request.name}': {error}")) from error
         hint = "install git, or use --no-git" if error.kind == "absent" else "use --no-git, and commit it yourself"
         raise OutsideFailure(Problem(id="PB697", message=f"git failed: {error}", hint=hint)) from error
     finally:

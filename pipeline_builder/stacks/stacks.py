@@ -213,13 +213,21 @@ def _bad(event: StackEvent) -> bool:
     return event.failed or "ROLLBACK" in event.status
 
 
+THERE_ALREADY = (
+    "it is somebody's, of a service of this name in another Region (roles are the account's), or of an earlier one: "
+    "give this one another name in the manifest ('service: name:'), or delete what nobody uses"
+)
+"""What is to be done about what a stack was to make."""
 _REMEDIES = (
-    (
-        "already exists",
-        "somebody has made it, or an earlier service has left it: delete or rename it, and deploy again",
-    ),
+    ("already exists", f"{THERE_ALREADY}, and deploy again"),
     ("not authorized", "whoever deploys, or the role it names, lacks that permission: give it, and deploy again"),
     ("accessdenied", "whoever deploys, or the role it names, lacks that permission: give it, and deploy again"),
+    ("rate exceeded", "AWS was asked too much at once: deploy again"),
+    ("cannot be assumed", "IAM doesn't know a new role everywhere at once: deploy again"),
+    (
+        "access token",
+        "let CodeBuild in at the git host ('import-source-credentials'), or name a connection; deploy again",
+    ),
     ("connection", "is the connection there, in this Region, and past its handshake? Then deploy again"),
     ("limit", "ask for a higher quota in Service Quotas, and deploy again"),
     ("not empty", "empty it, and repeat the command"),

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from pipeline_builder.release.metrics import number_of
+
 WIDTH, HEIGHT = 300, 96
 """Of the axes, in pixels."""
 _MOST_BARS = 14
@@ -80,11 +82,11 @@ def _edges(found: Any, count: int) -> list[float] | None:
     """
     if not isinstance(found, list) or len(found) != count + 1:
         return None
-    inner, outer = found[1:-1], (found[0], found[-1])
-    if not all(isinstance(edge, int | float) and not isinstance(edge, bool) for edge in inner):
+    low, *inner, high = map(number_of, found)
+    known = [edge for edge in inner if edge is not None]
+    if len(known) < len(inner):
         return None
-    low, high = (float(edge) if isinstance(edge, int | float) else None for edge in outer)
-    return [-math.inf if low is None else low, *map(float, inner), math.inf if high is None else high]
+    return [-math.inf if low is None else low, *known, math.inf if high is None else high]
 
 
 def _numerical(edges: list[float] | None, before: list[float], now: list[float]) -> Distribution:

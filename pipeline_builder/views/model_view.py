@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline_builder.release.evidence import BoundEvidence
-from pipeline_builder.release.gate import allowed_regression
+from pipeline_builder.release.gate import regression_edge
 from pipeline_builder.release.metrics import Compared, compare_metrics, find_confusion, find_curves, short_name
 from pipeline_builder.release.promote import is_decidable, may_be_approved
 from pipeline_builder.release.record import BlockedRecord, PackageRecord, RunRecord
@@ -190,9 +190,8 @@ def _limits(bounds: Sequence[BoundEvidence], compared: Sequence[Compared]) -> Ma
         limits += [Bound(value=float(bound.max), kind="max")] if isinstance(bound.max, float | int) else []
         before = champions.get(name)
         if bound.max_regression is not None and before is not None:
-            room = allowed_regression(before, bound.max_regression)
             better = bound.higher_is_better
-            edge = before - room if better else before + room
+            edge = regression_edge(before, bound.max_regression, higher_is_better=better)
             words = f"{bound.max_regression} worse than the champion"
             limits.append(Bound(value=edge, kind="min" if better else "max", note=words))
     return {name: tuple(limits) for name, limits in found.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pipeline_builder.release.record import ObjectRecord, RunRecord, ScoreRecord
 from pipeline_builder.views.days import Day
@@ -138,6 +139,10 @@ def _why(score: ScoreRecord, date: str) -> str:
     return f"{date} {what}{f': {reasons}' if reasons else ''}."
 
 
+def _listed(found: Any) -> list[Any]:
+    return found if isinstance(found, list) else []
+
+
 def days_of(record: RunRecord) -> list[Day]:
     """Return the run's own day of each model."""
     return [
@@ -148,7 +153,7 @@ def days_of(record: RunRecord) -> list[Day]:
             status=score.status,
             rows=score.rows_in,
             drift=worst_drift(mapping(score.monitor).get("drift")),
-            violations=len(mapping(score.monitor).get("violations") or ()),
+            violations=len(_listed(mapping(score.monitor).get("violations"))),
             actions=score.actions,
             execution=record.execution.rsplit("/", 1)[-1],
         )

@@ -203,6 +203,18 @@ def test_an_endpoint_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
         Aws("us-east-1", session=boto3.session.Session(**KEYS)).call("sts", "get_caller_identity")
 
 
+def test_a_proxy_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(botocore.endpoint, "time", types.SimpleNamespace(sleep=lambda _: None))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://aws.invalid")
+    monkeypatch.setenv("HTTP_PROXY", "http://ada:hidden@127.0.0.1:1")
+    with pytest.raises(
+        OutsideFailure, match="PB703 AWS could not be reached for get_caller_identity: .* proxy"
+    ) as caught:
+        Aws("us-east-1", session=boto3.session.Session(**KEYS)).call("sts", "get_caller_identity")
+    assert "hidden" not in str(caught.value)
+    assert "the proxy variables" in str(caught.value.problems[0].hint)
+
+
 def test_what_nobody_expected_to_be_gone_is_a_problem_too(aws: Aws, server: Server) -> None:
     server.says(400, '{"__type": "ResourceNotFound", "message": "Pipeline x does not exist"}')
     (problem,) = refused(aws, "sagemaker").problems

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from pipeline_builder.checkout.answers import TRACED, seconds_of, split_answer
+from pipeline_builder.checkout.authors import read_history
 from pipeline_builder.checkout.checkout import checkout
 from pipeline_builder.checkout.git import Git
 from pipeline_builder.checkout.retries import PAUSES
@@ -123,6 +124,9 @@ def test_a_server_that_asks_to_wait_is_waited_for() -> None:
     with server(answer(429, "slow", Retry_After="1"), answer(404)) as (url, asked), pytest.raises(GitError):
         Git(environment=ENVIRONMENT, pauses=SHORT).resolve(Remote(url=url, local=False), "main")
     assert 1.0 <= asked[1] - asked[0] < 30
+    with server(answer(403, "rate limit", Retry_After="0"), answer(404)) as (url, asked), pytest.raises(GitError):
+        Git(environment=ENVIRONMENT, pauses=SHORT).resolve(Remote(url=url, local=False), "main")
+    assert len(asked) == 2
     with server(answer(429, "slow", Retry_After="3600")) as (url, asked), pytest.raises(GitError) as caught:
         Git(environment=ENVIRONMENT, pauses=SHORT).resolve(Remote(url=url, local=False), "main")
     assert (str(caught.value), len(asked)) == ("HTTP 429: slow", 1)
@@ -197,6 +201,75 @@ def test_a_locked_commit_that_is_gone_is_named(tmp_path: Path) -> None:
     assert problem.id == "PB152"
     assert "the commit 111111111111 that is locked is not there any more" in problem.message
     assert "without --locked" in str(problem.hint)
+
+
+@pytest.mark.long
+def test_a_server_that_gives_out_no_commit_by_its_id_has_it_in_its_history(tmp_path: Path) -> None:
+    remote = make_repository(tmp_path / "served" / "churn")
+    first = git(remote, "rev-parse", "HEAD")
+    commit(remote, "second")
+    tool = Git(environment=ENVIRONMENT)
+    with serve(tmp_path / "served", old=True) as (url, _):
+        asked = Remote(url=f"{url}/churn", local=False)
+        tool.fetch(tmp_path / "bare", asked, first)
+        assert tool.has(tmp_path / "bare", first)
+        written = read_history(tool, tmp_path / "bare", asked, first, ())
+        assert [one.commit for one in written] == git(remote, "rev-list", first).splitlines()
+        with pytest.raises(GitError) as caught:
+            tool.fetch(tmp_path / "bare", asked, "1" * 40)
+    assert (caught.value.kind, "unadvertised" in str(caught.value)) == ("missing", True)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("late", [True, False])
+def test_a_commit_that_the_server_names_and_does_not_give_is_asked_for_again(
+    tmp_path: Path, world: Hosts, repository: Path, late: bool
+) -> None:
+    head = git(repository, "rev-parse", "HEAD")
+    denied = f"ERR upload-pack: not our ref {head}".encode()
+    packet, asked = b"%04x%s" % (len(denied) + 4, denied), [0]
+
+    def deny(url: str, method: str, body: bytes, headers: object) -> tuple[int, dict[str, str], bytes] | None:
+        if b"command=fetch" not in body:
+            return None
+        asked[0] += 1
+        # The first is by the branch's name, of which the answer may be in doubt.
+        return (
+            None if late and asked[0] > 2 else (200, {"Content-Type": "application/x-git-upload-pack-result"}, packet)
+        )
+
+    world.repositories["github.com"] = {"acme/churn": repository}
+    world.raw = deny
+    what = manifest(f"url: {URL}", "revision: main")
+
+    def take() -> str:
+        done = checkout(
+            what, root=tmp_path, cache=tmp_path / "c", locked=None, environment=world.environment, pauses=SHORT
+        )
+        return done.lock.repos[0].commit
+
+    if late:
+        assert take() == head
+        return
+    with pytest.raises(PipelineBuilderError) as caught:
+        take()
+    (problem,) = caught.value.problems
+    assert problem.id == "PB151"
+    assert f"'main' is at {head[:12]}, which the server doesn't give out" in problem.message
+
+
+@pytest.mark.long
+def test_an_old_fault_in_the_history_is_no_fault_of_its_authors(tmp_path: Path) -> None:
+    remote = make_repository(tmp_path / "churn")
+    text = git(remote, "cat-file", "commit", "HEAD").replace("<", "", 1)
+    bad = git(remote, "hash-object", "-t", "commit", "-w", "--stdin", "--literally", text=f"{text}\n")
+    git(remote, "reset", "--quiet", "--hard", bad)
+    git(remote, "config", "uploadpack.allowFilter", "true")
+    head = commit(remote, "good")
+    tool, here = Git(environment=ENVIRONMENT), Remote(url=str(remote), local=True)
+    for _ in range(2):
+        assert [one.commit for one in read_history(tool, tmp_path / "bare", here, head, ())][:2] == [head, bad]
+    assert tool.leads_to(here, bad, tmp_path / "scratch")
 
 
 @pytest.mark.long

@@ -212,6 +212,21 @@ def test_a_commit_that_git_refuses_makes_nothing_count_as_edited(root: Path) -> 
     assert text(root) == "name: mended\n"
 
 
+@pytest.mark.long
+def test_what_old_programs_have_left_in_commits_is_no_fault(root: Path) -> None:
+    remote = root / "remotes" / "a"
+    tree, conf = (git(remote, "rev-parse", f"HEAD{path}") for path in ("^{tree}", ":conf"))
+    padded = root / "tree"
+    padded.write_bytes(b"040000 conf\0" + bytes.fromhex(conf))  # of which git writes no zero
+    padded_id = git(remote, "hash-object", "-t", "tree", "-w", "--literally", str(padded))
+    for what, when in ((padded_id, "> 1000000000 +0000"), (tree, "> 1000000000 +51800"), (tree, ">1000000000 +0000")):
+        facts = f"tree {what}\nauthor Ada <ada@example.com{when}\ncommitter Ada <ada@example.com{when}\n\nold\n"
+        old = git(remote, "hash-object", "-t", "commit", "-w", "--literally", "--stdin", text=facts)
+        git(remote, "update-ref", "refs/heads/old", old)
+        assert run(root, one(revision="old")).lock.repos[0].commit == old
+        assert text(root) == "name: a\n"
+
+
 def test_a_folder_that_no_checkout_made_is_kept_aside(root: Path) -> None:
     folder = root / "aws-train" / "a"
     folder.mkdir(parents=True)
@@ -422,11 +437,12 @@ def test_a_token_goes_to_its_server_only(root: Path) -> None:
     assert "wr0ng" not in str(caught.value)
 
 
-def test_a_missing_token_is_an_input_problem(root: Path) -> None:
+@pytest.mark.parametrize("token", ["", " \n"])
+def test_a_missing_token_is_an_input_problem(root: Path, token: str) -> None:
     with pytest.raises(
         InputProblems, match="PB110 the repository 'a' takes its token from 'GIT_TOKEN', which is not set"
     ):
-        run(root, one(credentials="env:GIT_TOKEN"))
+        run(root, one(credentials="env:GIT_TOKEN"), GIT_TOKEN=token)
 
 
 @pytest.mark.long

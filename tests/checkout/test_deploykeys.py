@@ -20,6 +20,8 @@ from pipeline_builder.checkout.git import Git
 from pipeline_builder.checkout.keys import remote_of
 from pipeline_builder.checkout.remotes import fetch_heads
 from pipeline_builder.errors import PipelineBuilderError
+from pipeline_builder.manifest.addresses import parse_address
+from pipeline_builder.manifest.known_hosts import read_known_hosts
 from tests.checkout.hosts import ssh_host
 from tests.checkout.opening import check_out, failure, keys, manifest
 from tests.checkout.repositories import ENVIRONMENT
@@ -126,6 +128,13 @@ def test_each_fault_of_ssh_is_named(tmp_path: Path, repository: Path, deploy_key
     (tmp_path / "hosts").write_text("no line of a key\n")
     assert fault(text_of(deploy_key), "known_hosts: hosts")[0] == "PB124"
     assert fault(text_of(deploy_key), "known_hosts: none")[0] == "PB124"
+
+
+def test_a_file_of_known_hosts_may_begin_as_windows_has_it(tmp_path: Path) -> None:
+    line = f"git.example.com {public(HOST_KEY)}\n"
+    (tmp_path / "hosts").write_bytes(b"\xef\xbb\xbf" + line.encode())
+    address = parse_address("ssh://git@git.example.com/acme/churn")
+    assert read_known_hosts(["hosts"], tmp_path, address) == line
 
 
 @pytest.mark.long

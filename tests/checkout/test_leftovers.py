@@ -211,14 +211,28 @@ BY_GIT = {"GIT_HTTP_USER_AGENT": "git/2.40"}
 """A variable that says how web servers are reached: then it is git that asks."""
 
 
-def fake_git(folder: Path, script: str) -> Git:
+def fake_git(folder: Path, script: str, version: str = "2.39.5") -> Git:
     """Return a git that is this script: what a git does that hangs can't be had from the real one at will."""
     (folder / "bin").mkdir()
     program = folder / "bin" / "git"
-    version = '[ "$1" != --version ] || exec echo git version 2.39.5'
-    program.write_text(f"#!/bin/sh\n{version}\ncd {folder}\n{script}\n")
+    asked = f'[ "$1" != --version ] || exec echo "git version {version}"'
+    program.write_text(f"#!/bin/sh\n{asked}\ncd {folder}\n{script}\n")
     program.chmod(0o755)
     return Git(environment={"PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}, timeout=0.5)
+
+
+@pytest.mark.parametrize(
+    ("version", "works"),
+    [("2.25.1", False), ("2.31.8", False), ("1.8.3.1", False), ("2.32.0", True), ("2.39.5 (Apple Git-154)", True), ("2.100.1", True), ("3.0.0", True)],
+)  # fmt: skip
+def test_a_git_that_would_not_hear_what_it_may_do_is_not_used(tmp_path: Path, version: str, works: bool) -> None:
+    tool = fake_git(tmp_path, "echo used >said", version)
+    with pytest.raises(GitError) as caught:
+        tool.resolve(Remote(url="https://example.com/a.git", local=False), "main")
+    assert (caught.value.kind != "absent", (tmp_path / "said").exists()) == (works, works)
+    if not works:
+        program = tmp_path / "bin" / "git"
+        assert str(caught.value) == f"the program '{program}' is git {version}, expected 2.32 or newer"
 
 
 @pytest.mark.long

@@ -14,6 +14,7 @@ import pytest
 
 from pipeline_builder.checkout.checkout import Checkouts, checkout
 from pipeline_builder.checkout.git import Git
+from pipeline_builder.checkout.lfs import Objects, take_from_folder
 from pipeline_builder.checkout.lfsserver import Server, ask
 from pipeline_builder.checkout.pointers import parse_pointer
 from pipeline_builder.checkout.runner import Remote
@@ -140,6 +141,23 @@ def test_only_what_the_attributes_of_the_commit_give_to_it(root: Path, served: H
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("attributes", ["*.bin filter=lfs -text\n", "* text eol=crlf\n*.bin filter=lfs\n"])
+def test_a_pointer_is_one_as_it_is_in_the_commit_whatever_its_name(
+    root: Path, served: Hosts, server: LfsServer, attributes: str
+) -> None:
+    churn = root / "remotes" / "churn"
+    (churn / ".gitattributes").write_text(attributes)
+    git(churn, "config", "core.safecrlf", "false")
+    odd = os.fsdecode("model/caf\xe9 -\n.bin".encode("latin-1"))
+    (churn / odd).write_text(server.put(b"of an odd name" * 100))
+    commit(churn, "more")
+    assert bring(root, served).warnings == ()
+    assert weights(root) == WEIGHTS
+    assert (root / "aws-train" / "churn" / odd).read_bytes() == b"of an odd name" * 100
+    assert not bring(root, served).repos[0].changed
+
+
+@pytest.mark.long
 def test_an_object_store_gets_its_own_headers_and_no_login(root: Path, served: Hosts, server: LfsServer) -> None:
     server.store, server.given = "other.example.com", {"X-Signed": "yes"}
     bring(root, served)
@@ -242,6 +260,14 @@ def test_a_file_that_is_too_large_is_not_asked_for(root: Path, served: Hosts, se
 
 
 @pytest.mark.long
+def test_a_place_by_plain_http_is_named_as_such(root: Path, served: Hosts, server: LfsServer) -> None:
+    server.meddle = lambda answer: json.loads(json.dumps(answer).replace("https://", "http://"))
+    (problem,) = failures(root, served, *HTTPS)
+    assert problem.id == "PB826"
+    assert "'model/weights.bin': the server names no place for it that is an https address" in problem.message
+
+
+@pytest.mark.long
 def test_one_with_an_extension_is_refused(root: Path, served: Hosts, server: LfsServer) -> None:
     churn = root / "remotes" / "churn"
     lines = pointer_of(b"x").splitlines(keepends=True)
@@ -340,6 +366,20 @@ def test_authorities_are_read_once_and_anew_when_they_are_others(root: Path) -> 
     assert make_context(environment) is before
     os.utime(path, ns=(1, 1))
     assert make_context(environment) is not before
+
+
+def test_a_further_working_tree_has_the_objects_of_the_first(root: Path, served: Hosts, server: LfsServer) -> None:
+    churn, oid = root / "remotes" / "churn", hashlib.sha256(WEIGHTS).hexdigest()
+    kept = churn / ".git" / "lfs" / "objects" / oid[:2] / oid[2:4]
+    kept.mkdir(parents=True)
+    (kept / oid).write_bytes(WEIGHTS)
+    git(churn, "worktree", "add", "--quiet", "../churn2", "-b", "other")
+    bring(root, served, "url: remotes/churn2", "name: churn", "revision: other", "lfs: true")
+    assert weights(root) == WEIGHTS
+    (root / "remotes" / "churn2" / ".git").write_bytes(b"gitdir: \xff\n")
+    wanted, objects = parse_pointer(pointer_of(WEIGHTS).encode()), Objects(Git(environment=ENVIRONMENT), root / "new")
+    assert wanted
+    assert list(take_from_folder(objects, root / "remotes" / "churn2", [wanted])) == [oid]
 
 
 def test_a_folder_of_this_machine_has_its_objects_beside_it(root: Path, served: Hosts, server: LfsServer) -> None:

@@ -174,3 +174,44 @@ def test_a_file_of_this_machine_that_is_closed_is_no_refused_login() -> None:
 def test_what_keeps_this_machine_from_any_server_is_named(said: str, hint: str) -> None:
     error = error_of(f"fatal: unable to access 'https://host/a/': {said}".encode(), 128)
     assert (error.kind, str(error.hint).startswith(hint)) == ("unreachable", True)
+
+
+_RULE = "remote: \nremote: ====================\nremote: \n"
+
+
+@pytest.mark.parametrize(
+    ("said", "by_ssh", "kind", "text", "passing"),
+    [
+        (
+            "Unable to negotiate with 10.0.0.1 port 22: no matching host key type found. Their offer: ssh-rsa\n{end}",
+            True, "unreachable",
+            "Unable to negotiate with 10.0.0.1 port 22: no matching host key type found. Their offer: ssh-rsa", False,
+        ),
+        (
+            "ERROR: The 'acme' organization has enabled or enforced SAML SSO.\nVisit https://github.com/orgs/acme/sso\n{end}",
+            True, "authentication", "The 'acme' organization has enabled or enforced SAML SSO", False,
+        ),
+        (
+            f"{_RULE}remote: Your account has been blocked.\n{_RULE}{{end}}",
+            True, "unreachable", "Your account has been blocked.", False,
+        ),
+        ("remote: TF401019: The repository x does not exist\n{end}", True, "not found", "TF401019: The repository x does not exist", False),
+        ("FATAL: R any models/churn ci DENIED by fallthru\n{end}", True, "authentication", "FATAL: R any models/churn ci DENIED by fallthru", False),
+        ("sh: 1: git-upload-pack: not found\n{end}", True, "unreachable", "sh: 1: git-upload-pack: not found", False),
+        ("GitLab: The git server is not available at this time.\n{end}", True, "unreachable", "GitLab: The git server is not available at this time", True),
+        ("{end}", True, "unreachable", "Could not read from remote repository.", False),
+        ("fatal: protocol error: bad line length character: Welc\n", True, "unreachable", "protocol error: bad line length character: Welc", False),
+        (
+            "fatal: remote error: GitLab is currently unable to handle this request due to load (ID 1)\n",
+            False, "unreachable", "remote error: GitLab is currently unable to handle this request due to load (ID 1)", True,
+        ),
+        ("fatal: remote error: this project is archived\n", False, "unreachable", "remote error: this project is archived", False),
+        (f"fatal: remote error: want {'1' * 40} not valid\n", False, "missing", f"remote error: want {'1' * 40} not valid", False),
+        ("fatal: unable to create temporary file: No space left on device\n", False, "other", "unable to create temporary file: No space left on device", False),
+    ],
+)  # fmt: skip
+def test_what_a_host_has_said_before_git_is_told(said: str, by_ssh: bool, kind: str, text: str, passing: bool) -> None:
+    end = "fatal: Could not read from remote repository.\n\nPlease make sure you have the correct access rights\n"
+    error = error_of(said.replace("{end}", end).encode(), 128, by_ssh=by_ssh)
+    assert (error.kind, str(error), error.passing) == (kind, text, passing)
+    assert not (error.of_damage and "remote error" in said)  # nothing that is kept goes for what a server says

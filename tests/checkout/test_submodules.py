@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -211,6 +212,9 @@ def test_everything_that_is_wrong_is_said_at_once(root: Path) -> None:
     add(churn, "absent", "../nobody", head(remotes / "lib"))
     git(churn, "update-index", "--add", "--cacheinfo", f"160000,{head(remotes / 'lib')},unnamed")
     (churn / "unnamed").mkdir()
+    latin = os.fsdecode("unnam\xe9d".encode("latin-1"))
+    git(churn, "update-index", "--add", "--cacheinfo", f"160000,{head(remotes / 'lib')},{latin}")
+    (churn / latin).mkdir()
     git(churn, "commit", "--quiet", "--message", "x")
     add(churn, "elsewhere", "https://git.example.com/acme/lib.git", head(remotes / "lib"))
     problems = {problem.id: problem for problem in failures(root, *LOCAL)}
@@ -221,8 +225,9 @@ def test_everything_that_is_wrong_is_said_at_once(root: Path) -> None:
         "the submodule 'elsewhere' of the repository 'churn' is not fetched: it is at the host 'git.example.com', which "
         "the manifest doesn't name",
         "the submodule 'unnamed' of the repository 'churn' has no url",
+        "the submodule 'unnam\ufffdd' of the repository 'churn' has a name that is no UTF-8",
     ]
-    (elsewhere, _) = refused.values()
+    (elsewhere, *_) = refused.values()
     assert elsewhere.related[0].file == f"churn@{head(churn)[:12]}:.gitmodules"
     assert (elsewhere.related[0].line, "https://git.example.com" in elsewhere.related[0].text) == (12, True)
     assert "'churn/absent' cannot be reached" in problems["PB151"].message

@@ -316,12 +316,56 @@ def test_a_secret_in_a_url_is_not_shown(tmp_path: Path) -> None:
         (["up", "--jobs", "0"], "0 is not in the range 1<=x<=256"),
         (["graph", "--format", "png"], "'png' is not one of"),
         (["rehearse", "--pace", "nan"], "'nan' is no number"),
+        (["up", "--reject", "--approve"], "--reject and --approve don't go together"),
+        (["gc", "--runs", "99999999999"], "99999999999 is not in the range"),
         (["up", "--target", "moon"], "'moon' is not one of 'local', 'aws'."),
     ],
 )
 def test_wrong_usage(tmp_path: Path, arguments: list[str], expected: str) -> None:
     ended = Workspace(tmp_path).run(*arguments)
     assert (ended.code, expected in ended.err) == (2, True), ended.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["promote", "--run", ""], ["promote", "churn", "--run="], ["run", "--changed-since", ""], ["run", "--resume", ""],
+        ["up", "--pipeline", ""], ["up", "--date", ""], ["up", "--state", ""], ["up", "--build-dir", ""], ["stop", ""],
+        ["console", "--export", ""], ["serve", "--state", ""], ["backfill", "--from", "2026-01-01", "--to", ""],
+    ],
+)  # fmt: skip
+def test_an_empty_value_is_not_taken_for_none(tmp_path: Path, arguments: list[str]) -> None:
+    """A script's variable that has nothing in it: the newest run would be promoted, and every pipeline would run."""
+    workspace = Workspace(tmp_path)
+    ended = workspace.call(*arguments)
+    assert (ended.code, "it is empty" in ended.err, workspace.files()) == (2, True, {}), ended.err
+
+
+BYTES = os.fsdecode(b"q\xff")
+
+
+@pytest.mark.parametrize("arguments", [["status", BYTES], ["promote", BYTES], ["reject", "churn", "--comment", BYTES]])
+def test_arguments_that_are_no_text(tmp_path: Path, arguments: list[str]) -> None:
+    ended = Workspace(tmp_path).call(*arguments)
+    assert (ended.code, "'q\\udcff' is not UTF-8 text" in ended.err) == (2, True), ended.err
+
+
+@pytest.mark.parametrize("command", ["up", "status", "new"])
+def test_a_folder_whose_name_is_no_text(tmp_path: Path, command: str) -> None:
+    (tmp_path / BYTES).mkdir()
+    workspace = Workspace(tmp_path / BYTES)
+    ended = workspace.call(*([command, "churn", "--yes"] if command == "new" else [command]))
+    assert (ended.code, workspace.files()) == (4, {})
+    assert f"PB001 cannot use '{tmp_path}/q\\udcff/model_repos.yaml': the path is not UTF-8 text" in ended.err
+
+
+def test_variables_that_are_no_text_are_said_where_they_are_taken(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    assert workspace.call("validate", OTHER=BYTES).code == 1, "nothing is checked out yet"
+    assert workspace.call("checkout", OTHER=BYTES).code == 0
+    ended = workspace.call("validate", SMP_REGION=BYTES)
+    said = "PB214 cannot read the variable 'SMP_REGION' of the environment: not UTF-8 text\n"
+    assert (ended.code, problems_of(ended)) == (1, said)
 
 
 @pytest.mark.long

@@ -126,6 +126,8 @@ def test_where_nothing_is_there_nothing_is_said_or_made(tmp_path: Path, quick: P
     empty = Trio(tmp_path)
     for words in (("logs", ""), ("status", ""), ("plan", "--pipeline", "")):
         assert in_bash(empty, *words, program=quick) == []
+    refused = "pipeline-builder up --approve --reject --man"
+    assert by_protocol(empty, "fish", refused, 4, program=quick).startswith("plain,--manifest")
     (tmp_path / "model_repos.yaml").write_text("version: [")
     (tmp_path / ".pipeline_builder").mkdir()
     (tmp_path / ".pipeline_builder" / "state.db").write_text("no database")

@@ -138,6 +138,8 @@ def test_requirements_are_installed_before_the_script_runs(tmp_path: Path) -> No
         (("fileName: s3://SMP_S3BUCKETNAME/churn/numbers.csv", "fileName: https://x/y.csv"), "PB322 the file 'https://x/y.csv' of channel 'train' is not in S3"),
         (("hyperparams: {scale: 2}", "retry: 0"), "PB204 'max_attempts' is 0"),
         (("      registry:\n", "      gate: [{metric: a.b, min: 2, max: 1.5}]\n      registry:\n"), "PB204 the gate on 'a.b' passes nothing: 'min' is 2, 'max' 1.5"),
+        (("      registry:\n", "      gate: [{metric: weighted avg.f1, min: 2}]\n      registry:\n"), "PB204 the path 'weighted avg.f1' can't be read"),
+        (("      registry:\n", "      gate: [{metric: a, better: lower, max_regression: nan%}]\n      registry:\n"), "PB204 'max_regression' is 'nan%'"),
         (("      registry:\n", "      gate: [{metric: '', min: 2}]\n      registry:\n"), "PB204 'metric' is ''"),
         (("fileName: s3://SMP_S3BUCKETNAME/churn/numbers.csv", "fileName: numbers.csv"), "PB322 the file 'numbers.csv' of channel 'train' has no bucket"),
         (("      registry:\n", "      gate: [{metric: a.b, min: nan}]\n      registry:\n"), "PB204 'min' is 'nan', expected a finite number"),

@@ -75,6 +75,9 @@ repos:
   - {url: 'https://example.com:99999/i'}
   - {url: 'ssh://git@example.com:team/j'}
   - {revision: main}
+  - {url: 'HTTPS://example.com/k'}
+  - {url: 'https:///l.git'}
+  - {url: m, revision: on}
 local: {imags: []}
 """
     assert problems(text) == [
@@ -93,7 +96,10 @@ local: {imags: []}
         "m.yaml:12:11: PB104 the url 'https://example.com:99999/i' has no port of 1 to 65535 behind the host's ':'",
         "m.yaml:13:11: PB104 the url 'ssh://git@example.com:team/j' has no port of 1 to 65535 behind the host's ':'",
         "m.yaml:14:5: PB103 the key 'url' is missing",
-        "m.yaml:15:9: PB102 the key 'imags' is not known here",
+        "m.yaml:15:11: PB104 the url scheme 'HTTPS' is refused, expected https, ssh, file, or a relative path",
+        "m.yaml:16:11: PB104 the url 'https:///l.git' has no host",
+        "m.yaml:17:24: PB104 the revision True reads as a yes or no, put it in quotes",
+        "m.yaml:18:9: PB102 the key 'imags' is not known here",
     ]
 
 

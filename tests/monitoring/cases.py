@@ -56,11 +56,22 @@ def replaced(text: str, column: int, value: str, every: int = 1) -> str:
     return "\n".join([head, *found]) + "\n"
 
 
+def indexed(text: str) -> str:
+    """Return a table as pandas writes it by itself: with a first column without a name."""
+    head, *rows = text.splitlines()
+    return "\n".join([f",{head}", *(f"{number},{row}" for number, row in enumerate(rows))]) + "\n"
+
+
+NAMELESS = ",4,red\n" + "".join(f"{'abc'[n % 3]},{n},{['red', 'blue', 'green'][n % 3]}\n" for n in range(ROWS))
 LABELLED = {"data/train.csv": table(1, bought=lambda n: "yes" if n % 3 == 0 else "no", id=lambda n: f"s{n}")}
 KEYED = table(2, id=lambda n: f"s{n}")
 KEYS = {"label": "bought", "key": "id"}
 TRUTH = "id,bought\n" + "".join(f"s{n},{'yes' if n % 3 == 0 else 'no'}\n" for n in reversed(range(ROWS)))
 SCORES = "".join(f"{0.9 if n % 3 == 0 else 0.2}\n" for n in range(ROWS))
+LABELS = "".join(f"{int(n % 3 == 0)}\n" for n in range(ROWS))
+LOGITS = "".join(f"{n / 100 - 2.005:.3f}\n" for n in range(ROWS))
+LONG = 1 << 60
+LONG_KEYS = "".join(json.dumps({"id": LONG + n, "age": n % 50}) + "\n" for n in range(ROWS))
 WIDE = (
     ",".join(f"c{n}" for n in range(60))
     + "\n"
@@ -252,5 +263,47 @@ CASES: dict[str, Case] = {
     "next version": Case(train={}, day={"baseline/statistics.json": '{"version": 7, "features": []}', **day(DAY)}),
     "endless baseline": Case(train={}, day={"baseline/statistics.json": '{"features": [{"string_statistics": {"common": {"num_present": 1e999}}}]}', **day(DAY)}),
     "deep baseline": Case(train={}, day={"baseline/statistics.json": "[" * 100_000, **day(DAY)}),
+    "index in front": Case(train={"data/t.csv": indexed(TRAIN)}, day=day(indexed(table(2, rows=60))), settings={"ignore": [""]}),
+    "ends with a separator": Case(train={"data/t.csv": TRAIN.replace("\n", ",\n")}, day=day(DAY.replace("\n", ",\n"))),
+    "rows without names": Case(train={"data/t.csv": NAMELESS}, day=day(NAMELESS)),
+    "one row": Case(train={"data/t.csv": "a,b\n1,x\n"}, day=day("a,b\n1,x\n"), watch={"drift": {"psi": 0.2}}),
+    "as large as numbers are": Case(
+        train={"data/t.csv": "a,b\n" + "1.7e308,1\n1.6e308,2\n-1.7e308,3\n" * 99}, day=day("a,b\n" + "1.7e308,1\n1.6e308,2\n-1.7e308,3\n" * 99),
+    ),
+    "next to the bound": Case(
+        train=PLAIN, settings={"label": "price"}, watch={"quality": {"rmse": 0.99999}},
+        day=day(DAY, **{"predictions/p.csv": "".join(f"{n + 1}\n" for n in range(ROWS)), "labels/l.csv": "".join(f"{n}\n" for n in range(ROWS))}),
+    ),
+    "long keys": Case(
+        train={"data/a.jsonl": LONG_KEYS}, settings=KEYS,
+        day={"data/a.jsonl": LONG_KEYS, "predictions/p.out": SCORES, "labels/l.jsonl": "".join(
+            json.dumps({"id": LONG + n, "bought": "yes" if n % 3 == 0 else "no"}) + "\n" for n in reversed(range(ROWS))
+        )},
+    ),
+    "true and 1": Case(
+        train=PLAIN, settings={"label": "bought"},
+        day=day(DAY, **{"predictions/p.csv": "True\nFalse\n" * (ROWS // 2), "labels/l.csv": "1\n0\n" * (ROWS // 2)}),
+    ),
+    "predictions by pandas": Case(
+        train=PLAIN, settings={"label": "bought"},
+        day=day(DAY, **{"predictions/p.csv": indexed("prediction\n" + SCORES), "labels/l.csv": LABELS}),
+    ),
+    "no predictions but NaN": Case(train=PLAIN, day=day(DAY, **{"predictions/p.csv": "nan\n" * ROWS})),
+    "some are none": Case(
+        train={**PLAIN, "predictions/t.csv.out": lines(3)},
+        day=day(DAY, **{"predictions/p.csv.out": lines(3, rows=ROWS - 80) + "inf\n" + "\"\"\n" * 39 + "no\n" * 40}),
+    ),
+    "labels to come": Case(
+        train=LABELLED, settings=KEYS,
+        day=day(KEYED, **{"predictions/p.csv": SCORES, "labels/l.csv": "id,bought\n" + "".join(f"s{n},\n" for n in range(ROWS))}),
+    ),
+    "logits": Case(
+        train={"data/train.csv": table(1, bought=lambda n: n % 2), "predictions/p.csv": LOGITS}, settings={"label": "bought"},
+        day=day(DAY, **{"predictions/p.csv": LOGITS, "labels/l.csv": LABELS}),
+    ),
+    "unknown positive": Case(
+        train=PLAIN, settings={"label": "bought"}, watch={"positive": True},
+        day=day(DAY, **{"predictions/p.csv": SCORES, "labels/l.csv": LABELS.replace("1", "yes").replace("0", "no")}),
+    ),
     "wide": Case(train={"data/t.csv": WIDE}, day=day(WIDE)),
 }  # fmt: skip

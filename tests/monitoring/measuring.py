@@ -25,7 +25,20 @@ def measure() -> dict[str, Any]:
     words = {"words": (["a"] * 50 + ["b"] * 30 + ["c"] * 20, ["a"] * 30 + ["b"] * 30 + ["d"] * 40)}
     found = {name: _numbers(*pair) for name, pair in pairs.items()}
     found.update({name: _words(*pair) for name, pair in words.items()})
-    return found
+    return {**found, "columns": _columns()}
+
+
+def _columns() -> dict[str, Any]:
+    """Return what is known of columns of such kinds as only Parquet brings."""
+    pandas: Any = importlib.import_module("pandas")
+    column: Any = importlib.import_module("smp_monitoring.columns").Column
+    lengths, dictionary = column("x"), column("y")
+    lengths.add(pandas.Series(pandas.to_timedelta([60, None, 90], unit="s")))
+    dictionary.add(pandas.Series(pandas.Categorical(["a", "b", "a"], categories=["a", "b", "c"])))
+    return {
+        "lengths": [lengths.numbers, lengths.missing, lengths.least, lengths.most],
+        "dictionary": dictionary.categories,
+    }
 
 
 def _read(values: Any, chunk: int = 50_000) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,9 +97,32 @@ FOUND: dict[str, list[tuple[str, str, str]]] = {
     "labels of two kinds": [("quality", "", "unreadable")],
     "scores for three": [("quality", "", "labels")],
     "few prices": [],
+    "index in front": [],
+    "ends with a separator": [],
+    "rows without names": [],
+    "one row": [],
+    "as large as numbers are": [],
+    "next to the bound": [("quality", "", "rmse")],
+    "predictions by pandas": [],
+    "no predictions but NaN": [("missing", "prediction", "missing")],
+    "some are none": [
+        ("missing", "prediction", "missing"),
+        ("range", "prediction", "range"),
+        ("type", "prediction", "type"),
+    ],
+    "labels to come": [],
+    "logits": [("quality", "", "labels")],
+    "unknown positive": [("quality", "", "labels")],
+    "long keys": [],
+    "true and 1": [],
     "wide": [],
 }
 WORDS = {
+    "no predictions but NaN": "100 % of the predictions are missing, 0 % were to be expected",
+    "some are none": "9.75 % of the predictions are missing, 0 % were to be expected1 of the predictions are infinite",
+    "logits": "the predictions are no label, such as '-2.005', and the labels have 2 classes: '0', '1'",
+    "unknown positive": "'positive' is 'true', and the labels are 'no', 'yes'",
+    "next to the bound": "rmse is 1.0, the bound is 0.99999",
     "fewer": "390 predictions for 400 rows: 10 are missing",
     "latin-1": "the file 'b.csv' is not utf-8: 'utf-8' codec can't decode byte 0xf6",
     "ragged": "the file 'day.csv' can't be read as csv: ",
@@ -190,6 +214,32 @@ def test_a_value_that_most_rows_have_is_a_bin(ended: dict[str, Ended]) -> None:
     rate = ended["often one value"].report["columns"]["rate"]
     assert rate["baseline"]["counts"] == [20, 380, 0]
     assert rate["current"]["counts"] == [200, 200, 0]
+
+
+def test_columns_without_a_name_keep_no_others_from_theirs(ended: dict[str, Ended]) -> None:
+    names = [list(ended[name].report["columns"]) for name in ("index in front", "ends with a separator")]
+    assert [sorted(one) for one in names] == [
+        ["age", "city", "member", "visits"],
+        ["", "age", "city", "member", "visits"],
+    ]
+    assert list(ended["rows without names"].report["columns"]) == ["_c0", "_c1", "_c2"]
+
+
+def test_bins_of_the_largest_numbers(ended: dict[str, Ended]) -> None:
+    bins = ended["as large as numbers are"].report["columns"]["a"]["baseline"]
+    assert (None in bins["bins"][1:-1], bins["counts"]) == (False, [0, 99, 99, 99, 0])
+
+
+def test_what_only_parquet_has(measured: dict[str, Any]) -> None:
+    """Lengths of time that are missing are no numbers, and values that a dictionary names are none of a row's."""
+    assert measured["columns"] == {"lengths": [2, 1, 60.0, 90.0], "dictionary": {"a": 2, "b": 1}}
+
+
+def test_answers_that_are_written_otherwise(ended: dict[str, Ended]) -> None:
+    """Keys of more digits than a fraction has are no neighbours', and true is 1."""
+    qualities = [ended[name].report["quality"] for name in ("long keys", "true and 1", "predictions by pandas")]
+    assert [(one["accuracy"]["value"], one["rows"]["value"]) for one in qualities] == [(1.0, ROWS)] * 3
+    assert ended["labels to come"].report["quality"] is None
 
 
 def test_a_row_without_end_is_refused() -> None:

@@ -42,6 +42,7 @@ from tests.offering import offered
 from tests.places import ROOT, SOAKS
 from tests.scaffold.forked import forking
 from tests.scaffold.forked import run as forked
+from tests.security.disks import on_small_disk
 from tests.workspaces import Ended, Workspace, make_workspace
 
 TEMPLATES = ROOT / "templates" / "model"
@@ -641,6 +642,39 @@ def test_who_commits(empty: Workspace) -> None:
     )
     assert (done.returncode, "so the commit is by ada@localhost" in done.stderr) == (0, True), done.stderr
     assert git(empty.root / "churn", "log", "--format=%an %ae %s") == "Grace ada@localhost A new model: churn"
+
+
+@pytest.mark.long
+def test_what_somebody_ignores_everywhere_is_in_the_first_commit(empty: Workspace) -> None:
+    (empty.root / "ignored").write_text("*.csv\n.github/\nconf/\n")
+    (empty.root / "config").write_text(f"[core]\nexcludesFile = {empty.root}/ignored\n")
+    ended = new(empty, "churn", GIT_CONFIG_GLOBAL=str(empty.root / "config"))
+    assert ended.code == 0, ended.err
+    kept = git(empty.root / "churn", "ls-files").splitlines()
+    assert {*kept} >= FILES
+    assert f"{len(kept)} files" in ended.out
+
+
+_ON_A_FULL_DISK = """
+import shutil, sys
+from pathlib import Path
+from tests.workspaces import Workspace
+from tests.scaffold.test_new import new
+disk = Path(sys.argv[1])
+for free in (400_000, 460_000, 600_000):
+    (disk / "fill").write_bytes(bytes(600_000 - free))
+    ended = new(Workspace(disk), "churn")
+    print(ended.code, *ended.err.splitlines()[:1])
+    shutil.rmtree(disk / "churn", ignore_errors=True)
+"""
+
+
+@pytest.mark.long
+def test_a_disk_that_is_full_for_git(tmp_path: Path) -> None:
+    said = on_small_disk(tmp_path, "600k", _ON_A_FULL_DISK).splitlines()
+    assert {line[:2] for line in said} == {"4 ", "0 "}
+    assert not [line for line in said if not line.startswith(("0 ", "4 PB674 disk full: "))]
+    assert any("the repository 'churn': " in line for line in said), said
 
 
 # --- texts from outside

@@ -277,6 +277,41 @@ def test_an_index_that_cannot_be_reached(with_uv: Machine) -> None:
     assert with_uv.set_up()[0] == 0
 
 
+def test_a_folder_whose_name_is_no_text(tmp_path: Path) -> None:
+    checkout = tmp_path / os.fsdecode(b"q\xff")
+    for name in ("scripts/bootstrap.py", "requirements.txt", "pipeline_builder/__init__.py"):
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, checkout / name)
+    shutil.copytree(ROOT / "pipeline_builder/machine", checkout / "pipeline_builder/machine")
+    command = [PYTHON, "-I", str(checkout / "scripts/bootstrap.py"), "run"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    said = (
+        f"'{tmp_path}/q\\udcff': the path is not UTF-8 text, and pip and uv take no other; clone it to another folder"
+    )
+    assert (done.returncode, done.stderr) == (4, f"{said}; the set-up can be repeated\n")
+    assert not (checkout / ".venv").exists()
+
+
+def test_the_folders_that_cd_looks_through_have_no_say(tmp_path: Path) -> None:
+    """CDPATH, exported: `cd scripts/..` would go to the one below that, and say where it is."""
+    (tmp_path / "other" / "scripts").mkdir(parents=True)
+    (tmp_path / "scripts").mkdir()
+    names = []
+    for path in (*ROOT.glob("scripts/*"), ROOT / ".ci" / "run"):
+        lines = path.read_text().splitlines() if path.is_file() and not path.suffix else []
+        if found := [line for line in lines if line.startswith("root=")]:
+            names.append(path.name)
+            (tmp_path / "scripts" / path.name).write_text(f'{found[0]}\nprintf %s "$root"\n')
+    assert {"run", "test", "python", "docs"} <= {*names}
+    for name in names:
+        for folders in (".", f"{tmp_path}/other"):
+            done = subprocess.run(
+                ["bash", f"scripts/{name}"], cwd=tmp_path, env={**os.environ, "CDPATH": folders},
+                stdout=subprocess.PIPE, text=True, check=True,
+            )  # fmt: skip
+            assert done.stdout == str(tmp_path), name
+
+
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root and setpriv to become another")
 def test_the_checkout_of_another_user(with_uv: Machine) -> None:
     for folder in (with_uv.folder, *with_uv.folder.parents[:-2]):

@@ -166,7 +166,7 @@ def test_no_line_of_a_problem_passes_for_another_problem() -> None:
 
 def test_a_gate_names_its_metric_in_one_line() -> None:
     record = run_record("churn")
-    gate = GateSection(metric="auc\nthe execution succeeded", min=0.5)
+    gate = GateSection(metric="['auc\nthe execution succeeded']", min=0.5)
     verdict = judge(record, planned_sha256=record.definition_sha256, gates={"churn": (gate,)})
     assert not verdict.passed
     assert all(reason.isprintable() for reason in verdict.reasons)
@@ -470,6 +470,16 @@ def test_what_sqlite_says_in_words(said: str, words: str) -> None:
     assert said in problem.message
 
 
+def test_a_path_that_is_longer_than_sqlite_opens(tmp_path: Path) -> None:
+    for length in (504, 505, 600):
+        folder = tmp_path / "/".join(["c" * 200, "d" * 150, "e" * (length - 362 - len(os.fsencode(tmp_path)))])
+        path = folder / "state.db"
+        assert len(os.fsencode(path)) == length
+        refused = pytest.raises(OutsideFailure, match=f"its path has {length} bytes, and SQLite opens 504")
+        with refused if length > 504 else contextlib.nullcontext():
+            State(path)
+
+
 def test_a_mistake_in_a_statement_is_a_bug() -> None:
     assert problem_of(Path("state.db"), sqlite3.OperationalError('near "SELEC": syntax error')) is None
 
@@ -683,7 +693,7 @@ class Served:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
     found = Served(tmp_path_factory.mktemp("served"))
-    assert found.ask("PUT", "/b").status_code == 200
+    assert found.ask("PUT", "/box").status_code == 200
     return found
 
 
@@ -707,7 +717,7 @@ KEYS = (
 
 @pytest.mark.parametrize(("method", "key", "code"), KEYS)
 def test_a_key(served: Served, method: str, key: str, code: str) -> None:
-    answer = served.ask(method, f"/b/{key}", b"x" if method == "PUT" else b"")
+    answer = served.ask(method, f"/box/{key}", b"x" if method == "PUT" else b"")
     assert (code_of(answer) if answer.status_code >= 400 else "") == code
 
 
@@ -731,7 +741,7 @@ DOCUMENTS: dict[str, bytes] = {
 @pytest.mark.parametrize("kind", DOCUMENTS)
 def test_a_document_of_deletes(served: Served, kind: str) -> None:
     begun = time.process_time()
-    answer = served.ask("POST", "/b?delete", DOCUMENTS[kind])
+    answer = served.ask("POST", "/box?delete", DOCUMENTS[kind])
     assert (answer.status_code, code_of(answer)) == (400, "MalformedXML")
     assert time.process_time() - begun < 5
 
@@ -742,7 +752,7 @@ def test_deletes_that_are_none_too_many(served: Served) -> None:
             encoding,
             b"<Object><Key>a</Key></Object>" * 1000,
         )
-        assert served.ask("POST", "/b?delete", body).get_data().count(b"<Deleted>") == 1000
+        assert served.ask("POST", "/box?delete", body).get_data().count(b"<Deleted>") == 1000
 
 
 QUERIES = (
@@ -754,27 +764,27 @@ QUERIES = (
 
 @pytest.mark.parametrize(("query", "code"), QUERIES)
 def test_a_listing(served: Served, query: str, code: str) -> None:
-    assert code_of(served.ask("GET", f"/b?{query}")) == code
+    assert code_of(served.ask("GET", f"/box?{query}")) == code
 
 
 def test_parts_and_headers(served: Served) -> None:
-    begun = served.ask("POST", "/b/up?uploads").get_data(as_text=True)
+    begun = served.ask("POST", "/box/up?uploads").get_data(as_text=True)
     upload = begun.partition("<UploadId>")[2].partition("<")[0]
     for number in ("0", "10001", "%C2%B2", "-1", "9" * 5000, ""):
-        assert code_of(served.ask("PUT", f"/b/up?uploadId={upload}&partNumber={number}", b"x")) == "InvalidArgument"
+        assert code_of(served.ask("PUT", f"/box/up?uploadId={upload}&partNumber={number}", b"x")) == "InvalidArgument"
     part = "<Part><PartNumber>{}</PartNumber><ETag>x</ETag></Part>"
     many = f"<C>{''.join(part.format(n + 1) for n in range(20_000))}</C>".encode()
-    assert code_of(served.ask("POST", f"/b/up?uploadId={upload}", many)) == "MalformedXML"
+    assert code_of(served.ask("POST", f"/box/up?uploadId={upload}", many)) == "MalformedXML"
     twice = f"<C>{part.format(1) * 2}</C>".encode()
-    assert code_of(served.ask("POST", f"/b/up?uploadId={upload}", twice)) == "InvalidPartOrder"
-    served.ask("PUT", "/b/x", b"xyz")
-    assert code_of(served.ask("PUT", f"/b/up?uploadId={upload}&partNumber=1", x_amz_copy_source="b/x",
+    assert code_of(served.ask("POST", f"/box/up?uploadId={upload}", twice)) == "InvalidPartOrder"
+    served.ask("PUT", "/box/x", b"xyz")
+    assert code_of(served.ask("PUT", f"/box/up?uploadId={upload}&partNumber=1", x_amz_copy_source="box/x",
                              x_amz_copy_source_range="bytes=1-0")) == "InvalidArgument"  # fmt: skip
-    assert code_of(served.ask("PUT", "/b/x", b"x", x_amz_meta_a="v" * 3000)) == "MetadataTooLarge"
-    assert code_of(served.ask("PUT", "/b/x", b"x", x_amz_content_sha256="STREAMING-X")) == "InvalidArgument"
+    assert code_of(served.ask("PUT", "/box/x", b"x", x_amz_meta_a="v" * 3000)) == "MetadataTooLarge"
+    assert code_of(served.ask("PUT", "/box/x", b"x", x_amz_content_sha256="STREAMING-X")) == "InvalidArgument"
     chunk = b"5\r\nhello\r\n0\r\n" + b"".join(b"a%d:b\r\n" % n for n in range(1000))
-    assert code_of(served.ask("PUT", "/b/x", chunk, x_amz_content_sha256=CHUNKED)) == "IncompleteBody"
-    assert code_of(served.ask("PUT", "/b/x", b"-5\r\nx", x_amz_content_sha256=CHUNKED)) == "IncompleteBody"
+    assert code_of(served.ask("PUT", "/box/x", chunk, x_amz_content_sha256=CHUNKED)) == "IncompleteBody"
+    assert code_of(served.ask("PUT", "/box/x", b"-5\r\nx", x_amz_content_sha256=CHUNKED)) == "IncompleteBody"
 
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":' * 900, b"\xff\xfe{", b'{"NextToken": "\\ud800"}', b"9" * 5000,

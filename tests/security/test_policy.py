@@ -509,7 +509,9 @@ def test_no_list_in_another_encoding(tmp_path: Path, coding: str) -> None:
     write_model(tmp_path / "aws-train" / "churn", CONF)
     text = "# é\n--extra-index-url https://evil.example/simple\nx\n"
     (tmp_path / "aws-train/churn/scripts/requirements.txt").write_bytes(text.encode(coding))
-    assert ids(refusals(tmp_path, CONF)) == {"PB245"}
+    found = refusals(tmp_path, CONF)
+    assert ids(found) == {"PB245"}
+    assert "can't be held against a list that isn't UTF-8 text" in found[0].message
 
 
 # --- between repositories

@@ -295,6 +295,20 @@ def test_a_change_set_that_cannot_be_made_says_why(desk: Desk) -> None:
     assert statuses(desk) == {"demo-storage": "DELETE_IN_PROGRESS"}
 
 
+@pytest.mark.long
+def test_what_is_there_already_is_to_be_deleted_or_renamed(desk: Desk) -> None:
+    """CloudFormation asks for a DeletionPolicy then, which whoever deploys can't write into a rendered template."""
+    said = (
+        "CloudFormation is attempting to import some resources because they already exist in your account. The "
+        "resources must have the DeletionPolicy attribute set to 'Retain' or 'RetainExceptOnCreate' in the template for "
+        "successful import. The affected resources are BuildRole ({RoleName=demo-build})"
+    )
+    desk.formation.fails = {"change set": said}
+    problem = desk.problem(OutsideFailure)
+    assert (problem.id, "BuildRole ({RoleName=demo-build})" in problem.message) == ("PB669", True)
+    assert "in another Region" in str(problem.hint)
+
+
 def test_what_the_check_before_a_deployment_finds_is_said_with_its_place(desk: Desk) -> None:
     desk.formation.fails = {
         "change set": "The following hook(s)/validation failed: [AWS::EarlyValidation::PropertyValidation]"
@@ -379,6 +393,37 @@ def test_the_failure_of_another_deployment_is_not(desk: Desk) -> None:
     desk.change(("600", "700"))
     _, service = desk.deploy()
     assert (service.plan.changed, statuses(desk)["demo"]) == (True, "UPDATE_COMPLETE")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("operation", ["continue-update-rollback", "rollback-stack"])
+def test_a_rollback_that_is_gone_on_with_is_followed_once(desk: Desk, operation: str) -> None:
+    """It has no beginning of its own: before it the events have the end of what failed."""
+    desk.deploy()
+    desk.formation.fails = {"Project": "no", "rollback": "The following resource(s) failed to update: [Project]."}
+    desk.change(("480", "600"))
+    desk.problem(OutsideFailure)
+    desk.formation.fails = {}
+    stack = desk.formation.stack("demo")
+    if operation == "rollback-stack":  # with rollbacks switched off, the update ends so
+        desk.formation.turn(stack, "UPDATE_FAILED", "no")
+
+    def settle() -> Iterator[None]:
+        for status in ("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"):
+            desk.formation.tell(stack, "Project", "AWS::CodeBuild::Project", status)
+            yield
+        desk.formation.turn(stack, "UPDATE_ROLLBACK_COMPLETE")
+
+    desk.formation.turn(stack, "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated", token="somebody")
+    stack.coming = settle()
+    looked = desk.formation.count("DescribeStacks")
+    _, service = desk.deploy()
+    (said,) = desk.said
+    assert said.startswith("the stack 'demo' is UPDATE_ROLLBACK_IN_PROGRESS, since 12:")
+    assert said.endswith(" UTC, not by this tool: following it to its end")
+    assert desk.events[0].status == "UPDATE_ROLLBACK_IN_PROGRESS", "nothing of what failed before it"
+    assert (service.plan.changed, statuses(desk)["demo"]) == (True, "UPDATE_COMPLETE")
+    assert desk.formation.count("DescribeStacks") - looked < 12
 
 
 def test_throttling_and_faults_are_waited_for(desk: Desk) -> None:

@@ -208,7 +208,7 @@ def test_a_failure_is_one_line_and_exit_code_4(workspace: Workspace, cloud: Clou
     assert last[0].startswith(
         "PB682 the deployment of the stack 'demo' failed: 'TrainRole' (AWS::IAM::Role): Resource of type"
     )
-    assert "somebody has made it, or an earlier service has left it" in last[1]
+    assert "of a service of this name in another Region (roles are the account's)" in last[1]
     assert "the next deploy begins anew" in last[1]
 
 

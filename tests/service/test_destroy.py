@@ -148,6 +148,26 @@ def test_interrupted_after_the_stacks_the_bucket_is_still_found(site: Site) -> N
     assert (plan.bucket, site.bucket_is_there()) == (BUCKET, False)
 
 
+@pytest.mark.parametrize("late", [1, 9])
+def test_what_a_build_still_writes_is_deleted_too(site: Site, late: int) -> None:
+    """It runs on while the service goes; who never ends to write is told so."""
+    s3, written = site.aws.client("s3"), list[int]()
+
+    def write(**_: Any) -> None:
+        if len(written) < late:
+            s3.put_object(Bucket=BUCKET, Key="builds/cache", Body=b"x")
+            written.append(1)
+
+    s3.meta.events.register_first("before-send.s3.DeleteBucket", write)
+    if late == 1:
+        site.destroy(with_data=True)
+        assert not site.bucket_is_there()
+        return
+    with pytest.raises(OutsideFailure, match="PB707 somebody else was faster than delete_bucket") as caught:
+        site.destroy(with_data=True)
+    assert (len(written), caught.value.problems[0].hint) == (5, "repeat the command")
+
+
 @pytest.mark.long
 def test_a_bucket_without_the_services_tag_is_somebody_elses(site: Site) -> None:
     site.destroy()

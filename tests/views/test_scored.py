@@ -134,6 +134,9 @@ ODD: tuple[Any, ...] = (
     {"columns": {"a": {"psi": 1, "baseline": {"bins": [0, 0], "counts": [0]}, "current": {"counts": [0]}}}},
     {"columns": {"a": {"psi": 0.3, "bounds": {"psi": 0}, "baseline": {"categories": [1, None], "counts": [1, 2]},
                        "current": {"counts": [0, 0]}}}, "bounds": {"psi": "0.2"}},
+    {"violations": 7}, {"violations": True},
+    *({"columns": {"a": {"psi": 1, "baseline": {"bins": [low, edge, 9], "counts": [1, 2]}, "current": {"counts": [2, 1]}}}}
+      for low, edge in ((None, 10**400), (10**400, 5), (None, float("nan")), (float("-inf"), "x"))),
 )  # fmt: skip
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from itertools import pairwise
 
 from pipeline_builder.views.days import Day, moment_of
 from pipeline_builder.views.formats import format_number, format_statistic
 from pipeline_builder.views.plots.svg import element, label, plot, title
 
 CELL, _GAP, _LEFT, _TOP = 15, 3, 34, 20
+_MOST_EMPTY = 53
+"""Weeks without any date that are drawn between two dates."""
+_GAP_OF_YEARS = (date.max.toordinal(),) * 2
+"""Weeks behind all days, so that they have none: room for the name of a month."""
 _MOST_HOURS = 31
 """Newest days whose hours are drawn."""
 _WEEKDAYS = {0: "Mon", 2: "Wed", 4: "Fri", 6: "Sun"}
@@ -42,43 +47,57 @@ def calendar(name: str, days: Sequence[Day], href: Callable[[str], str]) -> str:
 
 def _days(name: str, found: Mapping[datetime, Day], href: Callable[[str], str]) -> str:
     first, last = min(found), max(found)
-    monday = first - timedelta(days=first.weekday())
-    weeks = (last - monday).days // 7 + 1
+    weeks = _weeks(found)
     cells = [
-        _cell(when, found.get(when), href, x=_LEFT + (when - monday).days // 7 * CELL, y=_TOP + when.weekday() * CELL)
-        for when in (first + timedelta(days=index) for index in range((last - first).days + 1))
+        _cell(when, found.get(when), href, x=_LEFT + column * CELL, y=_TOP + when.weekday() * CELL)
+        for column, week in enumerate(weeks)
+        for when in week
+        if first <= when <= last
     ]
     rows = [label(_LEFT - 6, _TOP + row * CELL + 10, text, anchor="end") for row, text in _WEEKDAYS.items()]
-    return _drawn(name, (_LEFT + weeks * CELL, _TOP + 7 * CELL), [*rows, *_months(monday, weeks), *cells])
+    return _drawn(name, (_LEFT + len(weeks) * CELL, _TOP + 7 * CELL), [*rows, *_months(weeks), *cells])
 
 
-def _months(monday: datetime, weeks: int) -> Iterator[str]:
+def _weeks(found: Iterable[datetime]) -> list[list[datetime]]:
+    """Return the days of each week from the first to the last date; a gap stands for a year and more without any.
+
+    A date that was mistyped by centuries has them all between itself and the others.
+    """
+    numbers = sorted({(when.toordinal() - 1) // 7 for when in found})
+    drawn = [numbers[0]]
+    for before, number in pairwise(numbers):
+        drawn += range(before + 1, number) if number - before <= _MOST_EMPTY else _GAP_OF_YEARS
+        drawn.append(number)
+    last = date.max.toordinal()
+    return [[datetime.fromordinal(day) for day in range(week * 7 + 1, min(week * 7 + 7, last) + 1)] for week in drawn]
+
+
+def _months(weeks: Sequence[Sequence[datetime]]) -> Iterator[str]:
     """Yield the name of each month above its first week, where there is room."""
-    before, free = 0, 0
-    for index in range(weeks):
-        week = monday + timedelta(days=7 * index + 6)
-        x = _LEFT + index * CELL
-        if week.month != before and x >= free:
-            yield label(x, _TOP - 8, f"{week:%b}" if week.month > 1 or not before else f"{week:%b %Y}")
-            before, free = week.month, x + 34
+    before, free = date.min, 0
+    for column, week in enumerate(weeks):
+        if not week:
+            continue
+        end, x = week[-1], _LEFT + column * CELL
+        if (end.year, end.month) != (before.year, before.month) and x >= free:
+            yield label(x, _TOP - 8, f"{end:%b %Y}" if column and end.year > before.year else f"{end:%b}")
+            before, free = end.date(), x + 34
 
 
 def _hours(name: str, found: Mapping[datetime, Day], href: Callable[[str], str]) -> str:
     last = max(found).replace(hour=0)
-    first = max(min(found).replace(hour=0), last - timedelta(days=_MOST_HOURS - 1))
-    dates = [first + timedelta(days=index) for index in range((last - first).days + 1)]
+    first = last - min(timedelta(days=_MOST_HOURS - 1), last - min(found).replace(hour=0))
+    drawn = [first + timedelta(days=index) for index in range((last - first).days + 1)]
     left = _LEFT + 40
     cells = [
         _cell(when, found.get(when), href, x=left + hour * CELL, y=_TOP + row * CELL)
-        for row, date in enumerate(dates)
+        for row, day in enumerate(drawn)
         for hour in range(24)
-        if min(found) <= (when := date + timedelta(hours=hour)) <= max(found)
+        if min(found) <= (when := day + timedelta(hours=hour)) <= max(found)
     ]
-    named = [
-        label(left - 6, _TOP + row * CELL + 10, f"{date:%Y-%m-%d}", anchor="end") for row, date in enumerate(dates)
-    ]
+    named = [label(left - 6, _TOP + row * CELL + 10, f"{day:%Y-%m-%d}", anchor="end") for row, day in enumerate(drawn)]
     hours = [label(left + hour * CELL, _TOP - 8, text) for hour, text in _HOURS.items()]
-    return _drawn(name, (left + 24 * CELL, _TOP + len(dates) * CELL), [*named, *hours, *cells])
+    return _drawn(name, (left + 24 * CELL, _TOP + len(drawn) * CELL), [*named, *hours, *cells])
 
 
 def _cell(when: datetime, day: Day | None, href: Callable[[str], str], *, x: int, y: int) -> str:

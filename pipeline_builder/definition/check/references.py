@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from pipeline_builder.dag.property_paths import bare_blank
 from pipeline_builder.definition.check.behind import shape_at
 from pipeline_builder.definition.check.faults import (
     NO_PARAMETER,
@@ -114,6 +115,10 @@ class References:
             return faults
         if ("PropertyFile" in inner) == ("S3Uri" in inner):
             return (fault_here(PROPERTY_FILE, "has a Std:JsonGet, which takes either 'PropertyFile' or 'S3Uri'"),)
+        path = inner["Path"]
+        if isinstance(path, str) and (quoted := bare_blank(path)):
+            message = f"reads '{path}', where SageMaker takes a name with a blank in brackets only"
+            return (fault_here(PROPERTY_FILE, message, f"write {quoted}"),)
         return self._property_file(text_of(inner["PropertyFile"], "Get")) if "PropertyFile" in inner else ()
 
     def _property_file(self, path: str) -> tuple[Fault, ...]:

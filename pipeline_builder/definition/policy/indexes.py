@@ -70,6 +70,10 @@ def allowed(rules: Rules, url: str) -> bool:
 
 def refused(rules: Rules, url: str, place: Place) -> Refused:
     """Return the problem with a place that installs from a url."""
+    if url == _ENCODED:
+        message = f"the policy of '{rules.repo}' can't be held against a list that isn't UTF-8 text"
+        hint = "save it as UTF-8, which PowerShell's '>' doesn't, and without a 'coding:' that says otherwise"
+        return Refused(id="PB245", message=message, place=place, hint=hint)
     what = "pip's default index" if url == DEFAULT else describe(_URL_LOGIN.sub("://***@", url))
     message = f"the policy of '{rules.repo}' doesn't let its jobs install from {what}"
     if "${" in url or "@" in url:

@@ -8,16 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline_builder.dag.property_paths import PathError, value_at
 from pipeline_builder.errors import InputProblems, Problem
 
 # A path: names with dots between them, each with list indices or quoted names behind it.
 _PART = re.compile(r"\.?([A-Za-z0-9_-]+)|\[(\d+)\]|\['([^']*)'\]")
 # Lists of structures that a path may look into by name, by the member that has the name.
 _NAME_KEYS = ("OutputName", "InputName", "ChannelName", "MetricName", "Name")
-# A path into a JSON file, as the SDK writes it: `a.b[0].c`; the names may have any letters.
-_JSON_PART = re.compile(r"\.?([^.\[\]'\"]+)|\[(\d+)\]|\[(?:'([^']*)'|\"([^\"]*)\")\]")
 _PROPERTY_FILE = re.compile(r"Steps\.([^.]+)\.PropertyFiles\.(.+)")
-_MOST_SHOWN = 10
 
 
 class UnresolvedError(Exception):
@@ -132,7 +130,10 @@ def _json_get(get: Any, scope: Scope) -> str | int | float | bool:
         raise _unreadable(uri, f"it isn't there, and '{path}' was to be read from it") from None
     except (ValueError, RecursionError) as error:
         raise _unreadable(uri, f"it is no JSON: {error}") from None
-    found = _at(value, path, uri)
+    try:
+        found = value_at(value, path)
+    except PathError as error:
+        raise _unreadable(uri, str(error)) from None
     if isinstance(found, str | int | float):
         return found
     kind = "a list" if isinstance(found, list) else "a mapping" if isinstance(found, dict) else "empty"
@@ -151,36 +152,6 @@ def _property_file(reference: Any, scope: Scope) -> str:
     output, path = found
     uri = _get(f"Steps.{step}.ProcessingOutputConfig.Outputs['{output}'].S3Output.S3Uri", scope)
     return f"{str(uri).rstrip('/')}/{path}"
-
-
-def _at(value: Any, path: str, uri: str) -> Any:
-    position = 2 if path.startswith("$.") else 0
-    while position < len(path):
-        match = _JSON_PART.match(path, position)
-        if not match:
-            raise _unreadable(uri, f"the path '{path}' can't be read from '{path[position:]}' on")
-        name, index, single, double = match.groups()
-        name = next((text for text in (name, single, double) if text is not None), None)
-        if isinstance(value, dict) and name is not None and name in value:
-            value = value[name]
-        elif isinstance(value, list) and index is not None and int(index) < len(value):
-            value = value[int(index)]
-        else:
-            where = f"'{path[:position]}'" if position else "the file"
-            raise _unreadable(uri, f"it has no '{path}': {where} has {_members(value)}")
-        position = match.end()
-    return value
-
-
-def _members(value: Any) -> str:
-    """Say what could have been asked for."""
-    if isinstance(value, list):
-        return f"{len(value)} items"
-    if not isinstance(value, dict):
-        return "nothing below it"
-    names = [f"'{name}'" for name in value]
-    more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
-    return (", ".join(names[:_MOST_SHOWN]) or "no members") + more
 
 
 def _unreadable(uri: str, why: str) -> InputProblems:

@@ -103,6 +103,8 @@ def failure(message: str) -> OutsideFailure:
 
 def _uv_environment(cache: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if _FOR_UV.fullmatch(name) and name not in _NOT_FOR_UV}
+    if kept.get("UV_LINK_MODE") == "symlink":
+        del kept["UV_LINK_MODE"]  # links lead into the cache, which no job sees
     # Copies, not hard links: a script that writes to an installed file would change it in uv's cache, for everybody.
     try:
         index = codeartifact.index_of(os.environ)

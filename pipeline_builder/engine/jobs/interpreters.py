@@ -15,7 +15,12 @@ from pathlib import Path
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine import programs
 
-_SAY = "import platform, sys; print(platform.python_version(), getattr(sys, '_base_executable', '') or sys.executable)"
+# Python 3.10 names an environment's own as its base, which is a link to it.
+_SAY = (
+    "import os, platform, sys; base = getattr(sys, '_base_executable', '') or sys.executable; "
+    "linked = base == sys.executable and sys.prefix != sys.base_prefix; "
+    "print(platform.python_version(), os.path.realpath(base) if linked else base)"
+)
 _OLDEST = (3, 8)
 """What `engine/inside` is written for."""
 _ANSWER = re.compile(r"(3(?:\.\d+)+)\S* (/.+)")

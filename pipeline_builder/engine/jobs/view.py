@@ -90,7 +90,9 @@ def environment_folder(job: Job) -> str:
 
 def launcher_python() -> str:
     """Return the interpreter below all virtual environments: the one file of ours that a job can run."""
-    return str(getattr(sys, "_base_executable", "") or sys.executable)
+    base = str(getattr(sys, "_base_executable", "") or sys.executable)
+    # Python 3.10 names the environment's own, which is a link to it, and lies where a job sees nothing.
+    return os.path.realpath(base) if base == sys.executable and sys.prefix != sys.base_prefix else base
 
 
 def system_view() -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Collection
 from pathlib import Path
@@ -34,6 +35,8 @@ _SAID = (
 )  # fmt: skip
 
 
+_LONGEST = 504
+"""Bytes of a path that SQLite opens: it has room for 512, and names files beside it."""
 _MAYBE_FULL = ("disk I/O error", "unable to open")
 
 
@@ -47,6 +50,9 @@ def problem_of(path: Path, error: sqlite3.DatabaseError) -> Problem | None:
             _problem(path, "PB532", f"it is damaged ({said})", MEND) if type(error) is sqlite3.DatabaseError else None
         )
     _, words, number, hint = known
+    if (size := len(os.fsencode(path))) > _LONGEST and known[0] == "unable to open":
+        words, hint = f"its path has {size} bytes, and SQLite opens {_LONGEST}", "name another folder with --state"
+        return _problem(path, number, words, hint)
     if known[0] in _MAYBE_FULL and path.parent.is_dir() and is_full_at(path.parent):
         words = "disk full"
     return _problem(path, number, f"{words} ({said})", hint)

@@ -55,7 +55,7 @@ class Answers:
 
     def _name(self, part: Any, file: str) -> str:
         names = [str(name) for name in part.columns]
-        if self.asked in names:
+        if self.asked and self.asked in names:
             return self.asked
         if self.asked.lstrip("-").isdigit() and -len(names) <= int(self.asked) < len(names):
             return names[int(self.asked)]

@@ -9,7 +9,7 @@ from typing import Any
 from . import files
 from .answers import PREDICTION, Answers, Keys
 from .columns import Column
-from .failure import UnusableError, run
+from .failure import UnmeasurableError, UnusableError, run
 from .quality import ERRORS, match, measure
 from .reading import Table
 from .tables import Profile, read_profile
@@ -74,7 +74,11 @@ def _quality(settings: dict[str, Any], truth: Answers | None, keys: Keys, output
         known = [name for name in (key, truth.asked) if name]
         truth.read(folder("labels"), Table(plain, known, [key]), strict=True)
     named = answers.all_keys if answers.all_keys is not None else keys.all
-    found = measure(*match(answers, truth, named), settings) if truth else {}
+    try:
+        found = measure(*match(answers, truth, named), settings) if truth else {}
+    except UnmeasurableError as error:
+        print(ascii(f"their quality isn't known: {error}"))
+        found = {}
     _write(output, answers.column, answers.rows, found, keep=settings.get("keep_values", True))
 
 

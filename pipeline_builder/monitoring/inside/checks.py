@@ -76,6 +76,23 @@ def _missing(baseline: Distribution, current: Distribution, bounds: dict[str, fl
         yield violation("missing", message, column=baseline.name, statistic="missing", value=value, bound=bound)
 
 
+def check_predictions(
+    baseline: Distribution | None, current: Distribution, bounds: dict[str, float]
+) -> Iterator[dict[str, Any]]:
+    """Yield in which way predictions are none: missing, infinite, or texts where those of the baseline are numbers."""
+    about = {"column": current.name}
+    value, usual = current.missing_share, baseline.missing_share if baseline else 0.0
+    bound = min(1.0, usual + bounds["missing"])
+    if value > bound or (value == 1.0 and usual < 1.0):
+        message = f"{_percent(value)} of the predictions are missing, {_percent(usual)} were to be expected"
+        yield violation("missing", message, **about, statistic="missing", value=value, bound=bound)
+    if current.infinite and not (baseline and baseline.infinite):
+        message = f"{current.infinite} of the predictions are infinite"
+        yield violation("range", message, **about, statistic="range", value=current.infinite / current.rows, bound=0.0)
+    if baseline and current.present:
+        yield from _types(baseline, current, bounds)
+
+
 def _types(baseline: Distribution, current: Distribution, bounds: dict[str, float]) -> Iterator[dict[str, Any]]:
     if baseline.type != NUMERICAL:
         return
@@ -148,7 +165,7 @@ def drifted(name: str, found: dict[str, Any], bounds: dict[str, float]) -> Itera
     for statistic in STATISTICS:
         value, bound = found.get(statistic), bounds.get(statistic)
         if value is not None and bound is not None and value > bound:
-            shown = f"{statistic} is {value:.4g}, more than {bound:.4g}"
+            shown = "{} is {}, more than {}".format(statistic, *told_apart(value, bound))
             yield violation(
                 "drift", f"'{name}' has drifted: {shown}", column=name, statistic=statistic, value=value, bound=bound
             )
@@ -191,6 +208,12 @@ def unreadable(kind: str, words: str) -> dict[str, Any]:
     """Return the violation by a file, or by all of them together, of which words say why it can't be read."""
     message = f"the file {words}" if words.startswith("'") else words
     return violation(kind, message, statistic="unreadable", value=1, bound=0)
+
+
+def told_apart(value: float, bound: float) -> tuple[str, str]:
+    """Return a number and its bound with four digits, and with all of them where they would look like the same."""
+    texts = f"{value:.4g}", f"{bound:.4g}"
+    return (repr(float(value)), repr(float(bound))) if value != bound and texts[0] == texts[1] else texts
 
 
 def _percent(share: float) -> str:

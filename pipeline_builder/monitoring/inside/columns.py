@@ -124,7 +124,7 @@ class Column:
             self.is_complete = False
             self.categories = {}
             return
-        for value, count in counted.items():
+        for value, count in counted[counted > 0].items():  # a dictionary names values that no row has
             key = category(value)
             self.categories[key] = self.categories.get(key, 0) + int(count)
         if len(self.categories) > self._most_categories:

@@ -55,10 +55,11 @@ def jensen_shannon(baseline: Any, current: Any) -> float:
 def kolmogorov_smirnov(baseline: Distribution, current: Distribution) -> tuple[float, float]:
     """Return the two-sample statistic and its asymptotic p-value for the numbers of rows that there are."""
     samples = [representatives(one.weighted) for one in (baseline, current)]
-    # By place: the last parameter has had several names.
-    found = float(stats.ks_2samp(*samples, "two-sided", "asymp").statistic)
+    with np.errstate(divide="ignore", invalid="ignore"):  # SciPy's own p-value of one row and one is none
+        # By place: the last parameter has had several names.
+        found = float(stats.ks_2samp(*samples, "two-sided", "asymp").statistic)
     first, second = sorted((baseline.numbers, current.numbers), reverse=True)
-    return found, float(np.clip(stats.kstwo.sf(found, np.round(first * second / (first + second))), 0, 1))
+    return found, float(np.clip(stats.kstwo.sf(found, max(1.0, np.round(first * second / (first + second)))), 0, 1))
 
 
 def wasserstein(baseline: Distribution, current: Distribution) -> float | None:
@@ -90,7 +91,7 @@ def edges_of(baseline: Distribution) -> Any:
     """Return the bounds between bins: the baseline's deciles, or where it has few values those between them."""
     values = np.unique(baseline.weighted[0])
     if len(values) <= _FEW:
-        inner = (values[:-1] + values[1:]) / 2
+        inner = values[:-1] / 2 + values[1:] / 2  # their sum may be more than a number
         return np.unique([np.nextafter(values[0], -math.inf), *inner, values[-1]])
     found, times = np.unique(quantiles(baseline.weighted, np.arange(1, BINS) / BINS), return_counts=True)
     # A value that is several deciles is a bin of its own: what is below it is no part of it.

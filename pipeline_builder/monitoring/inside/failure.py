@@ -14,6 +14,10 @@ class UnusableError(Exception):
     """Data that can't be read, or an image that lacks a package; the text says which, and what to do."""
 
 
+class UnmeasurableError(UnusableError):
+    """Predictions whose quality can't be told: a baseline goes without it."""
+
+
 def run(work: Callable[[], None]) -> None:
     """Do the work; what can't be used ends the job with its text."""
     try:

@@ -61,7 +61,8 @@ class Header:
         first, others = [field.strip() for field in rows[0]], rows[1:]
         if self.known and len(set(first) & {*self.known}) * 2 >= min(len(first), len(self.known)):
             return True
-        if any(is_number(field) or not field for field in first) or len({*first}) < len(first):
+        first, others = _without_unnamed(first, others)
+        if not first or any(is_number(field) or not field for field in first) or len({*first}) < len(first):
             return False
         if len(first) == 1 and first[0].lower() in NAMES:
             return True
@@ -71,7 +72,20 @@ class Header:
         columns = [[row[at].strip() for row in others if len(row) == width] for at in range(width)]
         if any(is_number(field) for column in columns for field in column):
             return True
-        return width > 1 and not any(name in column for name, column in zip(first, columns))
+        return len(rows[0]) > 1 and not any(name in column for name, column in zip(first, columns))
+
+
+def _without_unnamed(first: list[str], others: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """Leave out what needs no name: pandas' index in front, of which no two are the same, and what ends of lines that
+    have a separator too many leave behind.
+    """
+    rows = [row for row in others if len(row) == len(first)]
+    front = [row[0].strip() for row in rows]
+    begin = 1 if not first[0] and all(front) and len({*front}) == len(front) else 0
+    end = len(first)
+    while end > begin and not first[end - 1] and not any(row[end - 1].strip() for row in rows):
+        end -= 1
+    return first[begin:end], [row[begin:end] for row in rows]
 
 
 def label(name: str) -> str:

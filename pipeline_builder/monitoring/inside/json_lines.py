@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import IO, Any
 
 import pandas as pd
@@ -16,18 +16,20 @@ _JOINED = "SageMakerOutput"
 _MOST_WHOLE = 256 << 20
 
 
-def parts(file: IO[str], most: int, size: int, key: str = "") -> Iterator[Any]:
-    """Yield tables of at most about so many rows and characters; `key` is the member that has a line's rows."""
+def parts(file: IO[str], most: int, size: int, key: str = "", texts: Collection[str] = frozenset()) -> Iterator[Any]:
+    """Yield tables of at most about so many rows and characters; `key` is the member that has a line's rows, and in
+    `texts` are columns whose whole numbers are names, of as many digits as they have.
+    """
     rows: list[Any] = []
     read = 0
     for value, length in _values(file):
         rows.extend(_rows(value, key))
         read += length
         if len(rows) >= most or read >= size:
-            yield _table(rows)
+            yield _table(rows, texts)
             rows, read = [], 0
     if rows:
-        yield _table(rows)
+        yield _table(rows, texts)
 
 
 def _values(file: IO[str]) -> Iterator[tuple[Any, int]]:
@@ -66,8 +68,8 @@ def _rows(value: Any, key: str) -> list[Any]:
     return [value]
 
 
-def _table(rows: list[Any]) -> Any:
-    return pd.DataFrame([{str(key): _scalar(item) for key, item in _members(row)} for row in rows])
+def _table(rows: list[Any], texts: Collection[str]) -> Any:
+    return pd.DataFrame([{str(key): _scalar(item, named=key in texts) for key, item in _members(row)} for row in rows])
 
 
 def _members(row: Any) -> list[tuple[Any, Any]]:
@@ -76,10 +78,12 @@ def _members(row: Any) -> list[tuple[Any, Any]]:
     return [(f"_c{at}", item) for at, item in enumerate(row if isinstance(row, list) else [row])]
 
 
-def _scalar(value: Any) -> Any:
+def _scalar(value: Any, *, named: bool) -> Any:
     """What is nested is its text: a column has values that can be counted."""
     if isinstance(value, (dict, list)):
         return json.dumps(value, sort_keys=True)
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 1 << 53:
+        if named:  # a fraction would make one of neighbours
+            return str(value)
         return float(value) if abs(value) < 1 << 1000 else str(value)[:64]
     return value

@@ -14,7 +14,19 @@ from . import files
 from .answers import PREDICTION, Answers, Keys
 from .baseline import QUALITY, folder, read_settings
 from .chance import MIN_ROWS, is_told
-from .checks import STATISTICS, Bounds, check_column, check_rows, check_schema, drifted, named, unreadable, violation
+from .checks import (
+    STATISTICS,
+    Bounds,
+    check_column,
+    check_predictions,
+    check_rows,
+    check_schema,
+    drifted,
+    named,
+    told_apart,
+    unreadable,
+    violation,
+)
 from .columns import CATEGORICAL
 from .distribution import Distribution, of_column, read_feature
 from .drift import LIBRARY, compare
@@ -123,9 +135,11 @@ class Monitoring:
         before = _baseline_of_predictions()
         now = of_column(answers.column, before.type if before else "")
         if before is None:
+            self.violations += check_predictions(None, now, self.bounds.of(PREDICTION))
             found = compare(now, now)
             about = {"current": found["current"]} if found else {}
         else:
+            self.violations += check_predictions(before, now, self.bounds.of(PREDICTION))
             about = self._judged(PREDICTION, compare(before, now))
             self.violations += drifted(PREDICTION, about, self.bounds.of(PREDICTION)) if "judged" not in about else ()
         return {"type": now.type, "missing": now.missing_share, **about}
@@ -157,7 +171,7 @@ class Monitoring:
         known = [name for name in (self.key, self.label) if name]
         truth.read(folder("labels"), Table(self.plain, known, [self.key]), strict=False)
         self.violations += [unreadable("quality", words) for words in truth.unread]
-        if not truth.rows:
+        if not truth.column.present:
             return None  # they come later
         try:
             predicted, labels = match(answers, truth, answers.all_keys if answers.all_keys is not None else keys.all)
@@ -172,8 +186,9 @@ class Monitoring:
         for name, bound in sorted((self.settings.get("quality") or {}).items()):
             value = found[name]["value"] if name in found else None
             if value is None or (value > bound if name in ERRORS else value < bound):
-                shown = "could not be measured" if value is None else f"is {value:.4g}"
-                message = f"the quality is below what is asked for: {name} {shown}, the bound is {bound:.4g}"
+                measured, least = told_apart(bound if value is None else value, bound)
+                shown = "could not be measured" if value is None else f"is {measured}"
+                message = f"the quality is below what is asked for: {name} {shown}, the bound is {least}"
                 yield violation("quality", message, statistic=name, value=value, bound=bound)
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from .answers import Answers
 from .columns import category
-from .failure import UnusableError
+from .failure import UnmeasurableError, UnusableError
 from .reading import numbers_of
 
 _MOST_CLASSES = 20
@@ -19,6 +19,7 @@ _MOST_SHOWN = 5
 _OF_NUMBERS = {"rmse", "mae", "r2"}
 # Labels that are one another's opposite, in the order in which a score speaks of the last.
 _PAIRS = (("0", "1"), ("false", "true"), ("no", "yes"), ("n", "y"), ("-1", "1"))
+_DIGITS = {"false": "0", "true": "1"}
 # Of these more is worse.
 ERRORS = ("rmse", "mae", "log_loss")
 
@@ -91,6 +92,8 @@ def _regression(predicted: Any, truth: Any) -> dict[str, Any]:
 def _classification(predicted: Any, truth: Any, settings: dict[str, Any]) -> dict[str, Any]:
     metrics = _metrics()
     classes = sorted(truth.unique())
+    if {*classes} <= {*_DIGITS.values()} and {*predicted.map(category)} <= {*_DIGITS}:
+        predicted = predicted.map(category).map(_DIGITS)  # true and 1 are the same answer
     scores = numbers_of(predicted)
     is_score = not np.isnan(scores).any() and bool(((scores >= 0) & (scores <= 1)).all())
     if is_score and len(classes) <= 2 and not {*predicted.map(category)} <= {*classes}:
@@ -100,9 +103,12 @@ def _classification(predicted: Any, truth: Any, settings: dict[str, Any]) -> dic
             raise UnusableError(words)
         return _scored(metrics, scores, (truth == positive).to_numpy(), settings)
     answers = predicted.map(category)
-    if is_score and len({*answers}) > _MOST_CLASSES and not {*answers} & {*classes}:
-        words = f"the predictions are scores, and the labels have {len(classes)} classes: {_shown(classes)}"
-        raise UnusableError(f"{words}; say with 'prediction' which column has the class")
+    if len({*answers}) > _MOST_CLASSES and not {*answers} & {*classes}:
+        words = f"the labels have {len(classes)} classes: {_shown(classes)}"
+        words = f"{words}; say with 'prediction' which column has the class"
+        if is_score:
+            raise UnusableError(f"the predictions are scores, and {words}")
+        raise UnmeasurableError(f"the predictions are no label, such as '{answers.iloc[0]}', and {words}")
     average: dict[str, Any] = {"average": "macro", "zero_division": 0}
     both = sorted({*classes, *answers})
     if len(both) <= 2:
@@ -118,6 +124,8 @@ def _positive(settings: dict[str, Any], classes: list[str]) -> str:
     """
     named = settings.get("positive")
     if named not in (None, ""):
+        if len(classes) > 1 and category(named) not in classes:
+            raise UnmeasurableError(f"'positive' is '{category(named)}', and the labels are {_shown(classes)}")
         return category(named)
     if len(classes) > 1:
         return classes[-1]

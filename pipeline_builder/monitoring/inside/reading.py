@@ -99,12 +99,12 @@ class Table:
     def _parts(self, path: str) -> Iterator[Any]:
         kind = self._kind(path)
         if kind == "parquet":
-            yield from (self._plain(part) for part in parquet.parts(path, MOST_ROWS))
+            yield from (self._plain(part) for part in parquet.parts(path, MOST_ROWS, self.texts))
             return
         if kind == "json_lines":
             raw, text = self._open(path)
             with text as file:
-                for part in json_lines.parts(file, MOST_ROWS, PART_BYTES, self.rows_key):
+                for part in json_lines.parts(file, MOST_ROWS, PART_BYTES, self.rows_key, self.texts):
                     raw.seen = 0
                     yield self._plain(part)
             return
@@ -173,6 +173,8 @@ def numbers_of(values: Any) -> Any:
     """Return a column's values as numbers; what is none is NaN, as is what is missing."""
     if is_date(values) or values.dtype.kind == "b" or _is_switch(values):
         return np.full(len(values), np.nan)
+    if values.dtype.kind == "m":  # pandas makes the least of all numbers of a length of time that is missing
+        return values.dt.total_seconds().to_numpy(dtype=float)
     return pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.streams import MOST_READ
 from pipeline_builder.release.evidence import ReportEvidence
-from pipeline_builder.release.metrics import number_of
+from pipeline_builder.release.metrics import number_of, told_apart
 
 DRIFT = "drift"
 SHAPE = frozenset(["schema", "type", "rows"])
@@ -44,7 +44,8 @@ class Violation:
         what = f"{self.kind} of '{self.column}'" if self.column else self.kind
         if self.value is None or self.bound is None:
             return f"{what}: {self.words or 'no word about it'}"
-        return f"{what}: {self.statistic or 'the value'} is {self.value:.4g}, allowed is {self.bound:.4g}"
+        found, bound = told_apart(self.value, self.bound, ".4g")
+        return f"{what}: {self.statistic or 'the value'} is {found}, allowed is {bound}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

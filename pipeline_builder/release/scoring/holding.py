@@ -22,6 +22,7 @@ from pipeline_builder.errors import PipelineBuilderError, PlanRefused, Problem
 from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.life import Life, is_over, own_life
 from pipeline_builder.machine.people import login_name
+from pipeline_builder.release.metrics import number_of
 from pipeline_builder.target import Media, ObjectStore, Target
 
 LEASE, BEAT = 120.0, 30.0
@@ -140,8 +141,7 @@ def _left(held: dict[str, JSON], now: float) -> float:
 
 
 def _until(held: dict[str, JSON]) -> float:
-    until = held.get("until")
-    return until if isinstance(until, int | float) and not isinstance(until, bool) else 0.0
+    return number_of(held.get("until")) or 0.0
 
 
 def _life(held: dict[str, JSON]) -> Life:

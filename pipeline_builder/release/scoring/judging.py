@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pipeline_builder.inert import inert_line
 from pipeline_builder.release.evidence import Evidence, ScoreBoundEvidence, ScoreEvidence
+from pipeline_builder.release.metrics import told_apart
 from pipeline_builder.release.record import RunRecord, ScoreRecord, ScoreStatus, VerdictRecord
 from pipeline_builder.release.scoring.findings import DRIFT, SHAPE, Findings, Violation, read_findings
 from pipeline_builder.release.scoring.rows import few_rows
@@ -213,7 +214,8 @@ def _past(metric: str, value: float, bound: ScoreBoundEvidence, columns: tuple[s
         drifted = columns if is_past and metric.startswith("drift.") else ()
         where = f" ({_named(drifted)})" if drifted else ""
         about = tuple(f"{DRIFT} {column}" for column in drifted) or (f"gate {metric}",)
-        words = f"{metric} is {value:.4g}{where}, expected {expected} {limit:g}"
+        found, bounded = told_apart(value, limit, ".4g")
+        words = f"{metric} is {found}{where}, expected {expected} {bounded}"
         # It may be the same as a violation, and says it for all of the data.
         yield _Found(words=words, actions=actions, about=about, beyond=_MOST)
 

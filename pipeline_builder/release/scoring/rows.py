@@ -19,6 +19,7 @@ MOST_COUNTED = 4 << 30
 MOST_ROWS = 1 << 53
 FEW, EMPTY = "PB973", "PB979"
 _FIRST = 64 << 10
+_SEPARATORS = ",;\t|"
 _GZIP, _BINARY = b"\x1f\x8b", b"\0"
 _MAGIC = (b"ORC", b"Obj\x01", b"PK\x03\x04", b"\x93NUMPY")
 
@@ -144,13 +145,19 @@ def _plain(first: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _has_header(first: bytes) -> bool:
-    """Tell whether the first row names columns: nothing in it is a number, and something below it is."""
-    text = io.StringIO(first[:_FIRST].decode("utf-8", "replace"), newline="")
+    """Tell whether the first row names columns: nothing in it is a number, and something below a name is.
+
+    An index that pandas has written in front has no name.
+    """
+    text = first[:_FIRST].decode("utf-8-sig", "replace")
+    separator = max(_SEPARATORS, key=text.lstrip().partition("\n")[0].count)
     try:
-        names, values = itertools.islice((row for row in csv.reader(text) if row), 2)
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+        names, values = itertools.islice((row for row in rows if row), 2)
     except (ValueError, csv.Error):
         return False
-    return all(names) and not any(map(_is_number, names)) and any(map(_is_number, values))
+    below = (value for name, value in zip(names, values, strict=False) if name)
+    return all(names[1:]) and not any(map(_is_number, names)) and any(map(_is_number, below))
 
 
 def _is_number(text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,16 @@ def test_a_calendar_has_a_cell_for_each_day_also_for_those_that_nobody_has_score
     assert 'href="/d/2026-11-05"' in drawn
     assert "2026-11-04: not scored" in drawn
     assert calendar("Days", [day("no date")], str) == ""
+
+
+def test_a_calendar_leaves_years_out_in_which_nothing_is() -> None:
+    dates = ["0001-01-01", "2025-12-29", "2026-03-02", "9999-12-31"]
+    drawn = calendar("Days", [day(date) for date in dates], str)
+    assert drawn.count('class="cell good"') == 4
+    assert drawn.count('class="cell none"') == 6 + (9 * 7 - 1) + 6 + 4
+    assert re.findall(r">(\w{3}(?: \d{4})?)</text>", drawn)[-4:] == ["Jan 2026", "Feb", "Mar", "Dec 9999"]
+    hours = calendar("Hours", [day("0001-01-01T05"), day("9999-12-31T23")], str)
+    assert hours.count("9999-12-31") > 1
 
 
 def test_hours_stand_in_rows_of_a_day() -> None:

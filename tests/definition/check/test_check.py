@@ -762,6 +762,13 @@ CASES: list[tuple[str, Change, tuple[str | int, ...], str, str | None]] = [
     ),
     (
         "PB413",
+        put({"Std:JsonGet": {**REPORT_AUC["Std:JsonGet"], "Path": "weighted avg.f1"}}, *DESCRIPTION),
+        DESCRIPTION,
+        "'ModelPackageDescription' reads 'weighted avg.f1', where SageMaker takes a name with a blank in brackets only",
+        "write ['weighted avg']",
+    ),
+    (
+        "PB413",
         put({"Std:JsonGet": {"PropertyFile": get("Steps.churn-Preprocess.RoleArn"), "Path": "a"}}, *URI),
         URI,
         f"{URI_TEXT} reads 'Steps.churn-Preprocess.RoleArn', expected 'Steps.<step>.PropertyFiles.<name>'",

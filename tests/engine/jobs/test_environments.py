@@ -82,6 +82,14 @@ def versions(python: Path, *names: str) -> list[str]:
 
 
 @pytest.mark.long
+def test_nothing_in_it_is_a_link_into_the_cache(tmp_path: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_LINK_MODE", "symlink")
+    python = Environments(tmp_path / "envs").get((("beta",),), observe=lambda _: None)
+    found = [path for path in python.parent.parent.glob("lib/*/site-packages/**/*") if path.is_symlink()]
+    assert (imported(python, "beta"), found) == (True, [])
+
+
+@pytest.mark.long
 def test_image_and_code_are_resolved_together(tmp_path: Path, wheels: Path) -> None:
     """The newest delta wants a newer beta than the image has: an older delta is taken, and the image's beta stays."""
     wheel(wheels, "beta", version="2.0")

@@ -13,6 +13,7 @@ import pytest
 from pipeline_builder.engine.jobs import interpreters
 from pipeline_builder.engine.jobs.interpreters import find_interpreter
 from pipeline_builder.engine.jobs.requirements import image_lines
+from pipeline_builder.engine.jobs.view import launcher_python
 from pipeline_builder.engine.local import open_local_target
 from pipeline_builder.engine.settings import LocalSettings
 from pipeline_builder.errors import InputProblems
@@ -123,3 +124,14 @@ def test_a_models_own_image_is_looked_at_before_anything_runs(tmp_path: Path, ve
         assert ended.code == 1
         assert said in ended.err
     assert not (tmp_path / "w" / ".pipeline_builder" / "jobs").exists()
+
+
+def test_an_environment_that_names_itself_as_its_base_is_followed_to_what_it_links_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As those of Python 3.10 do: a job sees nothing of an environment's folder, so nothing could be forked from it."""
+    base = launcher_python()
+    monkeypatch.setattr(sys, "_base_executable", sys.executable)
+    assert sys.prefix != sys.base_prefix
+    assert Path(launcher_python()).samefile(base)
+    assert not launcher_python().startswith(sys.prefix)

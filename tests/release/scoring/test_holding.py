@@ -108,7 +108,18 @@ def test_another_machine_is_waited_for_as_long_as_it_may_live(tmp_path: Path) ->
     assert ticking.slept < 15
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"until": "x", "process": true}', b'{"until": null}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"until": "x", "process": true}',
+        b'{"until": null}',
+        b'{"until": NaN}',
+        b'{"until": 1%s}' % (b"0" * 400),
+    ],
+)
 def test_what_is_damaged_holds_nothing(tmp_path: Path, content: bytes) -> None:
     target, ticking = definitions.target(tmp_path), Ticking()
     target.store.put(holding_uri(target, "p", DATE), content)

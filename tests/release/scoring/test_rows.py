@@ -24,6 +24,13 @@ LONG = "x" * (1 << 20)
         ("1,2\r\n3,4", 2),
         ("1\n\n\n2\n\n", 2),
         ("age,name\n1,ada\n2,bob\n", 2),
+        (",age,name\n0,1,ada\n1,2,bob\n", 2),
+        (",name,1\n5,bob,2\n", 2),
+        ("age;name\n1;ada\n", 1),
+        ("age\tname\n1\tada\n", 1),
+        ("1,5;2\n2,5;3\n", 2),
+        ("\ufeffage,name\n1,ada\n", 1),
+        ("\ufeff1,2\n3,4\n", 2),
         ("name\nada\nbob\n", 3),  # nothing says that it has a header
         ('1,"two\nlines"\n2,"a ""quoted"" word"\n', 2),
         ('"1\n2\n', None),

@@ -46,10 +46,14 @@ def _operator(facts: Facts) -> Role:
         actions=("codepipeline:StartPipelineExecution", "codepipeline:StopPipelineExecution"),
         resources=own,
     )
-    retry = Statement(sid="Retry", actions=("codepipeline:RetryStageExecution",), resources=stages)
+    # In one statement: with several pipelines their stages are most of the policy, which has room for them once.
     hold = Statement(
-        sid="Hold",
-        actions=("codepipeline:DisableStageTransition", "codepipeline:EnableStageTransition"),
+        sid="RetryAndHold",
+        actions=(
+            "codepipeline:DisableStageTransition",
+            "codepipeline:EnableStageTransition",
+            "codepipeline:RetryStageExecution",
+        ),
         resources=stages,
         why="nothing new goes into a stage while somebody looks at it",
     )
@@ -64,7 +68,7 @@ def _operator(facts: Facts) -> Role:
         resources=(arn("sqs", f"{name}-missed"),),
         why="what could not be started or delivered, and why",
     )
-    found = (*_look(facts), act, retry, hold, builds, project_logs(name), missed, *_reports(facts, "sqs"))
+    found = (*_look(facts), act, hold, builds, project_logs(name), missed, *_reports(facts, "sqs"))
     return _person("operator", found, "Looks at runs, builds and logs; starts, stops and retries, and decides nothing")
 
 

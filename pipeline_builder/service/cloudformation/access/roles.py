@@ -170,7 +170,12 @@ def _events(facts: Facts) -> Role:
         name="events",
         trust="events.amazonaws.com",
         trust_conditions=OURS,
-        statements=(reject, *start_wait(facts), *start_gather(facts), *((start(*started),) if started else ())),
+        statements=(
+            reject,
+            *start_wait(facts, *facts.further),
+            *start_gather(facts),
+            *((start(*started),) if started else ()),
+        ),
         description="EventBridge rules: rejections, and pushes to CodeCommit",
     )
 

@@ -25,11 +25,11 @@ def machine_name(service: str) -> str:
     return f"{service}-wait"
 
 
-def start_wait(facts: Facts) -> tuple[Statement, ...]:
-    """Return what starting the state machine takes, where there is one."""
+def start_wait(facts: Facts, *others: Facts) -> tuple[Statement, ...]:
+    """Return what starting the state machine takes, where there is one; `others` are of further pipelines."""
     if not facts.waits_without_build:
         return ()
-    names = (machine_name(one.service.name) for one in (facts, *facts.further))
+    names = (machine_name(one.service.name) for one in (facts, *others))
     machines = tuple(arn("states", f"stateMachine:{name}") for name in names)
     why = "the state machine that waits for the run"
     return (Statement(sid="StartWait", actions=("states:StartExecution",), resources=machines, why=why),)

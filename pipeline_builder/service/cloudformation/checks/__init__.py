@@ -18,7 +18,7 @@ from pipeline_builder.service.cloudformation.checks.names import check_names
 from pipeline_builder.service.cloudformation.checks.schedules import check_schedules
 from pipeline_builder.service.cloudformation.checks.secrets import check_secrets
 from pipeline_builder.service.cloudformation.checks.size import check_size
-from pipeline_builder.service.cloudformation.checks.storage import check_data, check_tags
+from pipeline_builder.service.cloudformation.checks.storage import check_data, check_logs, check_tags
 from pipeline_builder.service.cloudformation.checks.structure import check_artifacts, check_stages, check_triggers
 from pipeline_builder.service.cloudformation.checks.telling import check_telling
 from pipeline_builder.service.cloudformation.checks.variables import check_references
@@ -47,6 +47,7 @@ RULES: tuple[Callable[[Service], Iterator[Problem]], ...] = (
     check_secrets,
     check_tags,
     check_data,
+    check_logs,
     check_size,
 )
 _ACCOUNT, _REGION = "123456789012", "eu-central-1"

@@ -32,7 +32,7 @@ def check_access(service: Service) -> Iterator[Problem]:
     for policy in service.of_type("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
         document = policy.at("Properties", "PolicyDocument")
         longest = _LONGEST_MANAGED if policy.at("Type").text == "AWS::IAM::ManagedPolicy" else _LONGEST_INLINE
-        yield from _size(document, [document], longest, f"the policy '{policy.id}'")
+        yield from _size(document, [document], longest, f"the policy '{policy.id}' has")
         yield from _identity(document)
     for kind, key in _RESOURCE_POLICIES.items():
         for policy in service.of_type(kind):
@@ -42,11 +42,11 @@ def check_access(service: Service) -> Iterator[Problem]:
 
 def _role(role: Node, name: str) -> Iterator[Problem]:
     trust = role.at("AssumeRolePolicyDocument")
-    yield from _size(trust, [trust], _LONGEST_TRUST, f"the trust policy of '{name}'")
+    yield from _size(trust, [trust], _LONGEST_TRUST, f"the trust policy of '{name}' has")
     for statement in trust.at("Statement").items():
         yield from _principals(statement)
     documents = [policy.at("PolicyDocument") for policy in role.at("Policies").items()]
-    yield from _size(role.at("Policies"), documents, _LONGEST_INLINE, f"the policies of '{name}' together")
+    yield from _size(role.at("Policies"), documents, _LONGEST_INLINE, f"the policies of '{name}' together have")
     for document in documents:
         yield from _identity(document)
     for managed in role.at("ManagedPolicyArns").items():
@@ -58,7 +58,8 @@ def _role(role: Node, name: str) -> Iterator[Problem]:
 def _size(node: Node, documents: list[Node], longest: int, what: str) -> Iterator[Problem]:
     length = sum(len(json.dumps(document.value, separators=(",", ":"))) for document in documents)
     if length > longest:
-        yield node.problem(ACCESS, f"{what} have {length} characters, IAM takes {longest}", key=True)
+        hint = "make two services of it, with some of the pipelines each"
+        yield node.problem(ACCESS, f"{what} {length} characters, IAM takes {longest}", hint, key=True)
 
 
 def _identity(document: Node) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe, did_you_mean
 from pipeline_builder.errors import Problem
+from pipeline_builder.manifest.quotas import LONGEST_EVENT_PATTERN, MOST_TARGETS
 from pipeline_builder.service.cloudformation.access.scoring import ASKED, SOURCE
 from pipeline_builder.service.cloudformation.checks.environment import check_variables
 from pipeline_builder.service.cloudformation.checks.schedules import check_start_variables
@@ -67,6 +68,7 @@ def check_events(service: Service) -> Iterator[Problem]:
             yield from _pattern(service, rule.at("EventPattern"))
         if not rule.at("Targets").items():
             yield rule.problem(EVENTS, f"the rule '{resource.id}' has no target", key=True)
+        yield from _sizes(rule, resource.id)
         seen: set[str] = set()
         for target in rule.at("Targets").items():
             yield from _target(service, target, made)
@@ -74,6 +76,18 @@ def check_events(service: Service) -> Iterator[Problem]:
                 yield target.at("Id").problem(EVENTS, f"two targets of the rule '{resource.id}' have the same 'Id'")
             seen.add(target.at("Id").text)
     yield from _publishing(service)
+
+
+def _sizes(rule: Node, name: str) -> Iterator[Problem]:
+    """What has more than a rule takes is refused when the stack is made, after minutes."""
+    targets, pattern = rule.at("Targets"), rule.at("EventPattern")
+    if len(targets.items()) > MOST_TARGETS:
+        message = f"the rule '{name}' has {len(targets.items())} targets, EventBridge takes {MOST_TARGETS}"
+        yield targets.problem(EVENTS, message, "make two rules of it", key=True)
+    size = len(json.dumps(pattern.value, separators=(",", ":")))
+    if size > LONGEST_EVENT_PATTERN:
+        message = f"the pattern of the rule '{name}' has {size} characters, EventBridge takes {LONGEST_EVENT_PATTERN}"
+        yield pattern.problem(EVENTS, message, "make two services of it, with some of the pipelines each", key=True)
 
 
 def _publishing(service: Service) -> Iterator[Problem]:

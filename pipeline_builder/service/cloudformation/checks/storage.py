@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 
 from pipeline_builder.errors import Problem
 from pipeline_builder.service.cloudformation.checks.view import Node, Service
@@ -10,6 +11,7 @@ from pipeline_builder.stacks.stacks import OWNER_TAG
 
 TAGS = "PB635"
 DATA = "PB636"
+LOGS = "PB793"
 # Types of the service that take tags, after CloudFormation's resource schemas.
 TAGGABLE = (
     "AWS::CloudWatch::Alarm", "AWS::CodeBuild::Project", "AWS::CodeBuild::ReportGroup", "AWS::CodeCommit::Repository",
@@ -26,6 +28,8 @@ _EXPIRES = ("ExpirationInDays", "ExpirationDate")
 _CACHES = "/builds/"
 _ARTIFACTS = 20
 """Characters of its name that CodePipeline keeps artifacts below."""
+_LOGS_USE = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey")
+_LOGGED = "kms:EncryptionContext:aws:logs:arn"
 _BLOCKED = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
 
 
@@ -56,6 +60,37 @@ def check_data(service: Service) -> Iterator[Problem]:
         properties = queue.at("Properties")
         if properties.at("SqsManagedSseEnabled").text != "true" and not properties.at("KmsMasterKeyId").text:
             yield queue.problem(DATA, f"the queue '{queue.id}' is not encrypted", key=True)
+
+
+def check_logs(service: Service) -> Iterator[Problem]:
+    """Check that CloudWatch Logs may use the key of each log group: without, none is made.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+    """
+    keys = service.made("AWS::KMS::Key")
+    for arn, group in service.made("AWS::Logs::LogGroup").items():
+        named = group.at("Properties", "KmsKeyId")
+        key = keys.get(named.text)
+        if key is None or not arn.startswith("arn:"):
+            continue
+        statements = key.at("Properties", "KeyPolicy", "Statement").items()
+        if not any(_lets_logs(statement, arn.removesuffix(":*")) for statement in statements):
+            message = f"the policy of the key '{key.id}' doesn't let CloudWatch Logs encrypt the log group '{group.id}'"
+            yield named.problem(LOGS, message, f"let it, where '{_LOGGED}' is {arn.removesuffix(':*')}")
+
+
+def _lets_logs(statement: Node, group: str) -> bool:
+    services = [item.text for item in statement.at("Principal", "Service").items()]
+    allowed = [item.text for item in statement.at("Action").items()]
+    tests = [statement.at("Condition", test, _LOGGED).items() for test in ("ArnLike", "ArnEquals")]
+    patterns = [item.text for test in tests for item in test]
+    fits = any(fnmatchcase(group, pattern) for pattern in patterns) or statement.at("Condition").value is None
+    return (
+        statement.at("Effect").text == "Allow"
+        and any(name.startswith("logs.") for name in services)
+        and all(action in allowed for action in _LOGS_USE)
+        and fits
+    )
 
 
 def _bucket(service: Service, bucket: Node) -> Iterator[Problem]:

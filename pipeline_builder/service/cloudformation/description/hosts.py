@@ -20,10 +20,13 @@ def find_provider(host: str) -> str | None:
 
 
 def branch_of(revision: str) -> str | None:
-    """Return the branch that a revision names; None for a commit, tags, and HEAD, which is no name of its own."""
+    """Return the branch that a revision names; None for a commit, tags, other refs such as those of merge requests, and
+    HEAD, which is no name of its own.
+    """
     if stands_still(revision) or tag_pattern(revision) or revision == "HEAD":
         return None
-    return revision.removeprefix("refs/heads/")
+    branch = revision.removeprefix("refs/heads/")
+    return None if branch.startswith("refs/") and branch == revision else branch
 
 
 def stands_still(revision: str, trigger: str = "") -> bool:

@@ -21,6 +21,7 @@ from pipeline_builder.service.cloudformation.access.projects import STAGES
 from pipeline_builder.service.cloudformation.access.roles import Role
 from pipeline_builder.service.cloudformation.access.waiting import machine_name, run_stage
 from pipeline_builder.service.cloudformation.description.availability import find_regional
+from pipeline_builder.service.cloudformation.description.called import name_problems
 from pipeline_builder.service.cloudformation.description.hosts import find_provider
 from pipeline_builder.service.cloudformation.description.lasting import lasting_problems
 from pipeline_builder.service.cloudformation.description.lateness import MOST_HOURS, late_after
@@ -326,6 +327,7 @@ _OTHER_MACHINES = re.compile(r"aarch64|lambda|windows|macos")
 
 def _problems(model: ServiceModel, manifest: Manifest) -> Iterator[Problem]:
     yield from _source_problems(model.source, manifest.at_service("source"))
+    yield from name_problems(model, manifest.at_service("name"))
     yield from lasting_problems(model, manifest)
     yield from _tag_problems(model, manifest.at_service("tags"))
     yield from _image_problems(model.service.image, manifest.at_service("image"))

@@ -97,6 +97,10 @@ def _timezone_problems(schedule: Schedule) -> Iterator[Problem]:
         yield Problem(id="PB612", message=said, place=schedule.at("timezone"), hint=hint)
 
 
+# Files in the folder of timezones that are this machine's own, or none of any place: AWS knows neither.
+_OWN = {"localtime", "Factory"}
+
+
 def known_timezones() -> frozenset[str]:
     """Return the names of all timezones; empty where the machine has no list."""
     import zoneinfo
@@ -109,7 +113,7 @@ def _timezones_in(_folders: tuple[str, ...]) -> frozenset[str]:
     """Look once: that opens each of the six hundred files."""
     from zoneinfo import available_timezones
 
-    return frozenset(available_timezones())
+    return frozenset(available_timezones() - _OWN)
 
 
 def rate_fault(rate: str) -> str:

@@ -27,6 +27,9 @@ from pipeline_builder.service.cloudformation.description.hosts import (
 
 _REPOSITORY = re.compile(r"^[A-Za-z0-9_][\w.-]*(/[\w.-]+){1,20}$", re.ASCII)
 
+_OWN = "OnSource"
+"""The rule on this repository's own events, in the template."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionTrigger:
@@ -315,10 +318,16 @@ def _connection(repo: Repo, address: Address, service: ServiceSection) -> Connec
     )
 
 
+def _id(name: str, service: ServiceSection) -> str:
+    """Return what a trigger is called in the template, where a source that is no connection has a rule of its own."""
+    plain = logical_id("On", name)
+    return logical_id("On", f"{name}-") if plain == _OWN and service.source.kind != "connection" else plain
+
+
 def _webhook(repo: Repo, address: Address, service: ServiceSection) -> WebhookTrigger:
     return WebhookTrigger(
         repo=repo.name,
-        id=logical_id("On", repo.name),
+        id=_id(repo.name, service),
         project=plain_name(f"{service.name}-on-{repo.name}", PROJECT_NAME),
         provider=PROVIDERS[address.host],
         location=f"https://{address.host}/{repo.trigger.repository or address.path}.git",
@@ -332,7 +341,7 @@ def _webhook(repo: Repo, address: Address, service: ServiceSection) -> WebhookTr
 def _event(repo: Repo, address: Address, service: ServiceSection) -> EventTrigger:
     return EventTrigger(
         repo=repo.name,
-        id=logical_id("On", repo.name),
+        id=_id(repo.name, service),
         rule=plain_name(f"{service.name}-on-{repo.name}", RULE_NAME),
         repository=address.path.removeprefix("v1/repos/"),
         branch=branch_of(repo.revision) or "",

@@ -10,6 +10,7 @@ from pipeline_builder.aws.inside import call, look
 from pipeline_builder.definition.roles import REPOSITORY
 from pipeline_builder.machine.codeartifact import VARIABLE
 from pipeline_builder.manifest import tags
+from pipeline_builder.manifest.quotas import MOST_TARGETS
 from pipeline_builder.service.cloudformation.access.looks import NOTES
 from pipeline_builder.service.cloudformation.description.model import ServiceModel
 from pipeline_builder.service.cloudformation.description.schedules import Timing
@@ -56,6 +57,12 @@ def look_code() -> str:
 def call_code() -> str:
     """Return the code of the functions of handlers, which each call tells whose code it is to run."""
     return Path(call.__file__).read_text("utf-8")
+
+
+def pushed(model: ServiceModel) -> tuple[tuple[ServiceModel, ...], ...]:
+    """Return the pipelines that the event of a push starts, for each of its rules: one has few targets."""
+    started = (model, *model.also_pushed)
+    return tuple(started[first : first + MOST_TARGETS] for first in range(0, len(started), MOST_TARGETS))
 
 
 def codecommit_input(repository: str) -> str:

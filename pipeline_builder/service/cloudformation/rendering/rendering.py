@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pipeline_builder.definition.names import logical_id
+from pipeline_builder.definition.names import RULE_NAME, logical_id, plain_name
 from pipeline_builder.layout import TEMPLATES
 from pipeline_builder.manifest.surroundings import proxies
 from pipeline_builder.service.cloudformation.access.functions import role_id
@@ -24,6 +24,7 @@ from pipeline_builder.service.cloudformation.rendering.inputs import (
     job_roles,
     look_code,
     look_input,
+    pushed,
     start_input,
     wait_definition_text,
 )
@@ -67,6 +68,16 @@ def parameter_values(model: ServiceModel) -> Mapping[str, str]:
     return values
 
 
+def _nth_id(name: str, number: int) -> str:
+    """Return the name in the template of one of several rules on the same event; the first has the plain one."""
+    return name if number == 1 else f"Also{number}{name}"
+
+
+def _rule_name(name: str, number: int = 1) -> str:
+    """Return what a rule is called, or one of several on the same event."""
+    return plain_name(name if number == 1 else f"{name}-also{number}", RULE_NAME)
+
+
 @functools.cache
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -89,6 +100,8 @@ def _environment() -> Environment:
         "comment": comment,
         "mail_id": lambda email: logical_id("Mail", f"-{email}"),
         "schedule_id": lambda name: logical_id("Schedule", name),
+        "nth_id": _nth_id,
+        "rule_name": _rule_name,
         "role_id": lambda role: role.id or role.name.capitalize(),
         "call_id": role_id,
         "queue_id": lambda queue, service: logical_id("Answers", queue.name.removeprefix(f"{service}-")),
@@ -107,6 +120,7 @@ def _environment() -> Environment:
         "proxies": lambda model: proxies(model.service.environment),
         "look_code": look_code,
         "look_input": look_input,
+        "pushed_by_rule": pushed,
         "start_input": start_input,
         "wait_definition_text": wait_definition_text,
     }

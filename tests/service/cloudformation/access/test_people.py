@@ -6,12 +6,13 @@ import pytest
 
 from pipeline_builder.manifest.surroundings import CodeArtifactSection, VariableSection
 from pipeline_builder.service.cloudformation.access.facts import Facts
+from pipeline_builder.service.cloudformation.access.packing import MANAGED, statement_size
 from pipeline_builder.service.cloudformation.access.people import people
 from pipeline_builder.service.cloudformation.access.roles import build_access
 from tests.service.cloudformation.access.facts import definition_with, facts_with
 from tests.service.cloudformation.access.iam import ACCOUNT, REGION, allows, documents
 from tests.service.cloudformation.access.test_policies import findings
-from tests.service.services import KEY, read_template, render
+from tests.service.services import KEY, read_service, read_template, render
 
 PIPELINE = f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:models"
 REPORT = "arn:aws:s3:::artifacts/runs/0123/report.html"
@@ -156,3 +157,10 @@ def test_a_stage_reads_its_index_in_codeartifact() -> None:
         assert not allows(found, "sts:GetServiceBearerToken", sts_AWSServiceName="s3.amazonaws.com")
         for policy in found:
             assert findings(policy) == []
+
+
+def test_an_operator_of_many_pipelines_is_one_policy() -> None:
+    pipelines = tuple({"name": f"of-the-team-{number:02}", "config": f"*/{number}.yaml"} for number in range(6))
+    model, _ = read_service(pipelines=pipelines)
+    operator = next(one for one in model.people if one.name == "operator")
+    assert sum(statement_size(one) for one in operator.statements) < MANAGED

@@ -13,6 +13,7 @@ from pipeline_builder.service.cloudformation.access.roles import Role, build_acc
 from pipeline_builder.service.cloudformation.description.waiting import wait_definition
 from tests.service.cloudformation.access.facts import facts_with
 from tests.service.cloudformation.access.iam import ACCOUNT, REGION, allows, documents
+from tests.service.services import read_service
 
 AWS = {"${AWS::Partition}": "aws", "${AWS::Region}": REGION, "${AWS::AccountId}": ACCOUNT}
 EXECUTION = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:pipeline/tiny/execution/8kq2"
@@ -84,3 +85,13 @@ def test_train_and_the_rule_may_start_it_and_nobody_where_a_build_waits() -> Non
     assert "states:" not in json.dumps([documents(role) for role in before.values()])
     ask = ("codepipeline:ListActionExecutions", f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:models")
     assert not allows(documents(before["train"]), *ask)
+
+
+def test_each_pipeline_starts_its_own_machine_and_the_rules_all() -> None:
+    pipelines = ({"name": "training"}, {"name": "other", "config": "*/other.yaml"})
+    model, _ = read_service(pipelines=pipelines, wait="step-functions")
+    every = {f"{one.name}-{role.name}": role for one in model.pipelines for role in one.roles}
+    for name in ("model-service", "model-service-other"):
+        machine = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{name}-wait"
+        may = {known for known, role in every.items() if allows(documents(role), "states:StartExecution", machine)}
+        assert may == {f"{name}-train", "model-service-events"}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline_builder.manifest.cron import cron_faults, next_firing
 from pipeline_builder.service.cloudformation.description.schedules import build_schedules
-from tests.service.services import parse_manifest
+from tests.service.services import parse_manifest, read_service
 
 GOOD = (
     "0 2 * * ? *",
@@ -113,7 +113,7 @@ def test_a_timezone_is_of_the_list() -> None:
     assert faults(cron="0 2 * * ? *", timezone="Europe/Berln") == [
         "PB612 the schedule 's' names the timezone 'Europe/Berln', which doesn't exist | did you mean 'Europe/Berlin'"
     ]
-    for bad in ("/etc/passwd", "../UTC", "posix/UTC", "europe/berlin", "", "UTC\n"):
+    for bad in ("/etc/passwd", "../UTC", "posix/UTC", "europe/berlin", "", "UTC\n", "localtime", "Factory"):
         assert [text[:5] for text in faults(cron="0 2 * * ? *", timezone=bad)] == ["PB612"]
 
 
@@ -202,3 +202,10 @@ def test_a_problem_is_shown_where_the_value_stands() -> None:
     _, problems = build_schedules(manifest.schedules, manifest.pipelines)
     texts = [problem.place.text.strip() for problem in problems if problem.place]
     assert texts == ['"cron": "0 2 * * *",', '"timezone": "Mars"']
+
+
+def test_a_service_without_schedules_may_be_called_default() -> None:
+    _, problems = read_service(
+        ({"url": "https://github.com/acme/churn.git", "trigger": "webhook"},), (), name="default"
+    )
+    assert [str(problem) for problem in problems if not problem.warning] == []

@@ -202,6 +202,12 @@ CODECOMMIT = {"url": f"https://git-codecommit.{REGION}.amazonaws.com/v1/repos/ch
             "use 'trigger: poll'",
         ),
         (
+            {**GITHUB, "trigger": "webhook", "revision": "refs/merge-requests/5/head"},
+            {},
+            "PB604 the trigger of the repository 'churn' needs a branch, and 'revision' is 'refs/merge-requests/5/head' | name the branch, or "
+            "use 'trigger: poll'",
+        ),
+        (
             {**GITHUB, "trigger": "connection", "revision": "rel{a,b}"},
             {},
             "PB604 the branch 'rel{a,b}' of the repository 'churn' would be read as a pattern by its trigger | use "
@@ -366,3 +372,19 @@ def test_secrets_of_hosts_are_for_builds_and_not_for_looks() -> None:
     entry = {"lfs": True, "hosts": {"x.example.com": {"credentials": "secretsmanager:git/x"}}}
     repos = parse_manifest({"repos": [{"url": "https://github.com/acme/churn.git", **entry}], "service": SERVICE}).repos
     assert (fetched(repos).secrets, fetched(repos, whole=False).secrets) == (("git/x",), ())
+
+
+@pytest.mark.parametrize("kind", ["webhook", "codecommit"])
+def test_a_repository_called_source_is_not_the_source(kind: str) -> None:
+    """The rule on this repository's own events is called so in the template."""
+    url = "https://github.com/a/source" if kind == "webhook" else REPOS[2]["url"].replace("fraud", "source")
+    repo = {"url": url, "name": "source", "trigger": kind}
+
+    def name(source: Mapping[str, str]) -> str:
+        found, _ = triggers_of(repo, source=source)
+        (trigger,) = found.webhooks or found.events
+        return trigger.id
+
+    assert name({"kind": "connection", "repository": "acme/models"}) == "OnSource", "as it is deployed"
+    other = name({"kind": "codecommit", "repository": "models"})
+    assert (other.startswith("OnSource"), other == "OnSource") == (True, False)

@@ -539,6 +539,35 @@ def test_the_source_is_read_from_where_it_is() -> None:
         assert ("SMP_MANIFEST_COMMIT" in {item["name"] for item in variables}) == (source["kind"] != "s3")
 
 
+@pytest.mark.long
+def test_rules_and_roles_of_the_longest_names_are_as_long_as_they_may_be() -> None:
+    pipelines = (
+        {"name": "t" * 24, "config": "*/t.yaml", "trigger": {"data": "s3://exports/daily/"}},
+        {"name": "o" * 24, "config": "*/o.yaml"},
+        {"name": "s" * 24, "kind": "inference", "trigger": {"data": "s3://exports/days/", "approval": True}},
+    )
+    template = read_template(render(name="a" * 29, pipelines=pipelines, schedules=())["service.yaml"])
+    for kind, key in (("Events::Rule", "Name"), ("IAM::Role", "RoleName")):
+        names = [one["Properties"][key] for one in of_type(template, kind).values()]
+        assert max(map(len, names)) <= 64
+        assert len(set(names)) == len(names)
+    assert any(name.endswith("RetrainingAsked") and name != "RetrainingAsked" for name in template["Resources"])
+
+
+@pytest.mark.parametrize("kind", ["codecommit", "s3"])
+def test_a_push_starts_all_pipelines_by_rules_with_few_targets(kind: str) -> None:
+    source = {"kind": kind, "repository": "models" if kind == "codecommit" else "bucket/models.zip"}
+    pipelines = tuple({"name": f"p{number}", "config": f"*/p{number}.yaml"} for number in range(7))
+    template = read_template(render(REPOS[2], source=source, pipelines=pipelines, schedules=())["service.yaml"])
+    for own in ("OnSource", "OnFraud"):
+        rules = {name: rule["Properties"] for name, rule in template["Resources"].items() if name.endswith(own)}
+        assert {name: len(rule["Targets"]) for name, rule in rules.items()} == {own: 5, f"Also2{own}": 2}
+        assert len({rule["Name"] for rule in rules.values()}) == 2
+        assert len({json.dumps(rule["EventPattern"]) for rule in rules.values()}) == 1
+        started = [json.dumps(target["Arn"]) for rule in rules.values() for target in rule["Targets"]]
+        assert len(set(started)) == 7
+
+
 def test_encryption_is_what_was_asked_for() -> None:
     for encryption in ("own", "aws", KEY):
         files = render(encryption=encryption)
@@ -717,6 +746,16 @@ def test_parameters_are_those_of_the_template() -> None:
         ),
         ({"tags": {"a*b": "c"}}, "PB615 the tag 'a*b' has a character that not every service takes"),
         ({"tags": {f"k{i}": "v" for i in range(50)}}, "PB615 50 tags, and one of the service's own: AWS takes 50"),
+        (
+            {"name": "sthree-models"},
+            "PB792 the service is called 'sthree-models', and its bucket 'sthree-models-123456789012-eu-central-1' can't be "
+            "made: S3 keeps names that begin with 'sthree-' for itself",
+        ),
+        (
+            {"name": "default"},
+            "PB792 the service is called 'default', and its group of schedules can't be made: EventBridge Scheduler has one "
+            "of that name in each account",
+        ),
         (
             {"name": "tiny"},
             "PB614 the pipeline 'tiny' keeps its code and models below 's3://tiny-123456789012-eu-central-1/tiny/', where "
