@@ -100,7 +100,12 @@ class _Runs:
         registered = self._of(execution)
         if registered and execution.arn not in self.named:
             self.named[execution.arn] = models_then(self.target, execution)
-        return tuple(one for one in registered if self.named[execution.arn].get(one.package.arn) == name)
+        called = self.named[execution.arn]
+        return tuple(
+            one
+            for one in registered
+            if (model := called.get(one.package.arn)) and name in (model, f"{model}/{one.package.version}")
+        )
 
     def _registered(self, execution: Execution) -> Iterator[_Registered]:
         for state in self.target.pipelines.list_steps(execution.arn):
@@ -108,8 +113,9 @@ class _Runs:
             if not arn or state.taken_from:
                 continue
             package = self.target.registry.describe_package(arn)
-            names = {package.group, f"{package.group}/{package.version}", arn, self.model_of.get(state.name, "")}
-            yield _Registered(package=package, names=frozenset(names - {""}))
+            plain = {package.group, self.model_of.get(state.name, "")} - {""}
+            names = {*plain, *(f"{name}/{package.version}" for name in plain), arn}
+            yield _Registered(package=package, names=frozenset(names))
 
     def unknown(self, name: str) -> Problem:
         names = {known for execution in self.executions[:5] for one in self._of(execution) for known in one.names}

@@ -198,6 +198,10 @@ def test_who_was_renamed_or_has_gone_is_found_by_the_name_of_then(trio: Trio) ->
         ("trio-prices/1", "Approved", "ada"),
         ("trio-segments/2", "Approved", "ada"),
     ]
+    for name in ("segments/2", "prices/1"):  # today's name, and that of then, with a version
+        again = trio.decide("promote", name)
+        assert (again.code, f"trio-{name.replace('/', ' version ')} is approved since" in again.err) == (0, True)
+    assert trio.decide("promote", "segments/3").code == 1
     assert trio.decide("verify", "segments").out.startswith("trio-segments version 2 is what was approved")
     back = trio.decide("rollback", "churn", "--comment", "complaints")
     assert (back.code, back.out) == (0, "trio-churn: version 2 rejected, champion version 1\n"), back.err
