@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline_builder.dag.property_paths import PathError, spoken, value_at
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.inert import inert_line
+from pipeline_builder.inert import inert_line, is_unicode
 
 # What a report may be. Its bytes are bounded where it is read (`machine/streams.py`, MOST_READ: 8 MB).
 MOST_LEVELS = 32
@@ -113,7 +113,7 @@ def _faults(report: Any) -> Iterator[str]:
     while waiting:
         value, level = waiting.pop()
         values += 1
-        if isinstance(value, str) and not _is_text(value):
+        if isinstance(value, str) and not is_unicode(value):
             yield "it has text with half a character (a lone surrogate)"
         if not isinstance(value, dict | list):
             continue
@@ -133,12 +133,8 @@ def _faults(report: Any) -> Iterator[str]:
 def _name_faults(names: dict[str, Any]) -> Iterator[str]:
     if longest := max((len(name) for name in names if len(name) > MOST_NAME), default=0):
         yield f"it has a name of {longest:,} characters"
-    if not all(map(_is_text, names)):
+    if not all(map(is_unicode, names)):
         yield "it has a name with half a character (a lone surrogate)"
-
-
-def _is_text(text: str) -> bool:
-    return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def flatten_metrics(report: Any) -> tuple[Metric, ...]:

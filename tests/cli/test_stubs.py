@@ -96,6 +96,7 @@ def test_validate_says_what_this_machine_does_not_run(workspace: Workspace) -> N
         ("churn_Tune", "[1]", "it is no mapping"),
         ("churn_Tune", '"no"', "it is no mapping"),
         ("churn_Tune", "{", "it is no JSON"),
+        ("churn_Tune", '{"BestTrainingJob": "\\ud800"}', "it has text with half a character"),
         ("churn-Register", "{}", "the step 'churn-Register' can't have a stub"),
         ("nope", "{}", "there is no step 'nope', which the stub is for"),
     ],

@@ -87,7 +87,7 @@ TUNE = """\
       tune:
         objective: {metric: mean, type: minimize, regex: 'mean: ([0-9.]+)'}
         ranges:
-          scale: {min: 1, max: 9}
+          scale: {min: 1, max: 99}
         max_jobs: 12
         max_parallel_jobs: 4
 """

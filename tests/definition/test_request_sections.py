@@ -129,7 +129,7 @@ FAULTS = {
     "Tuning": (
         f"tune: {{objective: {{metric: a, type: minimize, regex: a (.)}}, ranges: {{s: {{min: 1, max: 1{'0' * 400}}}}}}}",
         "tune: {objective: {metric: a, type: minimize, regex: a (.)}, ranges: {s: {min: x, max: 2}}, max_jobs: 2}",
-        f"tune: {{objective: {{metric: a, type: minimize, regex: a (.)}}, ranges: {{s: [a]}}, max_jobs: 1{'0' * 400}}}",
+        f"tune: {{objective: {{metric: a, type: minimize, regex: a (.)}}, ranges: {{s: {{min: 0.5, max: 2}}}}, max_jobs: 1{'0' * 400}}}",
     ),
 }  # fmt: skip
 SAID = {

@@ -62,7 +62,7 @@ def test_ranges_are_looked_at_by_themselves(tmp_path: Path) -> None:
         "{min: 1, max: 1}": "PB204 the range has one value, 1: leave it out, and give the hyperparameter this value",
     }
     for number, (given, expected) in enumerate(ranges.items()):
-        tune = TUNE.replace("{min: 1, max: 9}", given)
+        tune = TUNE.replace("{min: 1, max: 99}", given)
         found = refused(tmp_path / str(number), tune=tune)[:1]
         assert found == [f"{line('scale: ' + given, tune=tune)} {expected}"], given
 

@@ -79,6 +79,13 @@ def test_broken_parts_of_a_step(more: dict[str, Any]) -> None:
     assert problem(definition({**script("a", "true"), **more})).startswith("PB501 ")
 
 
+@pytest.mark.parametrize("half", [b"\\ud800", b"\\uDfFf", b"\xed\xa0\x80", b"\\ud83d\\ude00 \\ud83d"])
+def test_half_a_character_is_no_text(half: bytes) -> None:
+    content = definition(script("a", "echo 'HALF'"))
+    load_definition(content.replace(b"HALF", b"\\ud83d\\ude00 \xed\x95\x9c"))
+    assert "has text with half a character" in problem(content.replace(b"HALF", half))
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"Version": "1", "Steps": []}', b'{"Steps": 1}'])
 def test_no_definition(content: bytes) -> None:
     assert problem(content).startswith("PB501 ")

@@ -415,12 +415,13 @@ def test_a_model_whose_artifact_is_gone_when_it_is_judged_is_blocked(trio: Trio)
     assert trio.changes() == [("trio-price/1", "Approved", "ada")]
 
 
-def test_words_that_are_no_text_are_kept_as_the_escapes_that_they_are(trio: Trio) -> None:
-    done = trio.decide("promote", "churn", "--comment", "fine \udcff", by="ad\udcffa")
+def test_a_name_that_is_no_text_is_kept_as_the_escapes_that_it_is(trio: Trio) -> None:
+    refused = trio.decide("promote", "churn", "--comment", "fine \udcff")
+    assert (refused.code, "'fine \\udcff' is not UTF-8 text" in refused.err) == (2, True), refused.err
+    done = trio.decide("promote", "churn", "--comment", "fine", by="ad\udcffa")
     assert done.code == 0, done.err
-    assert trio.decide("reject", "price", "--comment", "\udcfe").code == 0
-    assert [by for _, _, by in trio.changes()] == [r"ad\udcffa", "ada"]
-    assert "approved by ad\\udcffa: fine \\udcff (" in trio.decide("verify", "churn").out
+    assert [by for _, _, by in trio.changes()] == [r"ad\udcffa"]
+    assert "approved by ad\\udcffa: fine (" in trio.decide("verify", "churn").out
 
 
 @pytest.mark.long

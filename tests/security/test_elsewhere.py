@@ -145,7 +145,7 @@ def test_a_role_by_its_name_is_one_of_the_account(tmp_path: Path) -> None:
 def test_as_many_at_once_as_a_job_says(tmp_path: Path) -> None:
     tune = {
         "objective": {"metric": "a", "type": "minimize", "regex": "a: ([0-9]+)"}, "max_jobs": 90,
-        "ranges": {"scale": [1, 2]}, "max_parallel_jobs": {"Get": "Steps.churn-Ask.OutputParameters['n']"},
+        "ranges": {"scale": {"min": 0.5, "max": 2}}, "max_parallel_jobs": {"Get": "Steps.churn-Ask.OutputParameters['n']"},
     }  # fmt: skip
     ask = "          - {step_name: churn-Ask, step_class: Lambda, arguments: {FunctionArn: 'arn:aws:lambda:eu-west-1:"
     ask += "123456789012:function:f', OutputParameters: [{OutputName: n, OutputType: Integer}]}}\n"

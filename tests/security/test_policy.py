@@ -511,7 +511,9 @@ def test_no_list_in_another_encoding(tmp_path: Path, coding: str) -> None:
     (tmp_path / "aws-train/churn/scripts/requirements.txt").write_bytes(text.encode(coding))
     found = refusals(tmp_path, CONF)
     assert ids(found) == {"PB245"}
-    assert "can't be held against a list that isn't UTF-8 text" in found[0].message
+    (said,) = (one for one in found if "UTF-8" in one.message)
+    assert said.message == "the policy of 'churn' can't be held against a list that isn't UTF-8 text"
+    assert "save it as UTF-8, in PowerShell by 'pip freeze" in str(said.hint)
 
 
 # --- between repositories

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from functools import reduce
+from typing import Any, cast
 
 from pipeline_builder.definition.check.behind import shape_at
 from pipeline_builder.definition.rules.rules import check_rules
-from pipeline_builder.definition.shapes.fault import NO_MATCH, NOT_IN_ENUM, OUT_OF_RANGE, Fault
+from pipeline_builder.definition.shapes.fault import EXPECTED, NO_MATCH, NOT_IN_ENUM, OUT_OF_RANGE, WRONG_TYPE, Fault
 from pipeline_builder.definition.shapes.kinds import STEP_TYPES, StepType
 from pipeline_builder.documents.members import subject
 
@@ -16,6 +17,7 @@ _OF_VALUES = {
     NO_MATCH: "Member must satisfy regular expression pattern",
     NOT_IN_ENUM: "Member must satisfy enum value set",
     OUT_OF_RANGE: "Member must have a length or value within its limits",
+    WRONG_TYPE: "Member must be of its type",
 }
 
 
@@ -34,10 +36,18 @@ def refusal_of(step_type: str, request: Mapping[str, Any]) -> str:
 
 def _shape_errors(known: StepType, request: Mapping[str, Any]) -> Iterator[str]:
     shapes, name = shape_at(known.request)
-    found = [fault for fault in shapes.check(name, {**request}) if fault.id in _OF_VALUES]
+    found = [fault for fault in shapes.check(name, {**request}) if _is_refused(fault, request)]
     if found:
         detected = f"{len(found)} validation error{'s' if len(found) > 1 else ''} detected"
         yield f"{detected}: {'; '.join(_constraint(fault) for fault in found)}"
+
+
+def _is_refused(fault: Fault, request: Mapping[str, Any]) -> bool:
+    """Tell whether a value is refused; a number or a flag becomes a text where one is expected."""
+    if fault.id == WRONG_TYPE:
+        value = reduce(lambda whole, part: whole[part], fault.path, cast("Any", request))
+        return isinstance(value, str | int | float) and not fault.message.endswith(EXPECTED["string"])
+    return fault.id in _OF_VALUES
 
 
 def _constraint(fault: Fault) -> str:

@@ -26,6 +26,10 @@ _CODING = re.compile(rb"coding[:=]\s*([-\w.]+)")
 _ENCODED = "${ENCODED}"
 _DEEPEST = 8
 _URL_LOGIN = re.compile(r"://[^/@\s]+@")
+_AS_UTF_8 = (
+    "save it as UTF-8, in PowerShell by 'pip freeze | Out-File -Encoding utf8 requirements.txt', and without a "
+    "'coding:' that says otherwise"
+)
 _UNSEEN = "write the url itself, without a login: what a variable of the job holds can't be looked at"
 
 
@@ -72,8 +76,7 @@ def refused(rules: Rules, url: str, place: Place) -> Refused:
     """Return the problem with a place that installs from a url."""
     if url == _ENCODED:
         message = f"the policy of '{rules.repo}' can't be held against a list that isn't UTF-8 text"
-        hint = "save it as UTF-8, which PowerShell's '>' doesn't, and without a 'coding:' that says otherwise"
-        return Refused(id="PB245", message=message, place=place, hint=hint)
+        return Refused(id="PB245", message=message, place=place, hint=_AS_UTF_8)
     what = "pip's default index" if url == DEFAULT else describe(_URL_LOGIN.sub("://***@", url))
     message = f"the policy of '{rules.repo}' doesn't let its jobs install from {what}"
     if "${" in url or "@" in url:

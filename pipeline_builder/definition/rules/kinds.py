@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -163,6 +164,31 @@ def _total(view: View, spec: Mapping[str, Any]) -> Iterator[Break]:
         yield Break(found[-1].path, {"value": total})
 
 
+def _combinations(view: View, spec: Mapping[str, Any]) -> Iterator[Break]:
+    """A number is at most that of the combinations of ranges; of those in `endless` there is no end."""
+    if any(view.find(path) for path in spec["endless"]):
+        return
+    sizes = [_whole_numbers(view.at(found), *spec["ends"]) for found in view.find(spec["whole"])]
+    sizes += [_choices(found.value) for found in view.find(spec["listed"])]
+    known = [size for size in sizes if size is not None]
+    for found in view.find(spec["most"]) if known and len(known) == len(sizes) else ():
+        if (most := number(found.value)) is not None and most > (total := math.prod(known)):
+            yield Break(found.path, {"value": found.value, "other": total})
+
+
+def _whole_numbers(view: View, least: str, most: str) -> int | None:
+    ends = [number(found.value) for path in (least, most) for found in view.find(path)]
+    match ends:
+        case [float() as low, float() as high] if low <= high:
+            return int(high - low) + 1
+    return None  # not known, or for another rule to refuse
+
+
+def _choices(value: JSON | Unknown) -> int | None:
+    texts = value if isinstance(value, list) and all(isinstance(text, str) for text in value) else None
+    return None if texts is None else len({str(text) for text in texts})
+
+
 def _entries(value: JSON | Unknown) -> int:
     return len(value) if isinstance(value, list | dict) else 0
 
@@ -199,6 +225,7 @@ KINDS: Mapping[str, tuple[Kind, str]] = {
     "same": (_same, "PB257"),
     "order": (_order, "PB258"),
     "total": (_total, "PB258"),
+    "combinations": (_combinations, "PB258"),
     "few": (_few, "PB258"),
     "fits": (_fits, "PB258"),
     "unique": (_unique, "PB259"),

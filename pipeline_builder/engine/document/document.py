@@ -6,12 +6,14 @@ import functools
 import graphlib
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.inert import is_unicode
 
 VERSION = "2020-12-01"
 STEP_TYPES = (
@@ -32,6 +34,8 @@ _CALL_KEYS: Mapping[str, frozenset[str]] = {
 # The steps of each branch of a Condition step, by the outcome that takes it.
 _BRANCHES = {"IfSteps": True, "ElseSteps": False}
 _TRIGGERS = ("Completed", "Failed", "Stopped", "Any")
+# Half a character, as JSON's escape or, which its reader takes as well, as bytes; or what looks like it.
+_MAY_BE_HALF = re.compile(rb"\\u[dD][89a-fA-F]|\xed")
 # What the service does where a policy leaves it open [documentation of retry policies].
 _RETRY = {"IntervalSeconds": 1, "BackoffRate": 2.0, "MaxAttempts": 5}
 
@@ -123,7 +127,7 @@ def load_definition(content: bytes) -> Document:
         InputProblems: PB501 for what the engine can't execute, PB502 for an unknown step, PB503 for a cycle.
     """
     try:
-        data = json.loads(content)
+        data = _loaded(content)
         placed = list(_placed(data["Steps"]))
         names = Counter(str(step["Name"]) for step, _ in placed)
         version = data["Version"]
@@ -143,6 +147,13 @@ def load_definition(content: bytes) -> Document:
         raise InputProblems(_problem("PB501", f"this is no pipeline definition: {error!r}")) from error
     sha256 = hashlib.sha256(content).hexdigest()
     return Document(content=content, sha256=sha256, steps=_ordered(steps), parameters=parameters)
+
+
+def _loaded(content: bytes) -> Any:
+    data = json.loads(content)
+    if _MAY_BE_HALF.search(content) and not is_unicode(json.dumps(data, ensure_ascii=False)):
+        raise ValueError("it has text with half a character (a lone surrogate), expected Unicode text")
+    return data
 
 
 def _placed(steps: Iterable[dict[str, Any]], branch: Branch | None = None) -> Iterator[tuple[dict[str, Any], Any]]:

@@ -9,12 +9,13 @@ from typing import Any
 
 from pipeline_builder.engine.document.document import Document, Parameter
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.inert import is_unicode
 
 # Python reads more than the service does: ' 5', '1_000', digits of other scripts.
 _WHOLE = re.compile(r"[-+]?\d+", re.ASCII)
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 _EXPECTED = {
-    "String": "text",
+    "String": "Unicode text",
     "Integer": "a whole number such as 5",
     "Float": "a number such as 0.5",
     "Boolean": "true or false",
@@ -63,7 +64,7 @@ def _converted(parameter: Parameter, value: Any) -> Any:
             known = {"true": True, "false": False}
             return value if isinstance(value, bool) else known.get(value.lower()) if isinstance(value, str) else None
         case _:
-            return value if isinstance(value, str) else None
+            return value if isinstance(value, str) and is_unicode(value) else None
 
 
 def _whole(value: Any) -> int | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline_builder.dag.property_paths import PathError, value_at
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.inert import is_unicode
 
 # A path: names with dots between them, each with list indices or quoted names behind it.
 _PART = re.compile(r"\.?([A-Za-z0-9_-]+)|\[(\d+)\]|\['([^']*)'\]")
@@ -60,7 +61,7 @@ def resolve(value: Any, scope: Scope) -> Any:
         return _get(value["Get"], scope)
     if "Std:Join" in value and len(value) == 1:
         join = value["Std:Join"]
-        return str(join["On"]).join(_joined(resolve(item, scope)) for item in join["Values"])
+        return str(join["On"]).join(as_text(resolve(item, scope)) for item in join["Values"])
     if "Std:JsonGet" in value and len(value) == 1:
         return _json_get(value["Std:JsonGet"], scope)
     for key in value:
@@ -69,7 +70,8 @@ def resolve(value: Any, scope: Scope) -> Any:
     return {key: resolve(item, scope) if isinstance(item, dict | list) else item for key, item in value.items()}
 
 
-def _joined(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """Return a value as it is where a request has texts: in a Join, a variable, a hyperparameter, an argument."""
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
@@ -134,6 +136,8 @@ def _json_get(get: Any, scope: Scope) -> str | int | float | bool:
         found = value_at(value, path)
     except PathError as error:
         raise _unreadable(uri, str(error)) from None
+    if isinstance(found, str) and not is_unicode(found):
+        raise _unreadable(uri, f"'{path}' has half a character (a lone surrogate) there, expected Unicode text")
     if isinstance(found, str | int | float):
         return found
     kind = "a list" if isinstance(found, list) else "a mapping" if isinstance(found, dict) else "empty"

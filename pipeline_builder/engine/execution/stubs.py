@@ -14,6 +14,7 @@ from pipeline_builder.engine.document.known import resolve_known
 from pipeline_builder.engine.document.references import Scope
 from pipeline_builder.engine.jobs.names import made_name
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.inert import is_unicode
 
 STUBS = "Stubs"
 """The member of an execution's details that has them: who goes on with it goes on with its stubs."""
@@ -77,6 +78,8 @@ def _read(path: Path) -> dict[str, Any]:
         raise ValueError(f"it is no JSON: {error}") from error
     if not isinstance(value, dict):
         raise ValueError("it is no mapping")  # noqa: TRY004 - of a file, not of an argument
+    if not is_unicode(json.dumps(value, ensure_ascii=False)):
+        raise ValueError("it has text with half a character (a lone surrogate)")
     return value
 
 

@@ -7,16 +7,18 @@ inference pipeline each container has a process of its own; what one has answere
 from __future__ import annotations
 
 import gzip
+import re
 import sys
+import zlib
 from contextlib import ExitStack, closing
 from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
-from pipeline_builder.engine.inside.answers import Answered, Asked, ServerError
+from pipeline_builder.engine.inside.answers import SERVER_ERROR, Answered, AnswerError, Asked, ServerError
 from pipeline_builder.engine.inside.assembling import assembler
 from pipeline_builder.engine.inside.exchange import read_answers, write_answer
-from pipeline_builder.engine.inside.job import here, tell
+from pipeline_builder.engine.inside.job import here, tell, tell_error
 from pipeline_builder.engine.inside.patience import ask, within
 from pipeline_builder.engine.inside.records import RecordError, cut, requests
 from pipeline_builder.engine.inside.rows import RowError
@@ -62,7 +64,11 @@ class Work(NamedTuple):
 
 def run_files(container: Container, spec: Spec) -> int:
     """Have all files of the spec answered; return the exit code."""
-    spec = settled(container.parameters, spec)
+    try:
+        spec = settled(container.parameters, spec)
+    except ServerError as error:
+        tell(str(error))
+        return 1
     files = [File(*names) for names in spec["files"]]
     failed = [file.source for file in files if _is_there(file, spec) and not _transform(file, spec, container)]
     if failed:
@@ -71,11 +77,28 @@ def run_files(container: Container, spec: Spec) -> int:
 
 
 def settled(parameters: Mapping[str, Any] | None, spec: Spec) -> dict[str, Any]:
-    """Return the spec with what the job leaves open: what the container asks for, or else the service's own."""
-    found = {key: (parameters or {}).get(name) for key, name in _PARAMETERS.items()}
-    found["strategy"] = _STRATEGIES.get(str(found["strategy"]))
+    """Return the spec with what the job leaves open: what the container asks for, or else the service's own.
+
+    Raises:
+        ServerError: the container asks for a number that is none.
+    """
     chosen = {key: value for key, value in spec.items() if key in _OWN and value not in (None, "")}
+    open_ = {key: (parameters or {}).get(name) for key, name in _PARAMETERS.items() if key not in chosen}
+    found = {
+        key: _STRATEGIES.get(str(value)) if key == "strategy" else _whole(key, value)
+        for key, value in open_.items()
+        if value is not None
+    }
     return {**spec, **_OWN, **{key: value for key, value in found.items() if value is not None}, **chosen}
+
+
+def _whole(key: str, value: Any) -> int:
+    """Return a number that a container asks for; some write it as a text."""
+    text = str(int(value) if isinstance(value, float) and value.is_integer() else value)
+    if isinstance(value, bool) or not re.fullmatch("[0-9]{1,9}", text):
+        said = f"the server's answer to GET /execution-parameters has {_PARAMETERS[key]} {value!r:.100}"
+        raise ServerError(SERVER_ERROR, f"{said}, expected a whole number")
+    return int(text)
 
 
 def _is_there(file: File, spec: Spec) -> bool:
@@ -125,9 +148,7 @@ def _tell_failure(file: File, spec: Spec, error: BaseException, before: int, las
     if isinstance(error, (RowError, ServerError)):
         tell(str(error))
     else:
-        import traceback
-
-        traceback.print_exception(type(error), error, error.__traceback__)
+        tell_error(error.__cause__ if isinstance(error, AnswerError) and error.__cause__ else error)
     tell(f"the transform of '{file.source}' failed {_where(error, spec, before + 1, last)}")
 
 
@@ -148,8 +169,11 @@ def _works(file: File, spec: Spec, stack: ExitStack) -> Iterator[Work]:
     if spec["first"]:
         stream = stack.enter_context(_opened(here(file.source), spec))
         kind = spec["content_type"]
-        for body, count, given in requests(stream, spec):
-            yield Work(Asked(body, kind, accept), count, given)
+        try:
+            for body, count, given in requests(stream, spec):
+                yield Work(Asked(body, kind, accept), count, given)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise RowError(f"CompressionType: this is no gzip, or damaged: {error}") from error
         return
     joins = spec["last"] and spec["join"]
     records_of = cut(stack.enter_context(_opened(here(file.source), spec)), spec, sys.maxsize) if joins else iter(())

@@ -30,9 +30,7 @@ def ask(answer: Answer, asked: Asked, *, retries: int) -> Answered:
         except Exception as error:  # noqa: PERF203 - a try each is what it is for
             if number == tries or getattr(error, "status", SERVER_ERROR) < SERVER_ERROR:
                 raise
-            import traceback
-
-            said = "".join(traceback.format_exception_only(type(error), error)).strip()
+            said = str(error) if isinstance(error, AnswerError) else f"{type(error).__name__}: {error}"
             tell(f"try {number} of {tries} failed, the next one follows: {said}")
     raise AssertionError("there is at least one try")
 

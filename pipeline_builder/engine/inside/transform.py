@@ -49,12 +49,10 @@ def main(arguments: list[str]) -> int:
     try:
         container = handlers.open_container(spec, _own_names)
     except Exception as error:  # noqa: BLE001 - user code may raise anything; the log gets all of it
-        import traceback
-
         if isinstance(error, answers.ServerError):
             job.tell(str(error))
         else:
-            traceback.print_exc()
+            job.tell_error(error)
         job.tell(f"the model could not be loaded from '{spec['model_dir']}' by '{spec['program']}'")
         return 1
     return batch.run_files(container, spec)

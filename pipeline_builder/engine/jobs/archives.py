@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import gzip
 import lzma
+import stat
 import tarfile
 import zlib
 from collections.abc import Collection, Iterator
@@ -34,7 +35,7 @@ _NO_NAME = {errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno
 
 
 def pack(tree: Tree, survey: Survey, file: IO[bytes]) -> None:
-    """Write a gzip-compressed tar of a folder's files that depends on their names and content only."""
+    """Write a gzip-compressed tar of a folder's files, which depends on names, content and which are programs."""
     with (
         igzip.IGzipFile("", "wb", _LEVEL, file, 0) as packed,  # type: ignore[no-untyped-call] # isal's is without types
         tarfile.TarFile(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT, copybufsize=BLOCK) as archive,
@@ -43,7 +44,7 @@ def pack(tree: Tree, survey: Survey, file: IO[bytes]) -> None:
             with opened(tree, name) as content:
                 entry = tarfile.TarInfo(name)
                 entry.size = content.size
-                entry.mode = 0o644
+                entry.mode = 0o755 if content.status().st_mode & stat.S_IXUSR else 0o644
                 archive.addfile(entry, cast("IO[bytes]", content))
             _forget(archive)
 

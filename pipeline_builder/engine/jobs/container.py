@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline_builder.engine.document.references import as_text
 from pipeline_builder.engine.jobs.paths import OPT_ML
 
 Request = Mapping[str, Any]
@@ -25,6 +26,12 @@ def network_isolated(request: Request) -> bool:
     """Tell whether the job's network is to be cut off; of a transform its model says it."""
     said = (request, request.get("NetworkConfig") or {}, request.get("Model") or {})
     return any(place.get("EnableNetworkIsolation") is True for place in said)
+
+
+def own_command(given: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the entry point and the arguments that a request gives its container itself."""
+    words = (*given["ContainerEntrypoint"], *(given.get("ContainerArguments") or ()))
+    return tuple(as_text(word) for word in words)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -20,6 +20,7 @@ from pipeline_builder.engine.jobs.packages import code_archive
 from pipeline_builder.engine.jobs.paths import OPT_ML
 from pipeline_builder.engine.jobs.running import Program, run_program
 from pipeline_builder.engine.jobs.tools import Done, JobStoppedError, StepFailedError, Tools
+from pipeline_builder.inert import is_unicode
 from pipeline_builder.machine.tree import Tree, read_beginning
 
 _VARIABLE = "smp_env_"
@@ -79,6 +80,8 @@ def _wrong(outputs: Outputs, answer: Mapping[str, Any]) -> Iterator[str]:
             kind != "Boolean" and isinstance(answer[name], bool)
         ):
             yield f"the output parameter '{name}' is {type(answer[name]).__name__}, expected {kind}"
+        elif isinstance(answer[name], str) and not is_unicode(answer[name]):
+            yield f"the output parameter '{name}' has half a character (a lone surrogate), expected Unicode text"
 
 
 def _environment(request: Request, arn: str, region: str) -> dict[str, str]:

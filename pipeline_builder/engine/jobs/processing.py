@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from pathlib import Path
 
-from pipeline_builder.engine.jobs.container import HOST, NETWORK, Request, region_variables, write_json
+from pipeline_builder.engine.jobs.container import HOST, NETWORK, Request, own_command, region_variables, write_json
 from pipeline_builder.engine.jobs.logs import MESSAGE_LIMIT
 from pipeline_builder.engine.jobs.tracking import local_variables
 from pipeline_builder.errors import InputProblems, Problem
@@ -40,7 +40,7 @@ def processing_command(request: Request) -> tuple[str, ...]:
     if not application.get("ContainerEntrypoint"):
         message = "the processing request has no 'ContainerEntrypoint': what its image would run is not known here"
         raise InputProblems(Problem(id="PB513", message=message, hint="give the step an entry point"))
-    return (*application["ContainerEntrypoint"], *(application.get("ContainerArguments") or ()))
+    return own_command(application)
 
 
 def exit_message(ml: Path) -> str | None:

@@ -1,7 +1,8 @@
 """What stands in a job for this machine's own Pythons, so that whatever looks for one finds the job's environment.
 
 A login shell, an empty environment or a path written out lead past the job's PATH. There is no image around a job whose
-programs could be found instead, and the machine's Python is none of its business, nor are the packages in it.
+programs could be found instead, and the machine's Python is none of its business, nor are the packages in it. The names
+of hosts stand here for the same reason: a job's own host has one by which its program, and its peers, would find it.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import hashlib
 import os
 import re
 import shlex
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline_builder.engine.jobs.container import HOST
 from pipeline_builder.engine.jobs.job import Job
 from pipeline_builder.machine.folders import sweep_folder
 from pipeline_builder.machine.standard import STANDARD_PATH
@@ -28,6 +31,7 @@ _PROFILES = (
     "/etc/profile", "/etc/bash.bashrc", "/etc/bashrc", "/etc/zsh/zshenv", "/etc/zsh/zprofile", "/etc/zshenv",
     "/etc/zprofile",
 )  # fmt: skip
+_HOSTS = "/etc/hosts"
 _PACKAGES = ("lib*/python3*/site-packages", "lib*/python3*/dist-packages")
 _PROFILE = """\
 case ":${{PATH:-}}:" in
@@ -62,6 +66,9 @@ def _write(job: Job, folder: Path) -> None:
     (folder / "profile").write_text(
         _PROFILE.format(folder=shlex.quote(str(job.python.parent)), standard=STANDARD_PATH), encoding="utf-8"
     )
+    if _names_hosts():
+        known = Path(_HOSTS).read_bytes().rstrip(b"\n")
+        (folder / "hosts").write_bytes(known + f"\n127.0.0.1 {HOST}\n".encode())
     programs = folder / "bin"
     programs.mkdir()
     (folder / NOTHING).mkdir()
@@ -81,6 +88,8 @@ def shim_mounts(folder: Path, kept: frozenset[str]) -> Iterator[tuple[str, str]]
         yield str(folder / "bin"), _FIRST
     for path in _profiles():
         yield str(folder / "profile"), path
+    if (folder / "hosts").is_file():
+        yield str(folder / "hosts"), _HOSTS
 
 
 @functools.cache
@@ -109,6 +118,15 @@ def _names(folder: str) -> list[str]:
         return os.listdir(folder)  # noqa: PTH208 - names are all that is needed
     except OSError:
         return []
+
+
+def _names_hosts() -> bool:
+    """Tell whether there is a file for everybody to mount another on: a link leads where no job sees anything."""
+    try:
+        mode = Path(_HOSTS).lstat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISREG(mode) and bool(mode & stat.S_IROTH)
 
 
 @functools.cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pipeline_builder.engine.document.references import as_text
 from pipeline_builder.engine.jobs.container import Request
 from pipeline_builder.engine.jobs.paths import OPT_ML
 from pipeline_builder.errors import Problem
@@ -24,7 +25,7 @@ def local_variables(step_type: str, request: Request) -> dict[str, str]:
     One that is no part of an account, and so has an address, stays. Packages are there already, from this machine's
     index: nobody is to ask for another.
     """
-    found = {str(name): str(value) for name, value in (request.get("Environment") or {}).items()}
+    found = {str(name): as_text(value) for name, value in (request.get("Environment") or {}).items()}
     found = {**_configured(request), **found}
     if found.get(_SERVER, "").startswith("arn:"):
         found |= {_SERVER: f"file:{_RUNS[step_type]}", _ALLOWED: "true"}

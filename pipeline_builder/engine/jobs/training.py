@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_builder.descriptions import JSON
+from pipeline_builder.engine.document.references import as_text
 from pipeline_builder.engine.jobs.arrivals import input_mode, instance_group
 from pipeline_builder.engine.jobs.container import (
     CODE,
     HOST,
     NETWORK,
     Request,
+    own_command,
     region_variables,
     write_json,
 )
@@ -53,9 +55,18 @@ def training_files(request: Request, *, ml: Path) -> None:
     for folder in ("input/config", "input/data", "model", "output/data", "output/intermediate", "checkpoints", "code"):
         (ml / folder).mkdir(parents=True, exist_ok=True)
     config = ml / "input" / "config"
-    write_json(config / "hyperparameters.json", dict(request.get("HyperParameters") or {}))
+    write_json(config / "hyperparameters.json", hyperparameters_of(request))
     write_json(config / "inputdataconfig.json", _input_data_config(request))
     write_json(config / "resourceconfig.json", _resource_config(request))
+
+
+def hyperparameters_of(request: Request) -> dict[str, Any]:
+    """Return the hyperparameters as the service keeps them, as texts: a reference may have led to a number.
+
+    One that leads to what isn't known yet stays.
+    """
+    given = (request.get("HyperParameters") or {}).items()
+    return {name: value if isinstance(value, dict) else as_text(value) for name, value in given}
 
 
 def training_environment(
@@ -95,7 +106,7 @@ def training_command(request: Request, *, package: bool = False, module: bool = 
     """
     algorithm = request.get("AlgorithmSpecification") or {}
     if algorithm.get("ContainerEntrypoint"):
-        return (*algorithm["ContainerEntrypoint"], *(algorithm.get("ContainerArguments") or ()))
+        return own_command(algorithm)
     program = _entry_point(request)
     arguments = user_arguments(_split(request)[0])
     if module:
@@ -143,7 +154,7 @@ def _split(request: Request) -> tuple[dict[str, JSON], dict[str, JSON]]:
     """Return the hyperparameters for the script and those for the container, each parsed as JSON where it is that."""
     mine: dict[str, JSON] = {}
     own: dict[str, JSON] = {}
-    for name, text in (request.get("HyperParameters") or {}).items():
+    for name, text in hyperparameters_of(request).items():
         target = own if name.startswith(_OWN_PREFIX) or name in _OWN_NAMES else mine
         try:
             target[name] = json.loads(text)

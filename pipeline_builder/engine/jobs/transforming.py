@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline_builder.dag.filters import Fault, filter_faults, is_filter
 from pipeline_builder.dag.jsonpath import parse_filter
+from pipeline_builder.engine.document.references import as_text
 from pipeline_builder.engine.inside import transform
 from pipeline_builder.engine.jobs.models import own_port, place_container, server_of
 from pipeline_builder.engine.jobs.packages import containers_of
@@ -169,7 +170,7 @@ def environment_of(request: Request, container: Request) -> dict[str, str]:
         if value not in (None, ""):
             service[variable] = _STRATEGIES.get(str(value), str(value))
     given = {**(container.get("Environment") or {}), **(request.get("Environment") or {})}
-    return {**service, **{str(name): str(value) for name, value in given.items()}}
+    return {**service, **{str(name): as_text(value) for name, value in given.items()}}
 
 
 def refusals_of(request: Request) -> list[str]:

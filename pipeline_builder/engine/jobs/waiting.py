@@ -19,6 +19,7 @@ from pipeline_builder.engine.jobs.tools import Done, StepFailedError, StepStoppe
 from pipeline_builder.engine.state.rows import Row
 from pipeline_builder.engine.state.state import State, now
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.inert import is_unicode
 
 _TOKEN = 10  # [CallbackToken]
 _LONGEST = 604_800.0
@@ -189,8 +190,10 @@ def _value(text: str, kind: str) -> Any:
             raise ValueError(text)
         case "Boolean":
             return _WORDS[text.lower()]
-        case _:
+        case _ if is_unicode(text):
             return text
+        case _:
+            raise ValueError(text)
 
 
 def _unfit(message: str) -> Problem:

@@ -35,6 +35,20 @@ from tests.definition.rules.test_rules import BASES, changed
         ),
         ("Processing", {"ProcessingInputs[0].S3Input.S3InputMode": None}, ""),  # nobody has seen it refused
         ("Processing", {"Surprise": 1}, ""),  # which was refused when the pipeline was made
+        # What a file of a job's gave by Std:JsonGet: a number becomes a text, and a text no number.
+        ("Processing", {"Environment": {"ROWS": 5, "SHARE": 0.5, "DRY": True}}, ""),
+        (
+            "Processing",
+            {"StoppingCondition": {"MaxRuntimeInSeconds": "soon"}},
+            "ClientError: Failed to invoke sagemaker:CreateProcessingJob. Error Details: 1 validation error detected: "
+            "Value at 'stoppingCondition.maxRuntimeInSeconds' failed to satisfy constraint: Member must be of its type: "
+            "it is 'soon', expected a whole number",
+        ),
+        (
+            "Processing",
+            {"StoppingCondition": {"MaxRuntimeInSeconds": 1.5}, "NetworkConfig": {"EnableNetworkIsolation": 1}},
+            "ClientError: Failed to invoke sagemaker:CreateProcessingJob. Error Details: 2 validation errors detected",
+        ),
     ],
 )
 def test_why_a_request_is_refused(step_type: str, edits: dict[str, Any], expected: str) -> None:

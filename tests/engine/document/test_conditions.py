@@ -173,14 +173,14 @@ def test_the_document_orders_nested_steps_and_finds_cycles() -> None:
 # --- reading JSON files
 
 
-REPORT = '{"a": {"b": [{"c": 0.5}, "text"]}, "ok": true, "zero": 0, "none": null, "odd name": 3}'
+REPORT = '{"a": {"b": [{"c": 0.5}, "text"]}, "ok": true, "zero": 0, "none": null, "odd name": 3, "half": "\\ud800"}'
 
 
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
         ("a.b[0].c", 0.5), ("a.b[1]", "text"), ("ok", True), ("zero", 0), ("odd name", 3), ("['odd name']", 3),
-        ('a["b"][0].c', 0.5), ("$.a.b[0].c", 0.5),
+        ('a["b"][0].c', 0.5), ("$.a.b[0].c", 0.5), ("$['a'].b[0].c", 0.5),
     ],
 )  # fmt: skip
 def test_values_of_a_property_file(tmp_path: Path, path: str, expected: object) -> None:
@@ -195,12 +195,14 @@ def test_values_of_a_property_file(tmp_path: Path, path: str, expected: object) 
     ("path", "why"),
     [
         ("a.x", "it has no 'a.x': 'a' has 'b'"),
-        ("x", "it has no 'x': the file has 'a', 'ok', 'zero', 'none', 'odd name'"),
+        ("x", "it has no 'x': the file has 'a', 'ok', 'zero', 'none', 'odd name', 'half'"),
         ("a.b[2]", "it has no 'a.b[2]': 'a.b' has 2 items"),
         ("ok.x", "it has no 'ok.x': 'ok' has nothing below it"),
         ("a", "'a' is a mapping there, expected a number, a text or a flag"),
         ("a.b", "'a.b' is a list there, expected a number, a text or a flag"),
         ("none", "'none' is empty there, expected a number, a text or a flag"),
+        ("$..c", "the path '$..c' can't be read from '..c' on"),
+        ("half", "'half' has half a character (a lone surrogate) there, expected Unicode text"),
         ("a..b", "the path 'a..b' can't be read from '..b' on"),
     ],
 )

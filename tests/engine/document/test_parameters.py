@@ -47,7 +47,8 @@ def problems(values: dict[str, Any], *declared: dict[str, Any]) -> list[str]:
     ("name", "wrong", "message"),
     [
         ("S", "c", "'c', expected one of 'a', 'b'"),
-        ("S", 1, "1, expected String: text"),
+        ("S", 1, "1, expected String: Unicode text"),
+        ("S", "\udcff", "'\\udcff', expected String: Unicode text"),
         ("I", "5.5", "'5.5', expected Integer: a whole number such as 5"),
         ("I", "", "'', expected Integer: a whole number such as 5"),
         ("I", "1_000", "'1_000', expected Integer: a whole number such as 5"),

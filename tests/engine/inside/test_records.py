@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipeline_builder.engine.inside.answers import Answered
+from pipeline_builder.engine.inside.answers import Answered, ServerError
 from pipeline_builder.engine.inside.assembling import assembler
 from pipeline_builder.engine.inside.batch import DEFAULTS, settled
 from pipeline_builder.engine.inside.records import RecordError, blocks, requests
@@ -137,6 +137,19 @@ def test_the_service_takes_what_nobody_has_said() -> None:
     asked = {"BatchStrategy": "SINGLE_RECORD", "MaxPayloadInMB": 3, "MaxConcurrentTransforms": 8}
     found = settled(asked, {**DEFAULTS, "max_payload_mb": 0})
     assert [found[key] for key in ("strategy", "max_payload_mb", "max_concurrent")] == ["SingleRecord", 0, 8]
+
+
+@pytest.mark.parametrize(("given", "read"), [("3", 3), (3.0, 3), (0, 0), (None, 6)])
+def test_numbers_of_containers_are_read_as_they_write_them(given: object, read: int) -> None:
+    found = settled({"MaxPayloadInMB": given, "MaxConcurrentTransforms": "2"}, DEFAULTS)
+    assert (found["max_payload_mb"], found["max_concurrent"]) == (read, 2)
+
+
+@pytest.mark.parametrize("given", ["x", "", -1, 1.5, True, [1], {"a": 1}, 10**9, float("inf"), float("nan"), "\u0663"])
+def test_what_a_container_asks_for_and_is_no_number_is_said_unless_the_job_says_it(given: object) -> None:
+    with pytest.raises(ServerError, match="/execution-parameters has MaxPayloadInMB .*, expected a whole number"):
+        settled({"MaxPayloadInMB": given}, DEFAULTS)
+    assert settled({"MaxPayloadInMB": given}, {**DEFAULTS, "max_payload_mb": 2})["max_payload_mb"] == 2
 
 
 def by_lines(content: bytes, limit: int, *, joined: bool) -> list[bytes]:

@@ -228,6 +228,33 @@ def test_gzip_and_empty_files(ml: Path) -> None:
     assert out(ml, "b.gz") == b""
 
 
+def test_what_is_no_gzip_is_said_without_a_place_in_our_code(ml: Path) -> None:
+    packed = gzip.compress(b"".join(b"%d\n" % number for number in range(2000)))
+    damaged = [b"1\n2\n", packed[:100], packed[:20] + b"\0\xff\0" + packed[23:], b"\x1f\x8b", packed + b"rest"]
+    for number, content in enumerate([packed, *damaged]):
+        (ml / "in" / f"{number}.gz").write_bytes(content)
+    code, log = run(ml, [f"{number}.gz" for number in range(6)], compression="Gzip", split="Line")
+    assert code == 1
+    assert [path.name for path in (ml / "out").iterdir()] == ["0.gz.out"]
+    assert log.count("CompressionType: this is no gzip, or damaged: ") == len(damaged)
+    assert "Traceback" not in log
+
+
+def test_a_users_fault_is_told_from_the_users_own_code_on(ml: Path) -> None:
+    (ml / "in" / "a").write_bytes(b"1\n")
+    program = "def model_fn(d): return 0\ndef deep(b): raise KeyError(b)\ndef transform_fn(m, b, c, a): deep(b)\n"
+    code, log = run(ml, ["a"], program, retries=0)
+    told = log[log.index("Traceback") :]
+    assert code == 1
+    assert told.splitlines()[1].endswith('inference.py", line 3, in transform_fn')
+    assert "engine/inside" not in told
+    assert "KeyError: b'1\\n'" in told or "KeyError: '1\\n'" in told
+    log = run(ml, ["a"], "def model_fn(d) return 0\n")[1]
+    assert "SyntaxError" in log
+    assert "engine/inside" not in log
+    assert "importlib" not in log
+
+
 @pytest.mark.long
 @pytest.mark.skipif(not private_mounts_available(), reason="no unprivileged namespaces")
 def test_in_a_private_opt_ml(ml: Path) -> None:

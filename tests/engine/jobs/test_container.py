@@ -19,6 +19,7 @@ from pipeline_builder.engine.jobs.logs import failure_message, log_tail
 from pipeline_builder.engine.jobs.processing import processing_command, processing_environment, processing_files
 from pipeline_builder.engine.jobs.sandbox import run_job
 from pipeline_builder.engine.jobs.training import training_command, training_environment, training_files, user_arguments
+from pipeline_builder.engine.jobs.transforming import environment_of
 from pipeline_builder.errors import InputProblems, OutsideFailure
 from tests.engine.environments import shared_environment
 
@@ -51,6 +52,20 @@ with open("/opt/ml/output/data/dump.json", "w") as file:
 
 def with_(request: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
     return {**request, **changes}
+
+
+def test_numbers_that_references_led_to_are_texts_in_a_container(tmp_path: Path) -> None:
+    numbers = {"a": 5, "b": True, "c": 0.5}
+    training_files({"HyperParameters": numbers}, ml=tmp_path)
+    texts = {"a": "5", "b": "true", "c": "0.5"}
+    assert json.loads((tmp_path / "input/config/hyperparameters.json").read_text()) == texts
+    asked = {"ContainerEntrypoint": ["run"], "ContainerArguments": ["--n", *numbers.values()]}
+    command = ("run", "--n", *texts.values())
+    assert processing_command({"AppSpecification": asked}) == command
+    assert training_command({"AlgorithmSpecification": asked}) == command
+    for found in (processing_environment, training_environment):
+        assert found({"Environment": numbers}).items() >= texts.items()
+    assert environment_of({"Environment": numbers}, {}).items() >= texts.items()
 
 
 def test_training_files(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pipeline_builder.descriptions import StepStatus
+from pipeline_builder.engine.jobs.functions import wrong_outputs
 from pipeline_builder.errors import InputProblems
 from pipeline_builder.target import Target
 from tests.engine.definitions import CACHED, definition, run, script, target
@@ -103,6 +104,12 @@ def test_a_failure_says_why(tmp_path: Path, inputs: dict[str, Any], reason: str)
     _, ended, steps = run(prepared(tmp_path), definition(ask(**inputs)))
     assert ended.status.value == "Failed"
     assert reason in steps["Ask"].failure_reason
+
+
+def test_an_output_with_half_a_character_is_none() -> None:
+    assert wrong_outputs({"day": "String"}, {"day": "\U0001f600"}) == []
+    (why,) = wrong_outputs({"day": "String", "rows": "Integer"}, {"day": "\ud800", "rows": 1})
+    assert why == "the output parameter 'day' has half a character (a lone surrogate), expected Unicode text"
 
 
 @pytest.mark.long

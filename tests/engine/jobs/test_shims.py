@@ -52,6 +52,14 @@ def test_every_python_and_pip_is_the_environments(tmp_path: Path, python: Path) 
     assert len({line for line in found if line.startswith("Python")}) <= 1, found
 
 
+def test_the_jobs_host_has_its_name(tmp_path: Path, python: Path) -> None:
+    """By which a program listens and calls itself: torch.distributed, Ray and Dask take it from SM_CURRENT_HOST."""
+    asked = 'python -c \'import socket; print(*map(socket.gethostbyname, ("algo-1", "localhost")))\''
+    found = said(tmp_path, python, f"{asked}; cat /etc/hosts; echo x 2>/dev/null > /etc/hosts || echo read-only")
+    assert (found[0], found[-1]) == ("127.0.0.1 127.0.0.1", "read-only")
+    assert found[1:-1] == [*Path("/etc/hosts").read_text().rstrip("\n").split("\n"), "127.0.0.1 algo-1"]
+
+
 @pytest.mark.parametrize(
     "command", ["bash -lc 'echo $PATH'", "sh -lc 'echo $PATH'", "env -i bash -lc 'echo $PATH'", "bash -ic 'echo $PATH'"]
 )

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pipeline_builder.descriptions import Execution, ExecutionStatus, StepState, StepStatus
+from pipeline_builder.engine.jobs.archives import pack, unpack
 from pipeline_builder.engine.jobs.limits import JobLimits
 from pipeline_builder.engine.jobs.records import JobRecord, list_jobs
 from pipeline_builder.engine.jobs.stopping import AT_ONCE
@@ -20,6 +21,7 @@ from pipeline_builder.engine.settings import LocalSettings
 from pipeline_builder.engine.state.objects import delete_object
 from pipeline_builder.engine.state.state import State
 from pipeline_builder.engine.state.store import LocalStore
+from pipeline_builder.machine.tree import Tree, survey
 from pipeline_builder.target import Target
 from tests.engine.definitions import CACHED, compare, condition, definition, run, script, target, training
 
@@ -334,3 +336,16 @@ def test_a_training_whose_pipe_breaks_ends_and_leaves_its_model(tmp_path: Path) 
     assert (ended.status, job.status) == (ExecutionStatus.FAILED, "Failed")
     assert story(job) == ["Starting", "Downloading", "Training", "Stopping", "Uploading", "Failed"]
     assert archived(local, job) == {"m": "half\n"}
+
+
+def test_a_model_keeps_which_of_its_files_are_programs(tmp_path: Path) -> None:
+    for name, mode in (("serve", 0o700), ("weights", 0o600), ("odd", 0o4511), ("group", 0o654)):
+        (tmp_path / "model").mkdir(exist_ok=True)
+        (tmp_path / "model" / name).write_text(name)
+        (tmp_path / "model" / name).chmod(mode)
+    tree = Tree(root=tmp_path, below="model")
+    with (tmp_path / "model.tar.gz").open("wb") as file:
+        pack(tree, survey(tree), file)
+    unpack(tmp_path / "model.tar.gz", tmp_path / "again")
+    found = {path.name: path.stat().st_mode & 0o7777 for path in (tmp_path / "again").iterdir()}
+    assert found == {"serve": 0o755, "weights": 0o644, "odd": 0o755, "group": 0o644}

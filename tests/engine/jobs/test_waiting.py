@@ -101,6 +101,8 @@ def test_a_wrong_answer_is_refused_as_a_whole_and_the_step_still_waits(tmp_path:
     for share in ("nan", "-inf", "1e999"):  # which no JSON has
         with pytest.raises(InputProblems, match=f"'share' is '{share}', expected Float"):
             local.pipelines.answer_step(one.token, outputs={**ANSWER, "share": share})
+    with pytest.raises(InputProblems, match="PB871 the output 'by' is "):
+        local.pipelines.answer_step(one.token, outputs={**ANSWER, "by": "\udcff"})
     with pytest.raises(InputProblems, match="nobody has drawn it"):
         local.pipelines.answer_step("nobodys", outputs=ANSWER)
     local.pipelines.stop_execution(going.arn)
