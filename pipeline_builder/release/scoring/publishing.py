@@ -152,15 +152,16 @@ def _refuse_others(known: Pointer | None, wanted: Publishable, uri: str, *, forc
     about = wanted.about
     if (known.pipeline, known.model) != (about["pipeline"], about["model"]):
         whose = f"it is of '{inert_line(known.model, 80)}' of the pipeline '{inert_line(known.pipeline, 80)}'"
-        raise PlanRefused(_foreign(uri, whose))
+        renamed = "; where that is this model's earlier name, take its pointers away, and publish again"
+        raise PlanRefused(_foreign(uri, whose, renamed if known.package.group == about["package"].group else ""))
     if known.started > about["started"] and known.execution != about["execution"] and not force:
         message = f"'{uri}' has the predictions of a later run, {inert_line(known.execution.rsplit('/', 1)[-1], 80)}"
         hint = "'publish --force EXECUTION' takes those of an earlier one in their place"
         raise PlanRefused(Problem(id="PB895", message=message, hint=hint))
 
 
-def _foreign(uri: str, why: str) -> Problem:
-    hint = "give each model a folder of its own in 'publish: {to: …}'; nothing was overwritten"
+def _foreign(uri: str, why: str, more: str = "") -> Problem:
+    hint = f"give each model a folder of its own in 'publish: {{to: …}}'{more}; nothing was overwritten"
     return Problem(id="PB896", message=f"the pointer '{uri}' is somebody else's: {why}", hint=hint)
 
 
