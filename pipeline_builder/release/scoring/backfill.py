@@ -97,7 +97,7 @@ class Backfill:
 
     def _done(self, date: str) -> WorkedDay | None:
         days = [read_day(self.target, self.pipeline.name, model, date) for model in self.models]
-        known = [day for day in days if day and day.is_done and has_readers(day, self.target)]
+        known = [day for day in days if day and day.is_done and has_readers(day, self.composed, self.target)]
         if len(known) < len(days) or not known:
             return None
         if self.changed and not self._is_unchanged(known, date):

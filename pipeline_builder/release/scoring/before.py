@@ -59,7 +59,10 @@ def find_scored(
     days = tuple(
         day
         for day in found
-        if day and day.status in _WELL and is_same(day, composed, pipeline, parameters) and has_readers(day, target)
+        if day
+        and day.status in _WELL
+        and is_same(day, composed, pipeline, parameters)
+        and has_readers(day, composed, target)
     )
     return days if len(days) == len(found) else ()
 
@@ -72,10 +75,16 @@ def is_same(day: LedgerDay, composed: Composed, pipeline: DeployedPipeline, para
     )
 
 
-def has_readers(day: LedgerDay, target: Target) -> bool:
-    """Tell whether readers find what a date has published; of a conf that publishes nothing there are none."""
+def has_readers(day: LedgerDay, composed: Composed, target: Target) -> bool:
+    """Tell whether readers find a date's predictions where the conf has them look by now; of one that publishes nothing
+    there are none.
+    """
+    unit = composed.graph.units.get(day.model)
+    section = getattr(unit.section, "publish", None) if unit else None
     if day.status != "published":
-        return True
+        return day.status != "scored" or section is None
+    if section and day.publication and day.publication.pointer != f"{day_folder(section.to, day.date)}{POINTER}":
+        return False
     there = read_pointer(target, day.publication.pointer) if day.publication else None
     return there is not None and there.execution == day.execution
 
@@ -91,11 +100,9 @@ def _as_delivered(record: RunRecord, score: ScoreRecord, composed: Composed, tar
     unit = composed.graph.units.get(score.model)
     day = read_day(target, record.pipeline, score.model, score.date) if unit else None
     section = getattr(unit.section, "publish", None) if unit else None
-    if day is None or day.execution != record.execution or not has_readers(day, target):
+    if day is None or day.execution != record.execution or not has_readers(day, composed, target):
         return None
     if day.status == "published" and score.status in ("scored", "published") and section and day.publication:
-        if day.publication.pointer != f"{day_folder(section.to, score.date)}{POINTER}":
-            return None
         return as_published(score, day.publication)
     same = day.status == score.status and (score.status == "blocked" or not section)
     return with_kept(score, day) if same else None
