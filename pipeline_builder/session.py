@@ -217,7 +217,7 @@ class Session(Dated):
         if plan.unchanged_since or find_open(pipelines, plan.pipeline, definition.content, self.parameters, superseded):
             return None
         nodes = models_of(self.composed.definition)
-        left = leave_whole(pipelines, plan.pipeline, definition.content, nodes, plan.predictions)
+        left = leave_whole(self.target, plan.pipeline, definition.content, nodes, plan.predictions)
         if left:
             self.say(f"select    {left.words}")
             self.left_whole = left.groups

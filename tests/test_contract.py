@@ -671,7 +671,10 @@ def test_who_goes_back_to_what_waits_yet_is_not_led_to_what_came_after(target: T
         (3, True),
     ]
     run_of.decide(3, ApprovalStatus.REJECTED)
-    assert run_of("a", Data="new") == (2, False)
+    # Nobody is asked about the second any more, as a newer one is decided.
+    assert [run_of("a", Data="new"), run_of("a", Data="new")] == [(4, True), (4, False)]
+    run_of.decide(4, ApprovalStatus.REJECTED)
+    assert run_of("a", Data="old") == (3, False)  # which was rejected, and stays it
 
 
 def test_a_trial_takes_nobodys_place(target: Target) -> None:

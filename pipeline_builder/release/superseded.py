@@ -31,8 +31,9 @@ def is_superseded(target: Target, found: Execution, later: Sequence[Execution]) 
     """Tell whether a later run of other work has registered a version that is in use instead of this run's, or that
     would come before it: one that waits, where this run's isn't in use either.
 
-    What was rejected or rolled back is in nobody's way. A run that was given other values for the confs' parameters is
-    a trial beside this one, and comes in the place of none.
+    What was rejected or rolled back is in nobody's way, but of a version that still waits: nobody is asked about that
+    any more. A run that was given other values for the confs' parameters is a trial beside this one, and comes in the
+    place of none.
     """
     if not later:
         return False
@@ -42,6 +43,12 @@ def is_superseded(target: Target, found: Execution, later: Sequence[Execution]) 
     return any(ahead & _arns(target.pipelines, one) and _is_other(target.pipelines, found, one) for one in later)
 
 
+def status_of(target: Target, arn: str) -> ApprovalStatus:
+    """Return the status of a version; one that somebody has deleted is in nobody's way, as a rejected one."""
+    found = _described(target, arn)
+    return found.status if found else ApprovalStatus.REJECTED
+
+
 def _ahead(target: Target, own: ModelPackage) -> frozenset[str]:
     """Return the newer versions of a group that stand in the way of this one; none where it is the champion."""
     packages = target.registry.list_packages(own.group)
@@ -49,7 +56,8 @@ def _ahead(target: Target, own: ModelPackage) -> frozenset[str]:
     if champion and champion.version == own.version:
         return frozenset()
     newer = (package for package in packages if package.version > own.version)
-    return frozenset(package.arn for package in newer if package.status is not ApprovalStatus.REJECTED)
+    waits = own.status is ApprovalStatus.PENDING
+    return frozenset(package.arn for package in newer if waits or package.status is not ApprovalStatus.REJECTED)
 
 
 def _registered(target: Target, execution: Execution) -> tuple[ModelPackage, ...]:

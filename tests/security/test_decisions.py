@@ -169,6 +169,29 @@ def test_up_neither_registers_nor_asks_again_for_what_comes_from_the_cache(trio:
 
 
 @pytest.mark.long
+def test_what_was_rejected_and_taken_back_is_registered_no_more_than_it_has_to(trio: Trio) -> None:
+    """The champion is what is asked for again; a version that waits behind a rejected one has to be asked about anew."""
+    script = trio.root / "remotes" / "price" / "scripts" / "train.py"
+    first = script.read_text()
+    assert trio.decide("up").code == 0
+    for decided in (False, True):
+        if decided:
+            assert trio.decide("promote", "price").code == 0
+        trio.change("price")
+        assert trio.decide("up").code == 0
+        assert trio.decide("reject", "price", "--comment", "worse").code == 0
+        trio.change("price", first)
+        trio.change("churn")
+        assert trio.decide("up").code == 0
+        assert set(trio.statuses()) == ({"churn"} if decided else {"churn", "price"})
+    assert [change[:2] for change in trio.changes()] == [
+        ("trio-price/2", "Rejected"),
+        ("trio-price/3", "Approved"),
+        ("trio-price/4", "Rejected"),
+    ]
+
+
+@pytest.mark.long
 def test_who_was_renamed_or_has_gone_is_found_by_the_name_of_then(trio: Trio) -> None:
     """What a command says of what waits works: also of a model that is called otherwise by now, or is listed no more."""
     assert trio.decide("up", "--approve").code == 0
