@@ -255,18 +255,11 @@ class Git(Runner):
             raise GitError("no commit", f"{commit[:12]} is a {kind}, expected a commit")
         facts = parse_commit(found, content, self.environment) or self._read(commit, repository=repository)
         if any(kind != "tree" for _, kind, _ in rest):
-            known = self._folders_beside(commit, path, repository=repository)
+            parent = path.strip("/").rpartition("/")[0]
+            beside = ["ls-tree", "-d", "-z", "--name-only", commit, *(["--", f"{parent}/"] if parent else [])]
+            known = tuple(self.lines(beside, repository, errors="surrogateescape"))
             raise GitError("no folder", f"there is no folder '{path}' in the commit {commit[:12]}", known)
         return facts, rest[0][0] if rest else facts.tree
-
-    def _folders_beside(self, commit: str, path: str, *, repository: Path) -> tuple[str, ...]:
-        """Return the folders of a commit that lie where this one is said to; none where git can't tell."""
-        parent = path.strip("/").rpartition("/")[0]
-        arguments = ["ls-tree", "-d", "-z", "--name-only", commit, *(["--", f"{parent}/"] if parent else [])]
-        try:
-            return tuple(self.lines(arguments, repository, errors="surrogateescape"))
-        except GitError:
-            return ()
 
     def describe_in(self, folder: Path, commit: str) -> Commit:
         """Return the facts of a commit of the repository whose working tree a folder is in.
