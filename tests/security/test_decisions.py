@@ -159,6 +159,8 @@ def test_up_neither_registers_nor_asks_again_for_what_comes_from_the_cache(trio:
     again = trio.decide("up", "--approve")
     assert (again.code, trio.statuses()) == (0, {"price": "Approved"}), again.err
     assert len(trio.call("history", "--json").json["executions"]) == 2
+    told = [line.split()[:2] for line in trio.call("status").out.splitlines()[1:4]]
+    assert told == [["churn-Train", "Not"], ["price-Train", "Succeeded"], ["segments-Train", "Not"]]  # run: left out
     # What goes back to other data is registered: the last version is none of these bytes.
     csv = trio.root / "data" / "churn.csv"
     before = csv.read_bytes()
