@@ -334,7 +334,7 @@ class Opened:
             return self.first.target
         # Only this machine has settings in the manifest; who only uses models on AWS has none.
         target = open_target(self.workspace, self.manifest if self.workspace.target == "local" else None)
-        self.warn_of(Problem(id="PB590", message=warning, warning=True) for warning in target.warnings)
+        self.warn_of(target.warnings)
         return target
 
     @cached_property

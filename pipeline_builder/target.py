@@ -26,7 +26,7 @@ from pipeline_builder.descriptions import (
     StoredObject,
     WaitingStep,
 )
-from pipeline_builder.errors import PlanRefused, Problem
+from pipeline_builder.errors import InputProblems, PlanRefused, Problem
 
 SecretReader = Callable[[str], str]
 """Returns the text of a secret by its name or ARN."""
@@ -354,6 +354,12 @@ def decided_meanwhile(package: ModelPackage) -> PlanRefused:
     return PlanRefused(Problem(id="PB481", message=message, hint="nothing of it was overwritten"))
 
 
+def no_package(arn: str) -> InputProblems:
+    """Return what is said of a model package that isn't in the registry."""
+    hint = "one that somebody has deleted doesn't come back: 'run --rerun' makes and registers another"
+    return InputProblems(Problem(id="PB531", message=f"there is no model package '{arn}'", hint=hint))
+
+
 def _no_findings(definition: bytes, images: Iterable[str]) -> tuple[Problem, ...]:
     del definition, images
     return ()
@@ -375,7 +381,7 @@ class Target:
     pipelines: PipelineService
     store: ObjectStore
     registry: ModelRegistry
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Problem, ...] = ()
     preflight: Callable[[bytes, Iterable[str]], tuple[Problem, ...]] = _no_findings
     bucket: str = "local"
     prefix: str = ""

@@ -111,12 +111,18 @@ def load_values(
 
     Raises:
         InputProblems: PB213, PB214 for an env file that can't be read or has a line that is none, PB216 for the
-            framework file. So does who takes a value of the environment that is no text: PB214.
+            framework file, PB991 for prices that are none: a report asks for them when everything has run already. So
+            does who takes a value of the environment that is no text: PB214.
     """
     defaults = dict(LOCAL_DEFAULTS) if target == "local" else {}
     layers = (_Texts(environment), _env_file_values(env_file))
     found = load_framework(framework, _first_of(*layers, defaults))
-    return _first_of(*layers, found.values, defaults), found.tags
+    values = _first_of(*layers, found.values, defaults)
+    if values.get("SMP_MACHINE_PRICES"):
+        from pipeline_builder.release.machines import machine_prices
+
+        machine_prices(values)
+    return values, found.tags
 
 
 class _Texts(Mapping[str, str]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -107,15 +108,27 @@ class SageMakerPipelines:
             **parallelism(self._settings.parallel),
         }
         if deployed is None:
-            more = {"Tags": self._tags(self._settings.tags)} if self._settings.tags else {}
-            self._call("create_pipeline", **arguments, **more, ClientRequestToken=token("create", name, digest))
-        else:
-            self._tag(deployed)
-            if deployed.definition != definition or deployed.drifted or beyond_tags(deployed):
-                self._call("update_pipeline", **arguments)
-        written = self.describe_pipeline(name)
-        assert written is not None
-        return written
+            return self._create({**arguments, **self._tagged}, name, digest)
+        self._tag(deployed)
+        if deployed.definition != definition or deployed.drifted or beyond_tags(deployed):
+            self._call("update_pipeline", **arguments)
+        if written := self.describe_pipeline(name):
+            return written
+        raise OutsideFailure(_unknown(f"the pipeline '{name}'"))  # deleted in this moment
+
+    def _create(self, arguments: Mapping[str, Any], name: str, digest: str) -> DeployedPipeline:
+        """Create the pipeline; where the answer is about one that was deleted since, whose creation had the same token,
+        with a token that nobody has had.
+        """
+        for request in (token("create", name, digest), token("create", name, digest, uuid.uuid4().hex)):
+            self._call("create_pipeline", **arguments, ClientRequestToken=request)
+            if written := self.describe_pipeline(name):
+                return written
+        raise OutsideFailure(_unknown(f"the pipeline '{name}'"))
+
+    @property
+    def _tagged(self) -> dict[str, Any]:
+        return {"Tags": self._tags(self._settings.tags)} if self._settings.tags else {}
 
     def _tag(self, deployed: DeployedPipeline) -> None:
         new = {key: value for key, value in self._settings.tags.items() if is_tag(deployed, key)}
@@ -234,16 +247,18 @@ class SageMakerPipelines:
             source = {"SourcePipelineExecutionArn": selection.source} if selection.source else {}
             steps = [{"StepName": name} for name in selection.steps]
             bound["SelectiveExecutionConfig"] = {"SelectedSteps": steps, **source}
-        started = self._call(
-            "start_pipeline_execution",
-            PipelineName=pipeline,
-            PipelineParameters=[{"Name": name, "Value": value} for name, value in sorted(parameters.items())],
-            PipelineExecutionDescription=str(facts),
-            ClientRequestToken=request,
-            **bound,
-        )
-        found = self.describe_execution(started["PipelineExecutionArn"])
-        assert found is not None
+        bound |= {
+            "PipelineName": pipeline,
+            "PipelineParameters": [{"Name": name, "Value": value} for name, value in sorted(parameters.items())],
+            "PipelineExecutionDescription": str(facts),
+        }
+        started = self._call("start_pipeline_execution", **bound, ClientRequestToken=request)["PipelineExecutionArn"]
+        found = self.describe_execution(started)
+        if found is None:  # of a pipeline of this name that was deleted since, and had an execution of the same token
+            again = self._call("start_pipeline_execution", **bound, ClientRequestToken=token(request, started))
+            found = self.describe_execution(again["PipelineExecutionArn"])
+        if found is None:
+            raise OutsideFailure(_unknown(f"the execution '{started}'"))
         return found
 
     def follow_execution(self, arn: str, observe: Observer) -> Execution:
@@ -357,3 +372,9 @@ class SageMakerPipelines:
         told = prediction.predict(definition, own.parameters, earlier, now=own.started)
         cached = {step.name for step in outline(definition) if step.type in COMPARED}
         return {each.step: each.reason for each in told if not each.hit and each.step in cached}
+
+
+def _unknown(what: str) -> Problem:
+    """Return what to say where SageMaker has made something, and knows nothing of it right after."""
+    message = f"SageMaker says that {what} was made, and knows nothing of it"
+    return Problem(id="PB703", message=message, hint="somebody may have deleted it in this moment: repeat the command")

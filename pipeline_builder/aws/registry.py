@@ -10,8 +10,7 @@ from pipeline_builder.aws.client import Aws, NotFoundError
 from pipeline_builder.aws.copying import copy_package
 from pipeline_builder.dag.packages import QUALITY, baselines_of, containers_of, reports_of, stage_of
 from pipeline_builder.descriptions import ApprovalChange, ApprovalStatus, ModelPackage
-from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.target import GROUP_OWNER, decided_meanwhile
+from pipeline_builder.target import GROUP_OWNER, decided_meanwhile, no_package
 
 _DESCRIPTION = 1024
 _METADATA = 50
@@ -95,7 +94,7 @@ class SageMakerRegistry:
         try:
             return _package(self._call("describe_model_package", ModelPackageName=arn))
         except NotFoundError as error:
-            raise InputProblems(Problem(id="PB531", message=f"there is no model package '{arn}'")) from error
+            raise no_package(arn) from error
 
     def set_approval(
         self,

@@ -194,9 +194,10 @@ def rollback(session: Session, *, as_json: bool, model: str, comment: str) -> No
     with session.stage("rollback") as words:
         done = session.decisions.rollback(group, decision, champion=seen)
         gone, new = done.gone, done.champion
-        session.keep_decided(gone)
+        for package in (*done.passed, gone):
+            session.keep_decided(package)
         words.append(rollback_line(done))
-    result = {"rejected": gone.arn, "champion": new.arn if new else None}
+    result = {"rejected": gone.arn, "champion": new.arn if new else None, "passed": [one.arn for one in done.passed]}
     now = f"champion version {new.version}" if new else "no champion"
     show(result, as_json=as_json, text=f"{gone.group}: version {gone.version} rejected, {now}")
 

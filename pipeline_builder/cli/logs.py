@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -14,6 +15,7 @@ from pipeline_builder.cli.group import main
 from pipeline_builder.cli.options import common
 from pipeline_builder.cli.output import say, show, shown
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.inert import inert_line
 
 if TYPE_CHECKING:
     from pipeline_builder.descriptions import Execution, StepState
@@ -62,11 +64,11 @@ def logs(session: Session, *, as_json: bool, step: str, execution: str, follows:
         if name != step:
             say(f"of step {name}")
         if not text and not as_json:
-            say(_silence(name, meant.states))
+            say(_silence(name, meant.states, session))
         show({"execution": found.arn, "step": name, "log": text}, as_json=as_json, text=text)
         return
     listed = [{"step": name, "log": text} for name, text in texts.items()]
-    parts = (f"==> {name} <==\n{text or _silence(name, meant.states)}" for name, text in texts.items())
+    parts = (f"==> {name} <==\n{text or _silence(name, meant.states, session)}" for name, text in texts.items())
     show({"execution": found.arn, "logs": listed}, as_json=as_json, text="\n".join(parts))
 
 
@@ -147,7 +149,7 @@ def _known(owner: Session) -> tuple[Mapping[str, str], Mapping[str, str]]:
     return models, {}
 
 
-def _silence(name: str, states: Mapping[str, StepState]) -> str:
+def _silence(name: str, states: Mapping[str, StepState], session: Session) -> str:
     """Say why a step has no log."""
     from pipeline_builder.descriptions import reason_line
 
@@ -159,6 +161,8 @@ def _silence(name: str, states: Mapping[str, StepState]) -> str:
     if state.cache_hit or state.taken_from:
         source = (state.cache_hit or state.taken_from).rsplit("/", 1)[-1]
         return f"{name} has no log here: its result is that of execution {source}"
+    if state.log and session.target.name == "local" and not Path(state.log).exists():
+        return f"{name} has no log any more: nothing is at '{inert_line(state.log)}'"
     why = f": {reason_line(state.failure_reason)}" if state.failure_reason else ""
     return f"{name} has no log: it is {state.status.value} and has written nothing{why}"
 
@@ -187,7 +191,7 @@ def _follow(session: Session, meant: _Meant) -> None:
         over = execution is None or execution.status.ended
         if not more and (over or all(name in states and _has_ended(states[name]) for name in meant.steps)):
             for name in silent:
-                say(_silence(name, states))
+                say(_silence(name, states, session))
             return
         if not more:
             time.sleep(pause)

@@ -123,7 +123,10 @@ def history(session: Session, *, as_json: bool, audited: bool, model: str, last:
     most = last or (len(rows) if as_json else LAST)
     changes = approvals[: most if last or not as_json else len(approvals)]
     result = history_json(rows[:most], changes, waiting)
-    text = render_history(rows[:most], changes, waiting, older=len(rows[most:]), earlier=len(approvals) - len(changes))
+    text = render_history(
+        rows[:most], changes, waiting,
+        older=len(rows[most:]), earlier=len(approvals) - len(changes), kept=session.target.name == "local",
+    )  # fmt: skip
     if days := _days(session):
         from pipeline_builder.views.daily import days_json, render_days
 

@@ -141,7 +141,8 @@ def _work_off(one: Session, first: str, last: str, parallel: int | None, *, chan
     )  # fmt: skip
     before = work.find_done(dates)
     missing = [date for date in dates if date not in before]
-    say(f"backfill  {len(dates):,} dates of '{definition.pipeline}', {len(missing):,} to work off, {parallel} at once")
+    many = f"{len(dates):,} date{'s' if len(dates) > 1 else ''} of '{definition.pipeline}'"
+    say(f"backfill  {many}, {len(missing):,} to work off, {parallel} at once")
     told = _Told(len(missing))
     worked = {day.date: day for day in work_off(work, missing, parallel, told)}
     days = tuple(worked.get(date) or before[date] for date in dates)

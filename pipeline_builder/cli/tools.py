@@ -17,7 +17,7 @@ from pipeline_builder.cli.options import (
     stubs_option,
 )
 from pipeline_builder.cli.output import say, show
-from pipeline_builder.errors import Problem, render_problem
+from pipeline_builder.errors import render_problem
 from pipeline_builder.machine.collector import collect_all
 
 
@@ -72,7 +72,7 @@ def serve(*, port: int, state: Path, manifest: Path | None, jobs: int | None, an
     refuse_bytes(state.absolute())
     engine = open_engine(state.absolute(), settings)
     for warning in engine_warnings(engine):
-        say(render_problem(Problem(id="PB590", message=warning, warning=True)))
+        say(render_problem(warning))
     key = None if any_key else owners_key(state.absolute())
     server = make_server_on(port, engine, access=Access(key, steps), steps=steps, say=say)
     exports = {

@@ -11,15 +11,14 @@ from pipeline_builder.conf.scoring import Actions
 from pipeline_builder.conf.sections import PreprocessSection
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import Expression
-from pipeline_builder.documents.fields import EmptyMapping, Names, Switch, Word, no_boolean
+from pipeline_builder.documents.fields import EmptyMapping, Names, NoFlag, Said, Switch, Word
 from pipeline_builder.documents.schema import Section, describe
 
 DATA, PREDICTIONS, LABELS = "data", "predictions", "labels"
 ROLES = (DATA, PREDICTIONS, LABELS)
-_Share = Annotated[float, BeforeValidator(no_boolean, json_schema_input_type=float), Field(ge=0, le=1)]
-_Bound = Annotated[float, BeforeValidator(no_boolean, json_schema_input_type=float), Field(ge=0, allow_inf_nan=False)]
-_Number = Annotated[float, BeforeValidator(no_boolean, json_schema_input_type=float), Field(allow_inf_nan=False)]
-_Text = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int | float) else value)]
+_Share = Annotated[float, Field(ge=0, le=1), NoFlag]
+_Bound = Annotated[float, Field(ge=0), NoFlag]
+_Number = Annotated[float, NoFlag]
 Metric = Literal["auc", "accuracy", "f1", "precision", "recall", "log_loss", "rmse", "mae", "r2"]
 
 
@@ -33,7 +32,7 @@ class DriftSection(Section):
         None, description="first Wasserstein distance in standard deviations of the baseline, of numbers"
     )
     share: _Share | None = Field(None, description="share of the columns that may have drifted")
-    min_rows: Annotated[int, BeforeValidator(no_boolean, json_schema_input_type=int), Field(ge=0)] = Field(
+    min_rows: Annotated[int, Field(ge=0), NoFlag] = Field(
         20,
         description="values a column has at least, that day and in the baseline, for its drift to be judged; of few it "
         "is where chance alone makes it of one in a thousand such days",
@@ -104,7 +103,7 @@ class WatchSection(PreprocessSection):
         {}, description="several data files: as dataFiles of the channels 'data', 'predictions' and 'labels'"
     )
     label: str = Field("", description="column of the truth: no input of the model, it is not watched for drift")
-    prediction: _Text = Field("", description="column of the predictions, by name or number; default: the last one")
+    prediction: Said = Field("", description="column of the predictions, by name or number; default: the last one")
     key: str = Field(
         "", description="column that tells rows apart: predictions and labels are matched by it, else by their order"
     )
@@ -123,7 +122,7 @@ class WatchSection(PreprocessSection):
     problem: Literal["classification", "regression"] | None = Field(
         None, description="what the model does; default: as the labels look"
     )
-    positive: _Text = Field("", description="of classification: the label that a score speaks of; default: the last")
+    positive: Said = Field("", description="of classification: the label that a score speaks of; default: the last")
     threshold: _Share | None = Field(
         None, description="of classification: from which score on it is that; default: 0.5"
     )

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.dates import template_of
-from pipeline_builder.documents.fields import no_boolean
+from pipeline_builder.documents.fields import NoFlag
 from pipeline_builder.documents.schema import Section, describe
 
 
@@ -30,8 +30,6 @@ class PublishSection(Section):
         description="s3:// address of the folder that readers look into; a day's predictions lie below dt=<date>/, "
         "or directly in it where it names all of the date itself"
     )
-    min_rows_share: Annotated[
-        float,
-        BeforeValidator(no_boolean, json_schema_input_type=Annotated[float, Field(ge=0, le=1)]),
-        Field(ge=0, le=1, allow_inf_nan=False),
-    ] = Field(1.0, description="the least share of the input's rows that is predicted")
+    min_rows_share: Annotated[float, Field(ge=0, le=1), NoFlag] = Field(
+        1.0, description="the least share of the input's rows that is predicted"
+    )

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline_builder.descriptions import JSON
-from pipeline_builder.documents.fields import no_boolean
+from pipeline_builder.documents.fields import NoFlag
 from pipeline_builder.documents.schema import Section
 
 Action = Literal["warn", "block", "retrain"]
@@ -24,7 +24,7 @@ Actions = Annotated[
     tuple[Action, ...],
     BeforeValidator(_several, json_schema_input_type=Action | tuple[Action, ...]),
 ]
-_Bound = Annotated[float, BeforeValidator(no_boolean, json_schema_input_type=float), Field(allow_inf_nan=False)]
+_Bound = Annotated[float, NoFlag]
 
 
 class ScoreGateSection(Section):

@@ -210,6 +210,17 @@ class TransformSection(JobSection):
     """The batch transform's job; its entry point is the inference code."""
 
     image_uri: Image = Field("", description="has no effect: the registry's image is used")
+    image: ImageSection | None = Field(None, description="has no effect either")
+    volume_size: Count = Field(
+        50,
+        validation_alias=AliasChoices("volume_size_in_gb", "volume_size"),
+        description="has no effect: a batch transform has no volume size",
+    )
+    max_runtime: Count = Field(
+        3600,
+        validation_alias=AliasChoices("max_runtime_seconds", "max_runtime_in_seconds"),
+        description="has no effect: a batch transform has no maximum run time",
+    )
     entry_point: RelativePath | None = Field(None, description="inference script, below the source directory")  # type: ignore[assignment] # it is optional here only
     strategy: Annotated[Literal["SingleRecord", "MultiRecord"] | Expression | None, REFERABLE] = Field(
         None, description="records per request"

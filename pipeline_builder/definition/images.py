@@ -11,7 +11,7 @@ from pipeline_builder.conf.containers import ContainerSection, containers_of
 from pipeline_builder.conf.graph import Graph, Step
 from pipeline_builder.conf.registration import InferenceSpecification
 from pipeline_builder.conf.requests import ManagedJobSection, is_check
-from pipeline_builder.conf.sections import ImageSection, JobSection
+from pipeline_builder.conf.sections import ImageSection, JobSection, TransformSection
 from pipeline_builder.definition.steps.containers import image_name
 from pipeline_builder.documents.source import DataPath
 from pipeline_builder.documents.values import Settings
@@ -102,7 +102,9 @@ def _image_of(step: Step, section: _Imaged | None) -> ImageSection | None:
     if isinstance(section, ManagedJobSection):
         known = ImageSection(framework=_OF_CHECKS[step.step_class], version="")
         return None if section.image_uri else known
-    return section.image if section else None
+    if section is None or isinstance(section, TransformSection):  # which runs what the registry names
+        return None
+    return section.image
 
 
 def _sections(step: Step) -> Iterator[tuple[str, _Imaged | None]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipeline_builder.conf.graph import Step
-from pipeline_builder.conf.sections import TransformSection
+from pipeline_builder.conf.sections import EvaluateSection, JobSection, PreprocessSection, TransformSection
 from pipeline_builder.definition.steps.freshness import without_data
 from pipeline_builder.definition.steps.merging import merge
 from pipeline_builder.descriptions import JSON
@@ -13,25 +13,27 @@ from pipeline_builder.documents.source import value_at
 from pipeline_builder.errors import Problem
 
 # Keys that a section takes for compatibility, by what they'd be in the other sections, and why they do nothing there.
-_WITHOUT_EFFECT: Mapping[str, Mapping[str, str]] = {
-    "transform": {
+_WITHOUT_EFFECT: Mapping[type[JobSection], Mapping[str, str]] = {
+    TransformSection: {
+        "image": "the image of registry.InferenceSpecification is used",
         "image_uri": "the image of registry.InferenceSpecification is used",
         "volume_size": "a batch transform job has no volume size",
         "volume_size_in_gb": "a batch transform job has no volume size",
         "max_runtime_seconds": "a batch transform job has no maximum run time",
         "max_runtime_in_seconds": "a batch transform job has no maximum run time",
     },
-    "evaluate": {
+    EvaluateSection: {
         "strategy": "it belongs to a batch transform",
         "max_payload": "it belongs to a batch transform",
         "content_type": "it belongs to a batch transform",
     },
-    "preprocess": {"framework_version": "the image decides the version"},
+    PreprocessSection: {"framework_version": "the image decides the version"},
 }
 
 
 # In an inference conf, where a transform runs what the model package has.
 _OF_PACKAGE = {
+    "image": "the model package's own image is used",
     "image_uri": "the model package's own image is used",
     "entry_point": "the model package has its own code",
 }
@@ -72,7 +74,7 @@ def _entry(specification: Mapping[str, JSON]) -> list[JSON]:
 
 
 def _without_effect(step: Step) -> Mapping[str, str]:
-    found = _WITHOUT_EFFECT.get(step.section_name, {})
+    found = next((keys for kind, keys in _WITHOUT_EFFECT.items() if isinstance(step.job, kind)), {})
     return {**found, **_OF_PACKAGE} if step.unit.infers and isinstance(step.job, TransformSection) else found
 
 

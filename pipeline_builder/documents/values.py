@@ -90,10 +90,15 @@ def build_settings(values: Mapping[str, str], tags: Mapping[str, str] | None = N
         InputProblems: PB211 for a value that is missing, PB212 where only one of subnets and security groups is given,
             PB637 for a prefix that can't be used, PB646 for SMP_JOBROLES that is no ARN of a role.
     """
-    needed = ("SMP_ACCOUNTID", "SMP_REGION", "SMP_S3BUCKETNAME", "SMP_ROLE")
+    needed = {
+        "SMP_ACCOUNTID": "; unset, it is that of the credentials, where AWS takes them",
+        "SMP_REGION": "; unset, it is that of the credentials' profile",
+        "SMP_S3BUCKETNAME": "",
+        "SMP_ROLE": "; unset, it is the role that the credentials are of, if they are a role's and AWS takes them",
+    }
     problems = [
-        Problem(id="PB211", message=f"'{name}' has no value", hint=f"set {name} in the environment or in .env")
-        for name in needed
+        Problem(id="PB211", message=f"'{name}' has no value", hint=f"set {name} in the environment or in .env{told}")
+        for name, told in needed.items()
         if not values.get(name, "").strip()
     ]
     subnets, groups = _ids(values.get("SMP_SUBNETS", "")), _ids(values.get("SMP_SECURITYGROUPS", ""))

@@ -42,6 +42,7 @@ from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.isolation import find_isolation
 from pipeline_builder.engine.settings import LocalSettings
 from pipeline_builder.engine.state.catalogue import PIPELINE_ARN
+from pipeline_builder.engine.state.forgotten import find_forgotten
 from pipeline_builder.engine.state.references import referring
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.state import CAUSE, State, now
@@ -107,9 +108,11 @@ def _jobs_folder(state: Path) -> Path:
     return folder
 
 
-def engine_warnings(engine: Engine) -> tuple[str, ...]:
+def engine_warnings(engine: Engine) -> tuple[Problem, ...]:
     """Return what people should know before anything runs on this machine."""
-    return find_isolation(engine.jobs_folder).missing
+    missing = find_isolation(engine.jobs_folder).missing
+    apart = (Problem(id="PB590", message=words, warning=True) for words in missing)
+    return (*apart, *find_forgotten(engine.state, engine.jobs_folder))
 
 
 def open_local_target(state: Path, settings: LocalSettings, *, new_id: Callable[[], str] = _new_id) -> Target:

@@ -206,7 +206,12 @@ def read_small(source: Readable, name: str, most: int = MOST_READ) -> bytes:
         parts.append(part)
         left -= len(part)
     if not left:
-        message = f"'{name}' is too large to be read as a whole: it has more than {most >> 20} MB"
-        hint = "write less into it: a report needs its numbers, and some hundred points of a curve"
-        raise InputProblems(Problem(id="PB529", message=message, hint=hint))
+        raise too_large(name, most)
     return b"".join(parts)
+
+
+def too_large(name: str, most: int = MOST_READ) -> InputProblems:
+    """Return what is raised of a document that has more than `most` bytes."""
+    message = f"'{name}' is too large to be read as a whole: it has more than {most >> 20} MB"
+    hint = "write less into it: a report needs its numbers, and some hundred points of a curve"
+    return InputProblems(Problem(id="PB529", message=message, hint=hint))

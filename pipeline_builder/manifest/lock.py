@@ -137,8 +137,11 @@ def load_lock(path: Path) -> Lock:
     Raises:
         InputProblems: PB108 where it isn't one.
     """
-    document = load_yaml(path, path.name, "PB108")
-    section, problems = read_section(_LockSection, document.data, document, (), _IDS)
+    try:
+        document = load_yaml(path, path.name, "PB108")
+        section, problems = read_section(_LockSection, document.data, document, (), _IDS)
+    except InputProblems as error:  # cut off, or overwritten
+        section, problems = None, error.problems
     if section is None:
         hint = "'pipeline-builder checkout' writes it anew"
         raise InputProblems(*(Problem(id=p.id, message=p.message, place=p.place, hint=hint) for p in problems))

@@ -125,10 +125,8 @@ class ScheduleSection(Section):
     groups: Groups = Field((), description="only repositories of these groups, and what depends on them")
     cache: bool = Field(False, description="true takes unchanged steps from the step cache, false nothing")
     enabled: bool = Field(True, description="false keeps it, and keeps it from firing")
-    deadline_minutes: Number | None = Field(
+    deadline_minutes: Annotated[int, Field(ge=5, le=quotas.LONGEST_RUN), BeforeValidator(number)] | None = Field(
         None,
-        ge=5,
-        le=quotas.LONGEST_RUN,
         description="of a pipeline that uses models: how long after its time a day may be published before the "
         "service's alarm rings; default: 'run_timeout_minutes' and an hour",
     )

@@ -11,7 +11,7 @@ from pipeline_builder.dag.packages import QUALITY
 from pipeline_builder.release.evidence import BoundEvidence, ChampionEvidence, Evidence, PackageEvidence
 from pipeline_builder.release.gate import judge, judge_models
 from pipeline_builder.release.record import PackageRecord, RunRecord, StepRecord, VerdictRecord
-from pipeline_builder.release.reports import describe_absent, metrics_of, usable_metrics
+from pipeline_builder.release.reports import describe_absent, usable_metrics
 from pipeline_builder.release.scoring.judging import judged_scores
 
 _NEVER = datetime.fromtimestamp(0, tz=timezone.utc)
@@ -80,7 +80,7 @@ def _as_evidence(package: PackageRecord, evidence: PackageEvidence) -> PackageRe
         "artifact_gone": next((c.artifact.uri for c in evidence.containers if c.artifact and c.artifact.gone), ""),
         "champion_arn": champion.arn if champion else "",
         "champion_version": champion.version if champion else 0,
-        "champion_metrics": metrics_of(champion.report) if champion else None,
+        "champion_metrics": usable_metrics(champion.report)[0] if champion else None,
         "champion_note": describe_source(champion),
         "champion_lost": bool(champion and champion.lost),
         "bounds": evidence.bounds,

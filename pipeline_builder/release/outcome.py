@@ -177,6 +177,7 @@ def _packages(states: tuple[StepState, ...], steps: tuple[StepRecord, ...], targ
         package = target.registry.describe_package(arn)
         champion = find_champion(package, target, without=among)
         metrics, fault = _metrics(package, target)
+        rival, lost = _metrics(champion, target) if champion else (None, "")
         found.append(
             PackageRecord(
                 arn=arn,
@@ -193,14 +194,16 @@ def _packages(states: tuple[StepState, ...], steps: tuple[StepRecord, ...], targ
                 metrics_fault=fault,
                 champion_arn=champion.arn if champion else "",
                 champion_version=champion.version if champion else 0,
-                champion_metrics=read_metrics(champion, target) if champion else None,
+                champion_metrics=rival,
+                champion_note=lost,
+                champion_lost=bool(lost),
             )
         )
     return found
 
 
 def _metrics(package: ModelPackage, target: Target) -> tuple[Any, str]:
-    """Return the report of a package that is to be judged, or why it can't be used, which blocks it."""
+    """Return the report of a package, or why it can't be used: then it is blocked, or nothing is compared with it."""
     try:
         return read_metrics(package, target), ""
     except InputProblems as error:
@@ -227,8 +230,7 @@ def read_metrics(package: ModelPackage, target: Target) -> Any:
     """Return the evaluation report's JSON; None where there is none, or it can't be read as JSON.
 
     Raises:
-        InputProblems: PB529, PB671 where it is too large to be read: a champion that can't be compared must not go
-            unsaid.
+        InputProblems: PB529, PB671 where it is too large to be read.
     """
     if not package.metrics_uri:
         return None

@@ -28,6 +28,7 @@ from pipeline_builder.release.witness import (
 from pipeline_builder.target import Target
 
 _ANEW = "what was made is not what was judged: 'run --rerun' makes it anew"
+_UNPROVEN = "'run --rerun' makes it anew; a champion that can't be proven any more is taken out of use by 'rollback'"
 _AGAIN = "'run --resume {}' judges it again, by what holds now; look at it then"
 
 
@@ -196,17 +197,24 @@ def _run_now(evidence: Evidence, packages: Sequence[PackageEvidence], target: Ta
 
 
 def run_now(evidence: Evidence, files: Sequence[CodeEvidence], target: Target) -> Evidence:
-    """Return the evidence with what the target says of the execution, and of these files of its code."""
+    """Return the evidence with what the target says of the execution, and of these files of its code.
+
+    Raises:
+        PlanRefused: PB461 where the target doesn't know the execution any more.
+    """
     found = target.pipelines.describe_execution(evidence.execution)
+    if found is None:
+        message = f"the execution '{evidence.execution}' is gone, with the definition that it was judged by"
+        raise PlanRefused(Problem(id="PB461", message=message, hint=_UNPROVEN))
     definition = target.pipelines.definition_of(evidence.execution)
     used = {file.uri for file in files}
     code = witness_code([file for file in named_files(definition) if file.uri in used], target)
     return evidence.model_copy(
         update={
-            "status": found.status.value if found else "unknown",
+            "status": found.status.value,
             "definition_sha256": hashlib.sha256(definition).hexdigest(),
-            "fingerprint": found.fingerprint if found else "",
-            "parameters_sha256": digest_parameters(found.parameters) if found else "",
+            "fingerprint": found.fingerprint,
+            "parameters_sha256": digest_parameters(found.parameters),
             "code": code,
         }
     )

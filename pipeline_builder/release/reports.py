@@ -10,6 +10,7 @@ from typing import Any
 from pipeline_builder.canonical import canonical
 from pipeline_builder.descriptions import Container
 from pipeline_builder.errors import InputProblems
+from pipeline_builder.machine.streams import MOST_READ, too_large
 from pipeline_builder.release.evidence import ContainerEvidence, FileEvidence, ReportEvidence
 from pipeline_builder.release.metrics import check_metrics, compare_metrics, parse_metrics
 from pipeline_builder.target import Target
@@ -32,12 +33,10 @@ def witness_container(container: Container, target: Target) -> ContainerEvidence
 
 
 def read_report(uri: str, target: Target) -> ReportEvidence:
-    """Return a report with its content.
-
-    Raises:
-        InputProblems: PB529 where it is too large to be read.
-    """
+    """Return a report with its content; of one that is too large to be read only what tells it from any other."""
     file = look_at(uri, target)
+    if file.size > MOST_READ:
+        return ReportEvidence(**file.model_dump())
     try:
         found = target.store.get(uri)
     except KeyError:
@@ -76,10 +75,12 @@ def metrics_of(report: ReportEvidence | None) -> Any:
     """Return a report's JSON; None where there is none, or it isn't JSON.
 
     Raises:
-        InputProblems: PB671 where it is more than a report may be.
+        InputProblems: PB529, PB671 where it is more than a report may be.
     """
     if report is None or report.gone:
         return None
+    if report.size > MOST_READ:
+        raise too_large(report.uri)
     if not report.text:
         return check_metrics(report.content, report.uri)
     try:
@@ -109,7 +110,7 @@ def describe_changed(before: ReportEvidence, after: ReportEvidence) -> str:
     """Return in words what is otherwise in a report; empty where nothing is."""
     if after.gone and not before.gone:
         return f"the report '{before.uri}' is gone"
-    if before.sha256 == after.sha256:
+    if before.sha256 == after.sha256 and (before.sha256 or _facts(before) == _facts(after)):
         return ""
     pairs = compare_metrics(usable_metrics(after)[0], usable_metrics(before)[0])
     numbers = [
@@ -119,8 +120,15 @@ def describe_changed(before: ReportEvidence, after: ReportEvidence) -> str:
     ]
     more = f" and {len(numbers) - _MOST_NUMBERS} more" if len(numbers) > _MOST_NUMBERS else ""
     said = f": {', '.join(numbers[:_MOST_NUMBERS])}{more}" if numbers else ""
+    if not after.sha256:  # S3 knows none of what nobody has read
+        return f"the report '{after.uri}' was changed"
     was, now = before.sha256[:12] or "nothing", after.sha256[:12]
     return f"the report '{after.uri}' was changed (sha256 was {was}, is {now}){said}"
+
+
+def _facts(report: ReportEvidence) -> object:
+    """Return what tells a report from another that nobody has read."""
+    return report.model_dump(exclude={"content", "text"})
 
 
 def _number(value: float | None) -> str:

@@ -15,18 +15,23 @@ _TWO = "a rollback needs the one in use and one before it"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolledBack:
-    """The version that went out of use, and the champion now, if any; `lost` is why that isn't what was approved."""
+    """The version that went out of use, and the champion now, if any; `lost` is why that isn't what was approved.
+
+    `passed` are versions between the two that aren't what was approved any more: they went out of use with it.
+    """
 
     gone: ModelPackage
     champion: ModelPackage | None
     lost: str = ""
+    passed: tuple[ModelPackage, ...] = ()
 
 
 def rollback(group: str, decision: Decision, at: Deciding, *, champion: str = "") -> RolledBack:
     """Reject the group's newest approved version; the one before it is the champion again.
 
-    A champion that isn't what was approved any more goes out of use whatever is before it, also where that is lost too
-    or where there is nothing: then the group has no champion, and its next version is the first again.
+    That is the newest before it that is what was approved: those between, which aren't any more, go out of use first,
+    so that at no moment one of them is the champion. Where none is, a champion that is lost itself goes out of use all
+    the same; with nothing before it the group has no champion then, and its next version is the first again.
 
     A repeated call after a kill finds it rejected with the same words, and rejects nothing more; so does one of two at
     once. Who has seen which version is the `champion` (its ARN) means that one, whatever was rejected before.
@@ -39,18 +44,40 @@ def rollback(group: str, decision: Decision, at: Deciding, *, champion: str = ""
     packages = at.registry.list_packages(group)
     why = words_of(decision)
     approved = [package for package in packages if package.status is ApprovalStatus.APPROVED]
-    now, before = (*approved, None, None)[:2]
+    now = approved[0] if approved else None
     if champion and now and now.arn != champion:
         raise PlanRefused(other_champion(now))
     if not champion and (done := _done(packages, now, why, at)):
         return RolledBack(gone=done, champion=now)
     if now is None:
         raise InputProblems(Problem(id="PB433", message=f"'{group}' has no approved version", hint=_TWO))
-    refused = _refusal(before, at) if before else None
-    if (before is None or refused) and not _refusal(now, at):
-        raise refused or InputProblems(Problem(id="PB433", message=f"'{group}' has one approved version", hint=_TWO))
-    lost = refused.problems[0].message if refused else ""
-    return RolledBack(gone=_roll_back(now, why, decision, at), champion=before, lost=lost)
+    refusals = _refusals(approved[1:], at)
+    passed = approved[1 : 1 + len(refusals)]
+    if len(approved) > 1 + len(refusals):
+        for package in passed:
+            _roll_back(package, why, decision, at)
+        gone = _roll_back(now, why, decision, at)
+        return RolledBack(gone=gone, champion=approved[len(refusals) + 1], passed=tuple(passed))
+    if not _refusal(now, at):
+        raise refusals[0] if refusals else InputProblems(_alone(now))
+    lost = refusals[0].problems[0].message if refusals else ""
+    return RolledBack(gone=_roll_back(now, why, decision, at), champion=passed[0] if passed else None, lost=lost)
+
+
+def _alone(now: ModelPackage) -> Problem:
+    hint = f"{_TWO}; 'reject {now.group} --again --comment WHY' takes its approval back, and then there is none"
+    return Problem(id="PB433", message=f"'{now.group}' has one approved version", hint=hint)
+
+
+def _refusals(packages: Sequence[ModelPackage], at: Deciding) -> list[PlanRefused]:
+    """Return why the first of these packages can't come into use, up to one that can."""
+    found: list[PlanRefused] = []
+    for package in packages:
+        refused = _refusal(package, at)
+        if refused is None:
+            break
+        found.append(refused)
+    return found
 
 
 def _refusal(package: ModelPackage, at: Deciding) -> PlanRefused | None:

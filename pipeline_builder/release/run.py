@@ -157,7 +157,7 @@ def describe_start(begun: Start) -> str:
                 "same definition, data and images; --rerun runs anew"
             )
         case "continued":
-            return f"continuing execution {execution.id}, which was interrupted"
+            return f"continuing execution {execution.id}; what has succeeded stays"
         case "followed":
             return f"following execution {execution.id}"
         case "done":

@@ -33,7 +33,7 @@ from pipeline_builder.release.evidence import (
 )
 from pipeline_builder.release.outcome import find_champion
 from pipeline_builder.release.record import PackageRecord, RepoRecord, RunRecord
-from pipeline_builder.release.reports import describe_changed, look_at, read_report, witness_container
+from pipeline_builder.release.reports import describe_changed, look_at, read_report, usable_metrics, witness_container
 from pipeline_builder.release.scoring.witness import AskedScore, witness_scores
 from pipeline_builder.target import Target
 
@@ -64,7 +64,6 @@ def witness_run(record: RunRecord, target: Target, asked: Asked) -> Evidence:
 
     Raises:
         PlanRefused: PB465 for code, or a list of data files, whose content is not what its name says.
-        InputProblems: PB529 for a report that is too large.
     """
     definition = target.pipelines.definition_of(record.execution)
     files = named_files(definition)
@@ -168,7 +167,10 @@ def _not_named(file: NamedFile, why: str) -> Problem:
     steps = ", ".join(f"'{step}'" for step in file.steps)
     used = f", which {steps} {'uses' if len(file.steps) == 1 else 'use'}," if steps else ""
     message = f"'{file.uri}'{used} is not what its name says: {why}"
-    hint = "'pipeline-builder apply' brings it back; what was made with it is made anew by 'run --rerun'"
+    hint = (
+        "'pipeline-builder apply' brings it back, where it is of the commit that is checked out; what was made with it "
+        "is made anew by 'run --rerun'"
+    )
     return Problem(id="PB465", message=message, hint=hint)
 
 
@@ -224,6 +226,7 @@ def _champion(
     if not digest:
         said = NAMED_IN_WORDS.search(found.approval_description)
         lost = f"its approval names the evidence {said[1]}, and its properties have none" if said else ""
+        lost = lost or usable_metrics(now)[1]  # which must not go unsaid
         return known.model_copy(update={"report": now, "lost": lost})
     try:
         then = archived.evidence(found.metadata.get(PIPELINE, ""), digest).package(found.arn)

@@ -243,15 +243,23 @@ def _buildspec_problems(opened: Opened) -> Iterator[Problem]:
 
 
 def _unreachable(opened: Opened) -> Iterator[Problem]:
-    """A path is taken from what AWS has fetched of this repository: no other folder of this machine is there."""
+    """A path is taken from what AWS has fetched of this repository: no other repository of this machine is there."""
     folder = opened.workspace.root.absolute()
     root = repository_root(folder)
     for repo in opened.manifest.repos:
         path = Path(os.path.normpath(folder / repo.url))
-        if parse_address(repo.url).relative and not path.is_relative_to(root):
-            message = f"the repository '{repo.name}' is outside of this one, where builds on AWS can't fetch it"
-            hint = "give it an https or ssh url for AWS, or 'enabled: false'"
-            yield Problem(id="PB603", message=message, place=repo.place, hint=hint)
+        if not parse_address(repo.url).relative or _is_part(path, root):
+            continue
+        inside = path.is_relative_to(root)
+        where = "a git repository of its own inside of this one" if inside else "outside of this one"
+        message = f"the repository '{repo.name}' is {where}, where builds on AWS can't fetch it"
+        hint = "give it an https or ssh url for AWS, or 'enabled: false'"
+        yield Problem(id="PB603", message=message, place=repo.place, hint=hint)
+
+
+def _is_part(path: Path, root: Path) -> bool:
+    """Tell whether a commit of the repository at `root` has the files of a path, where `root` is one."""
+    return path.is_relative_to(root) and (repository_root(path) == root or not (root / ".git").exists())
 
 
 def _facts(model: ServiceModel, manifest: Manifest, composing: Opened) -> Facts:

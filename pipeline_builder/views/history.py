@@ -31,8 +31,12 @@ def render_history(
     *,
     older: int = 0,
     earlier: int = 0,
+    kept: bool = True,
 ) -> str:
-    """Return runs and promotions, newest first; `older` runs and `earlier` promotions are left out."""
+    """Return runs and promotions, newest first; `older` runs and `earlier` promotions are left out.
+
+    Of a registry in which promotions aren't `kept` nothing is said of them but who has them.
+    """
     if not rows and not older:
         return "nothing has run yet"
     marked = {one.arn for one in waiting}
@@ -46,7 +50,8 @@ def render_history(
         f"{_stood(a.after)}, {inert_line(a.description)}"
         for a in approvals
     ]
-    lines += ["promotions", *(changes or ["  none"])]
+    none = "  none" if kept else "  SageMaker has the last decision about each version, which 'history --audit' lists"
+    lines += ["promotions", *(changes or [none])]
     lines += [f"  {count(earlier, 'older promotion')} left out"] if earlier else []
     return "\n".join([*lines, *render_waiting(waiting)])
 

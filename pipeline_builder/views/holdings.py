@@ -31,7 +31,7 @@ def render_holdings(found: Sequence[Holding], foreign: Sequence[str], totals: Ma
         sizes = [item.size for item in found if item.kind == kind]
         lines.append(f"{kind:<13} {size_text(total):>8}, of which {size_text(sum(sizes))} in {len(sizes):,} may go")
     lines.append("" if found else "nothing to take")
-    lines += [f"left, as it is none of this program's: {path}" for path in foreign[:_MOST_FOREIGN]]
+    lines += [f"left, as the state knows nothing of it: {path}" for path in foreign[:_MOST_FOREIGN]]
     if (more := len(foreign) - _MOST_FOREIGN) > 0:
         lines.append(f"… and {more:,} more")
     return "\n".join(lines).rstrip("\n")

@@ -111,7 +111,13 @@ def rollback_line(done: RolledBack) -> str:
     gone, new = done.gone, done.champion
     now = f"the champion is version {new.version}" if new else "there is no champion now, the next version is the first"
     lost = f", which is none either: {done.lost} ('rollback' with another comment takes it out of use too)"
-    return f"{gone.group}: version {gone.version} {gone.status.value}, {now}{lost if done.lost else ''}"
+    passed = "; not what was approved any more, and out of use with it: " + ", ".join(
+        f"version {one.version}" for one in done.passed
+    )
+    return (
+        f"{gone.group}: version {gone.version} {gone.status.value}, {now}"
+        f"{lost if done.lost else ''}{passed if done.passed else ''}"
+    )
 
 
 def _count(number: int, one: str, many: str = "") -> str:

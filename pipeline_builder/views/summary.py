@@ -24,6 +24,7 @@ _LOST = (
     "bring the evidence back, or take that champion out of use: 'pipeline-builder rollback {} --comment WHY'; then "
     "'pipeline-builder up --rerun' is judged anew"
 )
+_GONE = "bring it back, or 'pipeline-builder up --rerun' makes and registers another"
 _FAILURE_LINES = 20
 _MOST_REASONS = 20
 _MOST_REASONS_OF_SCORES = 2
@@ -149,10 +150,17 @@ def failure_problems(record: RunRecord) -> tuple[Problem, ...]:
         most = _MOST_REASONS_OF_SCORES if record.scores else _MOST_REASONS
         left = len(record.verdict.reasons) - most
         reasons = "; ".join(record.verdict.reasons[:most]) + (f"; and {left:,} more" if left > 0 else "")
-        lost = next((package.group for package in record.packages if package.champion_lost), None)
-        helps = None if record.scores else _LOST.format(shlex.quote(lost)) if lost else _BETTER
-        return (Problem(id="PB431", message=inert_line(f"the gate blocks this run: {reasons}"), hint=helps),)
+        return (Problem(id="PB431", message=inert_line(f"the gate blocks this run: {reasons}"), hint=_helps(record)),)
     return ()
+
+
+def _helps(record: RunRecord) -> str | None:
+    """Return what leads out of a gate that blocks."""
+    if record.scores:
+        return None
+    if lost := next((package.group for package in record.packages if package.champion_lost), None):
+        return _LOST.format(shlex.quote(lost))
+    return _GONE if any(package.artifact_gone for package in record.packages) else _BETTER
 
 
 def _told(step: StepRecord) -> tuple[str, list[str]]:

@@ -20,7 +20,7 @@ from pipeline_builder.views.plans import render_plan
 from tests.engine.definitions import definition, script
 from tests.serve.serving import KEYS, ROLE, Served, serving
 
-SETTINGS = AwsSettings(region="us-east-1", role=ROLE, bucket="b", tags={"team": "ml", "cost": "42"}, parallel=3)
+SETTINGS = AwsSettings(region="us-east-1", role=ROLE, bucket="bucket", tags={"team": "ml", "cost": "42"}, parallel=3)
 
 
 def content(command: str) -> bytes:
@@ -33,7 +33,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
         monkeypatch.setenv("AWS_ENDPOINT_URL", found.url)
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEYS["aws_access_key_id"])
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", KEYS["aws_secret_access_key"])
-        found.s3.create_bucket(Bucket="b")
+        found.s3.create_bucket(Bucket="bucket")
         yield found
 
 

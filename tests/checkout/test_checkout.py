@@ -81,6 +81,15 @@ def test_a_lock_reads_as_it_was_written(root: Path, tmp_path: Path) -> None:
         load_lock(tmp_path / "lock.yaml")
 
 
+@pytest.mark.parametrize("content", [b"", b'repos:\n  - name: "chu', b"\xff\x00[", b"[1]\n"])
+def test_a_lock_that_was_cut_off_says_what_writes_it_anew(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "model_repos.lock.yaml"
+    path.write_bytes(content)
+    with pytest.raises(InputProblems, match="PB108 ") as refused:
+        load_lock(path)
+    assert {problem.hint for problem in refused.value.problems} == {"'pipeline-builder checkout' writes it anew"}
+
+
 @pytest.mark.long
 def test_branches_tags_commits_and_head(root: Path) -> None:
     remote = root / "remotes" / "a"

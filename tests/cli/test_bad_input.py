@@ -412,6 +412,20 @@ def test_curly_quotes_in_the_env_file(tmp_path: Path) -> None:
     assert "hunter2" not in ended.err
 
 
+@pytest.mark.parametrize("kept", ["environment", ".env"])
+def test_prices_that_are_none_are_said_before_anything_runs(tmp_path: Path, kept: str) -> None:
+    workspace = make_workspace(tmp_path)
+    given = {"SMP_MACHINE_PRICES": "ml.m5.xlarge=0.23 ml.m5.large:0.115"}
+    if kept == ".env":
+        (tmp_path / ".env").write_text("".join(f'{name}="{value}"\n' for name, value in given.items()))
+        given = {}
+    ended = workspace.call("up", **given)
+    message = "SMP_MACHINE_PRICES has 'ml.m5.large:0.115', expected types of machines with the USD of an hour"
+    hint = "  hint: write it as ml.m5.large=0.115 ml.m5.xlarge=0.23\n"
+    assert (ended.code, problems_of(ended)) == (1, f"PB991 {message}\n{hint}")
+    assert not (tmp_path / "build").exists()
+
+
 def test_a_link_instead_of_a_conf(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
     (workspace.remote / "conf" / "conf.yaml").unlink()
@@ -482,6 +496,19 @@ def test_metrics_that_are_nested_too_deep(tmp_path: Path) -> None:
     assert "\nthe gate blocked it: tiny-churn version 1: PB671 the evaluation report" in status
     found = workspace.call("status", status.split()[2].rstrip(":"), "--json").json
     assert (found["passed"], len(found["reasons"])) == (False, 1)
+
+
+@pytest.mark.long
+def test_metrics_of_more_than_can_be_read_block_their_model(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    path = "/opt/ml/processing/output/model_evaluation_metrics.json"
+    workspace.push("scripts/evaluate.py", f"open({path!r}, 'w').write('[\"' + 'x' * (9 << 20) + '\"]')\n")
+    ended = workspace.run("up", "--approve")
+    said = "PB431 the gate blocks this run: tiny-churn version 1: PB529 's3://local/tiny/churn/executions/"
+    assert (ended.code, ended.err.count(said)) == (5, 1), ended.err
+    assert (tmp_path / "build" / "report.html").is_file()
+    again = workspace.call("promote", "churn")
+    assert (again.code, "PB431 the gate blocks churn: tiny-churn version 1: PB529" in again.err) == (5, True), again.err
 
 
 def test_files_that_may_not_be_read(tmp_path: Path) -> None:

@@ -183,7 +183,7 @@ def test_what_is_none_of_ours_is_left_and_said(workspace: Workspace, tmp_path: P
     ended = workspace.call("gc", "--yes")
     assert ended.code == 0
     for path in (folder / "link", state / "jobs" / "notes", state / "envs" / "notes.txt", state / "git" / "notes.txt"):
-        assert f"left, as it is none of this program's: {path}" in ended.out
+        assert f"left, as the state knows nothing of it: {path}" in ended.out
         assert path.exists()
     assert (mine / "thesis.txt").read_text() == (state / "store" / "local" / "notes.txt").read_text() == "mine"
 

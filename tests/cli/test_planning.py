@@ -164,6 +164,18 @@ def test_who_follows_steps_without_a_log_is_told_why(ran: Trio) -> None:
     assert [line.partition(":")[0].removesuffix(" here") for line in ended.err.splitlines()[-2:]] == said
 
 
+def test_a_log_that_was_deleted_is_not_one_that_says_nothing(ran: Trio) -> None:
+    newest = ran.call("status", "--json").json["arn"].rsplit("/", 1)[-1]
+    log = ran.root / ".pipeline_builder" / "jobs" / newest / "price-Train" / "log.txt"
+    log.rename(log.with_name("aside"))
+    try:
+        ended = ran.call("logs", "price-Train")
+        assert f"price-Train has no log any more: nothing is at '{log}'\n" in ended.err
+    finally:
+        log.with_name("aside").rename(log)
+    assert "any more" not in ran.call("logs", "price-Train").err
+
+
 @pytest.mark.long
 def test_logs_are_followed_to_the_end(tmp_path: Path) -> None:
     """Of a run that another command works on; every line comes once."""

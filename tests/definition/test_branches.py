@@ -150,10 +150,11 @@ def test_a_number_that_yaml_reads_a_text_of_orders_nothing(tmp_path: Path) -> No
               - {metric: a, at_least: 1e-3, at_most: .inf}
               - not: {metric: a, less_than: "0.9"}
               - {metric: a, is: 1e-3}
+              - {parameter: Month, at_least: "06"}
             if: [churn-Register]
 """
     said = "asks whether something is more or less than the text"
-    assert problems(tmp_path, with_steps(steps)) == [
+    assert problems(tmp_path, with_steps(steps, "    parameters: [{name: Month, default: '01'}]\n")) == [
         f"60:39: PB271 step 'D': 'Conditions[0]' {said} '1e-3' ('GreaterThanOrEqualTo')",
         f"60:54: PB271 step 'D': 'Conditions[1]' {said} '.inf' ('LessThanOrEqualTo')",
         f"61:45: PB271 step 'D': 'Conditions[2].Condition' {said} '0.9' ('LessThan')",

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from pipeline_builder.definition.definition import build_definition
+from pipeline_builder.documents.values import LOCAL_DEFAULTS, build_settings
 from pipeline_builder.errors import InputProblems
 from tests.definition.cases import CASES
-from tests.definition.composing import compose_definition
+from tests.definition.composing import compose_definition, load_graph
 from tests.tiny import CONF, variant
 
 PREPROCESS = "        entry_point: preprocess.py\n"
@@ -88,8 +90,16 @@ def test_a_program_of_any_kind(tmp_path: Path, script: str) -> None:
     [
         ("prepare.v2.py", "'prepare.v2' has a '.' in it", "give it another name"),
         ("v1.0/prepare.py", "'v1.0' has a '.' in it", "give it another name"),
-        ("code/prepare.py", "'code' is in Python's standard library", "put an empty '__init__.py' into 'code'"),
-        ("json/deep/prepare.py", "'json' is in Python's standard library", "put an empty '__init__.py' into 'json'"),
+        (
+            "code/prepare.py",
+            "'code' is in Python's standard library",
+            "give it another name; with an '__init__.py' in 'code' it would be found, in place of Python's, by all that imports that",
+        ),
+        (
+            "json/deep/prepare.py",
+            "'json' is in Python's standard library",
+            "give it another name; with an '__init__.py' in 'json' it would be found, in place of Python's, by all that imports that",
+        ),
         ("site.py", "'site' is a module that Python has loaded before", "give it another name"),
         ("time/prepare.py", "'time' is a module that Python has loaded before", "give it another name"),
     ],
@@ -103,7 +113,16 @@ def test_a_script_that_python_would_not_find(tmp_path: Path, script: str, fault:
     assert problem.message == f"step 'churn-Preprocess': the entry point '{script}' can't run as a module: {fault}"
 
 
-@pytest.mark.parametrize("script", ["statistics.py", "my-script.py", "lib/a.py", "code/a.py", "v1.0/a.sh"])
+def test_nobody_looks_up_where_things_are_in_a_conf_that_nothing_is_wrong_with(tmp_path: Path) -> None:
+    compose_definition(tmp_path)
+    graph = load_graph(tmp_path, "churn")
+    build_definition(graph, build_settings(LOCAL_DEFAULTS), {"churn": "churn"})
+    assert not [step for step in graph.steps if "_positions" in vars(step.conf.document)]
+
+
+@pytest.mark.parametrize(
+    "script", ["select.py", "compression/a.py", "statistics.py", "my-script.py", "lib/a.py", "code/a.py", "v1.0/a.sh"]
+)
 def test_scripts_that_are_found(tmp_path: Path, script: str) -> None:
     replacement = (PREPROCESS, f"        entry_point: {script}\n")
     application(tmp_path, "Preprocess", replacement, files={script: "", "code/__init__.py": ""})

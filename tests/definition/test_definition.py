@@ -233,6 +233,18 @@ def test_keys_without_effect_are_said(tmp_path: Path) -> None:
     ]
 
 
+def test_so_are_those_of_an_image_that_nobody_is_asked_for_and_of_a_section_by_another_name(tmp_path: Path) -> None:
+    conf = variant(
+        ("      preprocess:\n", "      clean:\n        framework_version: 1.2-1\n"),
+        ("step_type: preprocess", "step_type: clean"),
+        ("        split_type: Line", "        split_type: Line\n        image: {framework: none, version: 1}"),
+    )
+    assert [w.message for w in compose_definition(tmp_path, conf).warnings] == [
+        "'framework_version' has no effect in 'clean': the image decides the version",
+        "'image' has no effect in 'transform': the image of registry.InferenceSpecification is used",
+    ]
+
+
 def test_names() -> None:
     assert shorten("a" * 64, 64) == "a" * 64
     short = shorten("a" * 65, 64)

@@ -136,6 +136,13 @@ def test_what_a_monitor_is_told(tmp_path: Path) -> None:
     assert not {"on_drift", "on_violation"} & job.settings.keys()  # what follows is no matter of the job's
 
 
+@pytest.mark.parametrize("written", ["yes", "010", "1.0", "true"])
+def test_a_label_is_what_is_written(tmp_path: Path, written: str) -> None:
+    graph = load_scoring(tmp_path, scoring(f"{MONITOR}        positive: {written}\n"))
+    job: Any = graph.by_name["churn-Watch"].job
+    assert job.positive == written
+
+
 def test_the_baseline_is_of_the_package_that_scores(tmp_path: Path) -> None:
     definition = compose_scoring(tmp_path, scoring())
     assert {name: use.what for name, use in definition.models.items()} == {

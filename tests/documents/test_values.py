@@ -77,3 +77,7 @@ def test_settings() -> None:
         "'SMP_ROLE' has no value",
         "'SMP_S3BUCKETNAME' has no value",
     ]
+    # That credentials were refused is not to look like a variable that everybody has to set.
+    region, role, _ = (str(p.hint) for p in caught.value.problems)
+    assert region.endswith("in .env; unset, it is that of the credentials' profile")
+    assert role.endswith("; unset, it is the role that the credentials are of, if they are a role's and AWS takes them")

@@ -102,24 +102,24 @@ def served(folder: Path) -> None:
     threading.stack_size(1 << 20)
     file = large(folder / "file")
     with serving(folder) as here:
-        here.s3.create_bucket(Bucket="b")
+        here.s3.create_bucket(Bucket="large-things")
         with file.open("rb") as body:
-            here.s3.put_object(Bucket="b", Key="one", Body=body)
-        here.s3.copy_object(Bucket="b", Key="copied", CopySource="b/one")
-        upload = here.s3.create_multipart_upload(Bucket="b", Key="parts")["UploadId"]
-        which = {"Bucket": "b", "Key": "parts", "UploadId": upload}
-        part = here.s3.upload_part_copy(**which, PartNumber=1, CopySource="b/one")["CopyPartResult"]["ETag"]
+            here.s3.put_object(Bucket="large-things", Key="one", Body=body)
+        here.s3.copy_object(Bucket="large-things", Key="copied", CopySource="large-things/one")
+        upload = here.s3.create_multipart_upload(Bucket="large-things", Key="parts")["UploadId"]
+        which = {"Bucket": "large-things", "Key": "parts", "UploadId": upload}
+        part = here.s3.upload_part_copy(**which, PartNumber=1, CopySource="large-things/one")["CopyPartResult"]["ETag"]
         here.s3.complete_multipart_upload(**which, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part}]})
         os.environ["AWS_ENDPOINT_URL"] = here.url
         aws = Aws("us-east-1", session=boto3.session.Session(**here.keys))
         store = S3Store(aws)
-        store.put("s3://b/large", file)
+        store.put("s3://large-things/large", file)
         for key in ("copied", "parts"):
-            assert here.s3.head_object(Bucket="b", Key=key)["ContentLength"] == SIZE
-        store.fetch("s3://b/large", folder / "fetched")
+            assert here.s3.head_object(Bucket="large-things", Key=key)["ContentLength"] == SIZE
+        store.fetch("s3://large-things/large", folder / "fetched")
         assert (folder / "fetched").stat().st_size == SIZE
         with pytest.raises(InputProblems, match="PB529"):
-            store.get("s3://b/large")
+            store.get("s3://large-things/large")
         aws.client("s3").close()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline_builder.canonical import canonical
+from pipeline_builder.machine.streams import MOST_READ
 from pipeline_builder.release.evidence import ReportEvidence
 from pipeline_builder.release.gate import judge
 from pipeline_builder.release.reports import (
@@ -107,3 +108,21 @@ def test_what_changed_is_said_by_its_numbers(tmp_path: Path) -> None:
     assert "auc was 0.9, is 0.95, d was missing, is 1" in said
     assert said.endswith(" and 3 more")
     assert describe_changed(before, read_report("s3://local/none.json", local)) == f"the report '{URI}' is gone"
+
+
+def test_of_a_report_that_is_too_large_it_is_known_which_it_was_and_why_it_blocks(tmp_path: Path) -> None:
+    local = target(tmp_path)
+    large = b'{"auc": "' + b"x" * MOST_READ + b'"}'
+    local.store.put(URI, large)
+    report = read_whole(large, local)
+    assert (report.content, report.text) == (None, "")
+    metrics, fault = usable_metrics(report)
+    assert metrics is None
+    assert fault == f"PB529 '{URI}' is too large to be read as a whole: it has more than 8 MB"
+    assert describe_absent(report) == ""
+    local.store.put(URI, b'{"auc": "' + b"y" * MOST_READ + b'"}')
+    assert describe_changed(report, read_report(URI, local)).startswith(f"the report '{URI}' was changed (sha256 was ")
+    # S3 knows no sha256 of what nobody has read.
+    there = report.model_copy(update={"sha256": "", "etag": "1"})
+    assert describe_changed(there, there) == ""
+    assert describe_changed(there, there.model_copy(update={"etag": "2"})) == f"the report '{URI}' was changed"

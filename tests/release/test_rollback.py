@@ -74,6 +74,25 @@ def test_a_champion_that_is_lost_goes_out_of_use_whatever_is_before_it(tmp_path:
         rollback("churn", Decision(status=ApprovalStatus.REJECTED, by="ada", comment="more"), at)
 
 
+def test_versions_that_are_lost_are_passed_over(tmp_path: Path) -> None:
+    """They go out of use with the champion, whether that is lost or not, and before it: none is the champion for once."""
+    for name, lost in (("whole", (2, 3)), ("lost", (2, 3, 4))):
+        registry, made = made_of(tmp_path / name, 4, 4)
+
+        def using(arns: Sequence[str], lost: tuple[int, ...] = lost) -> None:
+            if any(arn.endswith(f"/{number}") for arn in arns for number in lost):
+                raise PlanRefused(Problem(id="PB461", message="its bytes have moved"))
+
+        why = Decision(status=ApprovalStatus.REJECTED, by="ada", comment="why")
+        done = rollback("churn", why, Deciding(registry=registry, using=using))
+        assert [one.version for one in (done.gone, *done.passed)] == [4, 3, 2]
+        assert (done.champion and done.champion.arn, done.lost) == (made[0], "")
+        rejected = [one.package for one in registry.list_approvals() if one.after is ApprovalStatus.REJECTED]
+        assert rejected == [made[3], made[1], made[2]]  # the newest first
+        again = rollback("churn", why, Deciding(registry=registry, using=using))
+        assert (again.gone.version, again.champion and again.champion.version) == (4, 1)
+
+
 @pytest.mark.parametrize(("approved", "lost", "error"), [(2, 1, PlanRefused), (1, 0, InputProblems)])
 def test_a_champion_that_is_whole_needs_a_whole_one_before_it(
     tmp_path: Path, approved: int, lost: int, error: type[Exception]

@@ -522,6 +522,7 @@ def test_an_only_champion_that_is_lost_is_no_dead_end(trio: Trio) -> None:
     assert trio.decide("promote", "churn").code == 0
     kept = trio.decide("rollback", "churn", "--comment", "by mistake")
     assert (kept.code, "PB433 'trio-churn' has one approved version" in kept.err) == (1, True), kept.err
+    assert "'reject trio-churn --again --comment WHY' takes its approval back, and then there is none" in kept.err
     shutil.rmtree(trio.root / ".pipeline_builder/store")
     assert "6 to run, 0 from the cache" in trio.decide("up").err  # and not "nothing changed", though this was copied
     gone = trio.decide("rollback", "trio-churn", "--comment", "the store is gone", "--json")

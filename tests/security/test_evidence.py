@@ -324,6 +324,18 @@ def test_a_champions_report_that_was_overwritten_lets_nothing_pass(blocked: Work
     assert "mae was 1, is 90 since)" in ended.err
 
 
+@pytest.mark.parametrize("report", [b"[" * 50 + b"]" * 50, b'"' + b"x" * (9 << 20) + b'"'], ids=["deep", "large"])
+def test_nor_does_one_that_nobody_reads(blocked: Workspace, report: bytes, tmp_path: Path) -> None:
+    """Whoever writes there ends no run by it: with evidence it is the champion's still, without it is lost."""
+    workspace = copy_of(blocked, tmp_path / "w")
+    replaced(champions_report, report)(workspace)
+    ended = workspace.call("run")
+    assert (ended.code, "mae was 1, is missing since)" in ended.err) == (5, True), ended.err
+    NO_EVIDENCE(workspace)
+    ended = workspace.call("run")
+    assert (ended.code, "what its champion, version 1, had is lost (PB" in ended.err) == (5, True), ended.err
+
+
 def test_a_champion_whose_evidence_is_gone_lets_nothing_pass(blocked: Workspace, tmp_path: Path) -> None:
     workspace = copy_of(blocked, tmp_path / "w")
     replaced(champions_report, BAD)(workspace)

@@ -119,6 +119,12 @@ def test_reading_has_the_conditions_that_s3_has(served: Served) -> None:
     with refused("PreconditionFailed", "if-unmodified-since"):
         body(served, IfUnmodifiedSince=LONG_AGO)
     assert body(served, IfUnmodifiedSince=LONG_AGO, IfMatch=served.s3.head_object(**KEY)["ETag"]) == b"hello"
+    # Of whole seconds, as the time that is told has no others.
+    told = served.s3.head_object(**KEY)["LastModified"]
+    assert body(served, IfUnmodifiedSince=told) == b"hello"
+    served.s3.copy_object(**COPY, CopySourceIfUnmodifiedSince=told)
+    with refused("PreconditionFailed", "copy-source-if-modified-since"):
+        served.s3.copy_object(**COPY, CopySourceIfModifiedSince=told)
     assert body(served, VersionId="null") == b"hello"
     for call in (served.s3.get_object, served.s3.delete_object):
         with refused("InvalidArgument", "Invalid version id"):

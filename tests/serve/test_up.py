@@ -55,6 +55,41 @@ def test_up_trains_and_promotes_and_then_finds_nothing_to_do(workspace: Workspac
     assert len(executions) == 1
 
 
+def execution_of(workspace: Workspace) -> str:
+    return str(json.loads((workspace.root / "build" / "run.json").read_text())["execution"])
+
+
+def forget(served: Served, pipeline: str) -> None:
+    """Let the service know nothing of a pipeline's executions any more."""
+    with served.engine.state.transaction() as db:
+        db.execute("PRAGMA defer_foreign_keys = ON")
+        like = f"%:pipeline/{pipeline}/execution/%"
+        for table, column in (("steps", "execution"), ("cache", "execution"), ("executions", "arn")):
+            db.execute(f"DELETE FROM {table} WHERE {column} LIKE ?", (like,))
+
+
+def test_what_was_deleted_by_hand_is_made_again(workspace: Workspace, served: Served) -> None:
+    assert run(workspace, served, "up", "--approve").code == 0
+    served.sagemaker.delete_pipeline(PipelineName="tiny", ClientRequestToken="d" * 32)
+    # Its creation and its execution ask with the tokens of those that were deleted, and are answered with these.
+    ended = run(workspace, served, "up", "--approve")
+    assert (ended.code, "creates the pipeline" in ended.err) == (0, True), ended.err
+    assert [one["PipelineName"] for one in served.sagemaker.list_pipelines()["PipelineSummaries"]] == ["tiny"]
+    arn = json.loads((workspace.root / "build" / "run.json").read_text())["packages"][0]["arn"]
+    forget(served, "tiny")
+    lost = run(workspace, served, "verify", "tiny-churn")
+    assert (lost.code, f"PB461 the execution '{execution_of(workspace)}' is gone" in lost.err) == (3, True), lost.err
+    ended = run(workspace, served, "rollback", "tiny-churn", "--comment", "its execution was deleted")
+    assert (ended.code, "no champion" in ended.out) == (0, True), ended.err
+    ended = run(workspace, served, "up", "--approve")
+    assert ended.code == 0, ended.err
+    arn = json.loads((workspace.root / "build" / "run.json").read_text())["packages"][0]["arn"]
+    served.sagemaker.delete_model_package(ModelPackageName=arn)
+    ended = run(workspace, served, "up", "--approve")
+    assert (ended.code, f"PB531 there is no model package '{arn}'" in ended.err) == (1, True), ended.err
+    assert "'run --rerun' makes and registers another" in ended.err
+
+
 def taken(workspace: Workspace) -> dict[str, str]:
     """Return the execution that the result of each cached step of the last run is from."""
     steps = json.loads((workspace.root / "build" / "run.json").read_text())["steps"]

@@ -197,6 +197,7 @@ def test_a_manifest_in_a_folder_of_its_repository_is_named(tmp_path: Path) -> No
     made = make_workspace(tmp_path / "team", manifest=MANIFEST)
     (tmp_path / "buildspec.yml").write_bytes((ROOT / "buildspec.yml").read_bytes())
     made.call("checkout")
+    (made.remote / ".git").rename(tmp_path.with_name("elsewhere"))  # the outer repository has its files
     assert made.call("render", "--out", "out", **AWS).code == 0
     template = read_template((tmp_path / "team" / "out" / "service.yaml").read_text())
     variables = template["Resources"]["BuildProject"]["Properties"]["Environment"]["EnvironmentVariables"]
@@ -272,6 +273,19 @@ def test_what_is_outside_of_the_repository_is_not_there_on_aws(workspace: Worksp
     assert f"model_repos.yaml:3:10: {message}\n" in ended.err
     ended = workspace.run("rehearse")
     assert f"model_repos.yaml:3:10: warning {message}\n" in ended.err
+
+
+@pytest.mark.parametrize("url", ["remotes/churn", "remotes/../remotes/churn/"])
+def test_neither_is_a_repository_of_its_own_inside_of_it(workspace: Workspace, url: str) -> None:
+    text = MANIFEST.replace("  - url: remotes/churn\n", f"  - url: {url}\n    name: churn\n")
+    (workspace.root / "model_repos.yaml").write_text(text)
+    assert workspace.call("render", **AWS).code == 0  # a folder that is in no repository tells nothing of what AWS gets
+    (workspace.root / ".git").mkdir()
+    ended = workspace.call("render", **AWS)
+    message = (
+        "the repository 'churn' is a git repository of its own inside of this one, where builds on AWS can't fetch it"
+    )
+    assert (ended.code, f"model_repos.yaml:3:10: PB603 {message}\n" in ended.err) == (1, True)
 
 
 def test_a_rehearsal_checks_out_what_the_lock_does_not_have(workspace: Workspace) -> None:

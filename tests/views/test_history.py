@@ -82,6 +82,12 @@ def test_what_is_left_out_is_said() -> None:
     assert render_history((), ()) == "nothing has run yet"
 
 
+def test_of_a_registry_that_keeps_no_promotions_none_is_denied() -> None:
+    lines = render_history(ROWS[:2], (), kept=False).splitlines()
+    said = lines[lines.index("promotions") + 1]
+    assert said == "  SageMaker has the last decision about each version, which 'history --audit' lists"
+
+
 def test_where_to_look_for_what_no_record_tells_is_said() -> None:
     """Runs of before records were kept have no commits here; one that goes on has no record yet."""
     rows: list[Row] = [(replace(execution, ended=BEGAN), None) for execution, _ in ROWS[:2]]

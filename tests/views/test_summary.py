@@ -7,9 +7,9 @@ from datetime import datetime, timezone
 import pytest
 
 from pipeline_builder.descriptions import Execution, ExecutionStatus, StepState, StepStatus
-from pipeline_builder.release.record import StepRecord
+from pipeline_builder.release.record import StepRecord, VerdictRecord
 from pipeline_builder.views.summary import failure_problems, render_status
-from tests.release.records import run_record
+from tests.release.records import package, run_record
 
 TRACE = "of a line that is cut off\nValueError: no number\nthe transform of 'a.csv' failed at record 3\n1 of 2 files failed: a.csv"
 
@@ -53,3 +53,22 @@ def test_the_end_of_a_log_is_said_once(reason: str, log: tuple[str, ...], said: 
     (problem,) = failure_problems(record)
     assert problem.message == f"step 's' failed: {said}"
     assert "pipeline-builder retry" in str(problem.hint)
+
+
+@pytest.mark.parametrize(
+    ("changes", "way"),
+    [
+        ({}, "change the model, its data, or the bounds"),
+        ({"artifact_gone": "s3://b/model.tar.gz"}, "'pipeline-builder up --rerun' makes and registers another"),
+        (
+            {"artifact_gone": "s3://b/model.tar.gz", "champion_lost": "its evidence is gone"},
+            "'pipeline-builder rollback m",
+        ),
+    ],
+)
+def test_the_way_out_of_a_gate_that_blocks(changes: dict[str, str], way: str) -> None:
+    """Where an artifact is gone nothing is to be changed: the same again is another one."""
+    verdict = VerdictRecord(passed=False, reasons=("no",))
+    record = run_record("m", packages=(package("m", **changes),), verdict=verdict)
+    (problem,) = failure_problems(record)
+    assert way in str(problem.hint)

@@ -85,10 +85,17 @@ def rollback_act(look: Look, form: Mapping[str, str], group: str) -> Done:
         session = fresh_session(look, said)
         decision = session.make_decision("reject", comment, by=approver(look))
         done = _find_done(session, group, seen, decision)
-        old = done or session.decisions.rollback(group, decision, champion=seen).gone
-        session.keep_decided(old)
+        gone = [done] if done else _roll_back(session, group, decision, seen)
+        for package in gone:
+            session.keep_decided(package)
     look.answers.forget()
-    return Done(to=f"/decide/rollback/{group}?back={old.version}")
+    return Done(to=f"/decide/rollback/{group}?back={gone[-1].version}")
+
+
+def _roll_back(session: Session, group: str, decision: Decision, seen: str) -> list[ModelPackage]:
+    """Roll back; return what is out of use now, last the one that was seen."""
+    done = session.decisions.rollback(group, decision, champion=seen)
+    return [*done.passed, done.gone]
 
 
 def _find_done(session: Session, group: str, seen: str, decision: Decision) -> ModelPackage | None:

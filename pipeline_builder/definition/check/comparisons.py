@@ -35,7 +35,7 @@ def check_kinds(operator: str, item: JSON, references: References) -> Iterator[F
             yield Fault(
                 KINDS, (), f"asks whether a flag is more or less ('{operator}'), which a flag never is", None, _STAGE
             )  # fmt: skip
-        elif operator in _ORDERED and (text := _number_as_text(item)):
+        elif operator in _ORDERED and not left == right == _TEXT and (text := _number_as_text(item)):
             message = f"asks whether something is more or less than the text '{text}' ('{operator}')"
             yield Fault(KINDS, (), message, number_hint(text) or _HINT, _STAGE)
         elif left and right and left != right:
@@ -50,7 +50,7 @@ def check_kinds(operator: str, item: JSON, references: References) -> Iterator[F
 
 
 def _number_as_text(item: JSON) -> str:
-    """Return the side that was meant as a number and is a text; whatever it is compared with, nothing orders it."""
+    """Return the side that was meant as a number and is a text, which only another text can be held against."""
     sides = (member_at(item, (key,)) for key in ("LeftValue", "RightValue"))
     return next((side for side in sides if isinstance(side, str) and _NUMERAL.fullmatch(side)), "")
 

@@ -25,12 +25,14 @@ _PLACE = f"cd {BASE};for f;do {_MOVE};done;"
 _PLACE_FIRST = f'cd {BASE};while f=$1;shift;[ "$f" != -- ];do {_MOVE};done;'
 _SHELL = ("/bin/bash", "-c")
 _NAME = "bash"  # the one that the shell itself has, before its arguments
-# Found before anything on the path: what is in the program itself, and what it has to have to find the rest.
-_BEFORE_ANY = frozenset(sys.builtin_module_names) | {
-    "abc", "codecs", "genericpath", "io", "os", "posixpath", "runpy", "site", "stat", "zipimport",
-}  # fmt: skip
-# A folder without '__init__.py' comes after each of these; 'test' isn't everywhere.
-_STANDARD = sys.stdlib_module_names - {"test"}
+# Found before anything on the path: what every Python has in itself, and what it has to have to find the rest. Not what
+# the one that validates has besides (`sys.builtin_module_names`): that of the job may be another.
+_BEFORE_ANY = frozenset((
+    "abc", "atexit", "builtins", "codecs", "encodings", "errno", "faulthandler", "gc", "genericpath", "io", "itertools",
+    "marshal", "os", "posix", "posixpath", "pwd", "runpy", "site", "stat", "sys", "time", "zipimport",
+))  # fmt: skip
+# A folder without '__init__.py' comes after each of these; what is taken out not every Python has, or none on Linux.
+_STANDARD = sys.stdlib_module_names - {"compression", "distutils", "imp", "nt", "pipes", "test", "tkinter"}
 Job = PreprocessSection | EvaluateSection
 
 
@@ -103,17 +105,20 @@ def _refuse_module(step: Step, job: Job) -> None:
     if not _is_module(job):
         return
     first, *others = PurePosixPath(job.entry_point).with_suffix("").parts
-    place, hint = step.section_place("entry_point"), None
+    hint = "give it another name"
     if dotted := next((part for part in (first, *others) if "." in part), None):
-        fault, hint = f"'{dotted}' has a '.' in it", "give it another name"
+        fault = f"'{dotted}' has a '.' in it"
     elif first in _BEFORE_ANY:
-        fault, hint = f"'{first}' is a module that Python has loaded before", "give it another name"
+        fault = f"'{first}' is a module that Python has loaded before"
     elif others and first in _STANDARD and not (step.unit.source_directory / first / "__init__.py").exists():
-        fault, hint = f"'{first}' is in Python's standard library", f"put an empty '__init__.py' into '{first}'"
+        fault = f"'{first}' is in Python's standard library"
+        hint += (
+            f"; with an '__init__.py' in '{first}' it would be found, in place of Python's, by all that imports that"
+        )
     else:
         return
     message = f"step '{step.name}': the entry point '{job.entry_point}' can't run as a module: {fault}"
-    raise InputProblems(Problem(id="PB276", message=message, place=place, hint=hint))
+    raise InputProblems(Problem(id="PB276", message=message, place=step.section_place("entry_point"), hint=hint))
 
 
 def _report(step: Step, job: Job) -> list[str]:

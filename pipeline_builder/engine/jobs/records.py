@@ -16,6 +16,7 @@ from pipeline_builder.engine.document.document import Step
 from pipeline_builder.engine.jobs.job import Used
 from pipeline_builder.engine.jobs.journal import Journal
 from pipeline_builder.engine.jobs.tools import ACCOUNT, JobStoppedError, StepStoppedError, Tools, job_name
+from pipeline_builder.engine.state.moved import log_here
 from pipeline_builder.engine.state.rows import Row
 from pipeline_builder.engine.state.state import State, now
 
@@ -265,18 +266,19 @@ def keep_log(state: State, folder: Path) -> None:
 def find_job(state: State, kind: str, name: str) -> JobRecord | None:
     """Return the job, or model, of this kind and name."""
     rows = state.query("SELECT * FROM jobs WHERE kind = ? AND name = ?", kind, name)
-    return _record(rows[0]) if rows else None
+    return _record(state, rows[0]) if rows else None
 
 
 def list_jobs(state: State, kind: str) -> tuple[JobRecord, ...]:
     """Return every job of a kind, newest first."""
-    return tuple(_record(row) for row in state.query("SELECT * FROM jobs WHERE kind = ? ORDER BY number DESC", kind))
+    rows = state.query("SELECT * FROM jobs WHERE kind = ? ORDER BY number DESC", kind)
+    return tuple(_record(state, row) for row in rows)
 
 
 def jobs_like(state: State, kind: str, execution: str, step: str) -> tuple[JobRecord, ...]:
     """Return the jobs of a kind whose execution and step are like these, in SQL's sense; oldest first."""
     sql = "SELECT * FROM jobs WHERE kind = ? AND execution LIKE ? AND step LIKE ? ORDER BY number"
-    return tuple(_record(row) for row in state.query(sql, kind, execution, step))
+    return tuple(_record(state, row) for row in state.query(sql, kind, execution, step))
 
 
 def jobs_of(state: State, execution: str, steps: Sequence[str]) -> dict[str, JobRecord]:
@@ -284,7 +286,7 @@ def jobs_of(state: State, execution: str, steps: Sequence[str]) -> dict[str, Job
     among = ",".join("?" * len(steps))
     sql = f"SELECT * FROM jobs WHERE execution = ? AND step IN ({among}) ORDER BY number"  # noqa: S608 - fixed texts
     rows = state.query(sql, execution, *steps)
-    return {row["step"]: _record(row) for row in rows}
+    return {row["step"]: _record(state, row) for row in rows}
 
 
 def reasons_of(state: State, execution: str) -> dict[str, str]:
@@ -293,7 +295,7 @@ def reasons_of(state: State, execution: str) -> dict[str, str]:
     return {str(row["step"]): str(row["missed"]) for row in rows}
 
 
-def _record(row: Row) -> JobRecord:
+def _record(state: State, row: Row) -> JobRecord:
     started = row.time("started")
     return JobRecord(
         kind=row["kind"],
@@ -307,7 +309,7 @@ def _record(row: Row) -> JobRecord:
         result=row.json("result"),
         started=started,
         ended=row.time_or_none("ended"),
-        log=row["log"],
+        log=log_here(row["log"], state.folder),
         missed=row["missed"],
         used=row.json("used"),
     )

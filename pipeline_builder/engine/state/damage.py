@@ -58,6 +58,12 @@ def problem_of(path: Path, error: sqlite3.DatabaseError) -> Problem | None:
     return _problem(path, number, f"{words} ({said})", hint)
 
 
+def problem_of_another(path: Path, execution: str) -> Problem:
+    """Return what to say where a state doesn't know what it knew before."""
+    words = f"another was put in its place, which knows nothing of the execution '{execution.rsplit('/', 1)[-1]}'"
+    return _problem(path, "PB673", words, "repeat the command: it goes by what that one knows")
+
+
 def refuse_foreign(path: Path, tables: Collection[str]) -> None:
     """Raise OutsideFailure where a file without a format has tables, and none of ours: they would be built upon."""
     if tables and "executions" not in tables:

@@ -13,7 +13,7 @@ from pipeline_builder.engine.state.rows import Row
 from pipeline_builder.engine.state.state import State, now
 from pipeline_builder.engine.state.tags import list_tags, put_tags
 from pipeline_builder.errors import InputProblems, Problem
-from pipeline_builder.target import GROUP_OWNER, decided_meanwhile
+from pipeline_builder.target import GROUP_OWNER, decided_meanwhile, no_package
 
 ARN = "arn:aws:sagemaker:localhost:000000000000:model-package"
 GROUP_ARN = f"{ARN}-group"
@@ -90,7 +90,7 @@ class LocalRegistry:
         """
         rows = self._state.query("SELECT * FROM packages WHERE arn = ?", arn)
         if not rows:
-            raise InputProblems(Problem(id="PB531", message=f"there is no model package '{arn}'"))
+            raise no_package(arn)
         return _package(rows[0])
 
     def set_approval(

@@ -13,7 +13,8 @@ from typing import Any
 
 from pipeline_builder.descriptions import Execution, ExecutionStatus, StepState, StepStatus
 from pipeline_builder.engine.state.connection import Connection
-from pipeline_builder.engine.state.damage import problem_of, refuse_foreign
+from pipeline_builder.engine.state.damage import problem_of, problem_of_another, refuse_foreign
+from pipeline_builder.engine.state.moved import log_here
 from pipeline_builder.engine.state.rows import Row
 from pipeline_builder.engine.state.tables import MIGRATIONS
 from pipeline_builder.errors import InputProblems, OutsideFailure, Problem
@@ -124,13 +125,20 @@ class State:
         )
         return _execution(rows[0]) if rows else None
 
+    def _known(self, arn: str) -> Row:
+        """Return what is known of an execution; PB673 where it isn't any more: another file was put in the place."""
+        rows = self.query("SELECT status, details, use_cache FROM executions WHERE arn = ?", arn)
+        if not rows:
+            raise OutsideFailure(problem_of_another(self._path, arn))
+        return rows[0]
+
     def uses_cache(self, arn: str) -> bool:
         """Tell whether the execution may take results from the step cache."""
-        return bool(self.query("SELECT use_cache FROM executions WHERE arn = ?", arn)[0]["use_cache"])
+        return bool(self._known(arn)["use_cache"])
 
     def details(self, arn: str) -> dict[str, Any]:
         """Return what the execution was started with besides, in the words of the API."""
-        details: dict[str, Any] = self.query("SELECT details FROM executions WHERE arn = ?", arn)[0].json("details")
+        details: dict[str, Any] = self._known(arn).json("details")
         return details
 
     def set_execution(
@@ -153,17 +161,17 @@ class State:
 
     def status(self, arn: str) -> ExecutionStatus:
         """Return the execution's status, a cheap look."""
-        return self.query("SELECT status FROM executions WHERE arn = ?", arn)[0].one_of("status", ExecutionStatus)
+        return self._known(arn).one_of("status", ExecutionStatus)
 
     def steps(self, arn: str) -> dict[str, StepState]:
         """Return every step that has a row, by name."""
         rows = self.query("SELECT * FROM steps WHERE execution = ?", arn)
-        return {row["name"]: _step(row) for row in rows}
+        return {row["name"]: _step(row, self.folder) for row in rows}
 
     def step(self, arn: str, name: str) -> StepState | None:
         """Return the state of one step, None where it has no row."""
         rows = self.query("SELECT * FROM steps WHERE execution = ? AND name = ?", arn, name)
-        return _step(rows[0]) if rows else None
+        return _step(rows[0], self.folder) if rows else None
 
     def results(self, arn: str, names: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
         """Return the results of the steps that have succeeded, of all or of these."""
@@ -261,7 +269,7 @@ def _execution(row: Row) -> Execution:
     )
 
 
-def _step(row: Row) -> StepState:
+def _step(row: Row, folder: Path) -> StepState:
     return StepState(
         name=row["name"],
         type=row["type"],
@@ -273,5 +281,5 @@ def _step(row: Row) -> StepState:
         failure_reason=row["failure_reason"],
         attempts=row.number("attempts"),
         metadata=row.json("metadata"),
-        log=row["log"],
+        log=log_here(row["log"], folder),
     )

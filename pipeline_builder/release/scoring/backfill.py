@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 from pipeline_builder.descriptions import ExecutionStatus
 from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.release.run import Start, follow, start
-from pipeline_builder.release.scoring.before import has_readers, is_same
+from pipeline_builder.release.scoring.before import is_delivered, is_same
 from pipeline_builder.release.scoring.delivery import deliver
 from pipeline_builder.release.scoring.holding import hold_day
 from pipeline_builder.release.scoring.ledger import LedgerDay, read_day
@@ -97,7 +97,7 @@ class Backfill:
 
     def _done(self, date: str) -> WorkedDay | None:
         days = [read_day(self.target, self.pipeline.name, model, date) for model in self.models]
-        known = [day for day in days if day and day.is_done and has_readers(day, self.composed, self.target)]
+        known = [day for day in days if day and day.is_done and is_delivered(day, self.composed, self.target)]
         if len(known) < len(days) or not known:
             return None
         if self.changed and not self._is_unchanged(known, date):
@@ -114,11 +114,11 @@ class Backfill:
 
     def _is_unchanged(self, days: Sequence[LedgerDay], date: str) -> bool:
         """Tell whether a date would be scored with what it was scored with, and be judged as it was."""
+        starting = self._starting(date)
         try:
-            parameters = self._starting(date).parameters
+            return all(is_same(day, starting, self.pipeline) for day in days)
         except PipelineBuilderError:  # which is said when it is worked off
             return False
-        return all(is_same(day, self.composed, self.pipeline, parameters) for day in days)
 
     def _starting(self, date: str) -> Starting:
         return Starting(

@@ -33,7 +33,9 @@ def prove_scores(record: RunRecord, target: Target, models: Sequence[str] = ()) 
 
 
 def _moved(evidence: Evidence, models: Sequence[str], target: Target) -> Iterator[Problem]:
-    hint = f"'run --resume {evidence.execution.rsplit('/', 1)[-1]}' judges it again, by what holds now"
+    dates = " ".join(sorted({f"--date {score.date}" for score in evidence.scores})[:1])
+    again = f"'run --resume {evidence.execution.rsplit('/', 1)[-1]}' judges it again, by what holds now"
+    hint = f"{again}; what is gone is made anew by 'up {dates}'"
     said = [*describe_run(evidence, run_now(evidence, evidence.code, target))]
     for score in evidence.scores:
         if not models or score.model in models:

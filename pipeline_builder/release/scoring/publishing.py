@@ -120,7 +120,7 @@ def publish(wanted: Publishable, target: Target, *, force: bool = False) -> Publ
     def next_pointer(content: bytes) -> Pointer | None:
         there = _parsed(content)
         if content and there is None:
-            raise PlanRefused(_foreign(pointer_uri, "it is none of this tool's"))
+            raise PlanRefused(_foreign(pointer_uri, "it is none of this tool's", _DAMAGED))
         _refuse_others(there, wanted, pointer_uri, force=force)
         same = there and there.model_copy(update={"published": ""}) == pointer.model_copy(update={"published": ""})
         return None if same else pointer
@@ -152,16 +152,20 @@ def _refuse_others(known: Pointer | None, wanted: Publishable, uri: str, *, forc
     about = wanted.about
     if (known.pipeline, known.model) != (about["pipeline"], about["model"]):
         whose = f"it is of '{inert_line(known.model, 80)}' of the pipeline '{inert_line(known.pipeline, 80)}'"
-        renamed = "; where that is this model's earlier name, take its pointers away, and publish again"
-        raise PlanRefused(_foreign(uri, whose, renamed if known.package.group == about["package"].group else ""))
+        renamed = known.package.group == about["package"].group
+        raise PlanRefused(_foreign(uri, whose, _RENAMED if renamed else _OWN))
     if known.started > about["started"] and known.execution != about["execution"] and not force:
         message = f"'{uri}' has the predictions of a later run, {inert_line(known.execution.rsplit('/', 1)[-1], 80)}"
         hint = "'publish --force EXECUTION' takes those of an earlier one in their place"
         raise PlanRefused(Problem(id="PB895", message=message, hint=hint))
 
 
-def _foreign(uri: str, why: str, more: str = "") -> Problem:
-    hint = f"give each model a folder of its own in 'publish: {{to: …}}'{more}; nothing was overwritten"
+_OWN = "give each model a folder of its own in 'publish: {to: …}'; nothing was overwritten"
+_RENAMED = f"where that is this model's earlier name, take its pointers away, and publish again; else {_OWN}"
+_DAMAGED = f"one of this model's that was damaged may be deleted: the same command writes it anew; else {_OWN}"
+
+
+def _foreign(uri: str, why: str, hint: str = _OWN) -> Problem:
     return Problem(id="PB896", message=f"the pointer '{uri}' is somebody else's: {why}", hint=hint)
 
 

@@ -56,7 +56,7 @@ def recall_scored(starting: Starting, pipeline: DeployedPipeline, target: Target
     own fingerprint, or there is something to do.
     """
     parameters, service = starting.parameters, target.pipelines
-    days = find_scored(starting.composed, target, pipeline, parameters, starting.logical_date)
+    days = find_scored(starting, pipeline)
     if not days or len({day.execution for day in days}) > 1:
         return None
     for find in (find_unchanged, find_open):

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline_builder.errors import InputProblems
 from pipeline_builder.release.evidence import (
     PROPERTY,
     FileEvidence,
@@ -78,13 +77,5 @@ def witness_score(known: ScoreEvidence, target: Target) -> ScoreEvidence:
     if known.predictions:
         now["predictions"] = look_at(known.predictions.uri, target)
     if known.monitor:
-        now["monitor"] = _report(known.monitor.uri, target)
+        now["monitor"] = read_report(known.monitor.uri, target)
     return known.model_copy(update=now)
-
-
-def _report(uri: str, target: Target) -> ReportEvidence:
-    """Return what monitoring says; of a report that is too large to be read only what tells it from another."""
-    try:
-        return read_report(uri, target)
-    except InputProblems:
-        return ReportEvidence(**look_at(uri, target).model_dump())

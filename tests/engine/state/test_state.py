@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from pipeline_builder.engine.local import put_version
 from pipeline_builder.engine.state.state import State
 from pipeline_builder.engine.state.tables import MIGRATIONS
+from pipeline_builder.errors import OutsideFailure
 
 OLD = "arn:aws:sagemaker:local:000000000000"
 NEW = "arn:aws:sagemaker:localhost:000000000000"
@@ -72,3 +77,28 @@ def test_a_full_disk_is_no_bug_and_the_state_goes_on_after_it(tmp_path: Path) ->
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"PB532 the state '{tmp_path}/state.db' cannot be used: ")
+
+
+def test_an_older_copy_that_takes_the_place_of_the_file_is_named(tmp_path: Path) -> None:
+    """As somebody does who brings a backup back while a command is at work: that ends with a problem, and no bug."""
+    path, older = tmp_path / "state.db", tmp_path / "older"
+    state = State(path)
+    run = f"{NEW}:pipeline/p/execution/abc"
+    with state.transaction() as db:
+        put_version(db, "p", b"{}")
+    shutil.copy(path, older)
+    for beside in tmp_path.glob("state.db-*"):  # what isn't in the file yet
+        shutil.copy(beside, tmp_path / beside.name.replace("state.db", "older"))
+    with state.transaction() as db:
+        db.execute(
+            "INSERT INTO executions (arn, pipeline, version, status, definition_sha256, parameters, fingerprint, started)"
+            " VALUES (?, 'p', 1, 'Executing', '', '{}', '', ?)",
+            (run, TIME),
+        )
+    assert (state.status(run).value, state.uses_cache(run), state.details(run)) == ("Executing", True, {})
+    for name in ("", "-wal", "-shm"):
+        beside = tmp_path / f"older{name}"
+        beside.replace(tmp_path / f"state.db{name}") if beside.exists() else None
+    for ask in (state.status, state.uses_cache, state.details):
+        with pytest.raises(OutsideFailure, match="PB673 .* knows nothing of the execution 'abc'"):
+            ask(run)

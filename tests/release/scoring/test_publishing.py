@@ -18,7 +18,9 @@ import pytest
 
 from pipeline_builder.aws.client import Aws
 from pipeline_builder.aws.connect import AwsSettings, open_aws_target
+from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.errors import InputProblems, PlanRefused
+from pipeline_builder.release.scoring.before import has_readers
 from pipeline_builder.release.scoring.holding import hold_day
 from pipeline_builder.release.scoring.ledger import (
     ledger_uri,
@@ -94,6 +96,22 @@ def test_what_moves_meanwhile_is_not_published(target: Target) -> None:
     target.store.put(f"{DAY}{POINTER}", b'{"mine": true}')
     with pytest.raises(PlanRefused, match=r"PB896 the pointer .*/_current.json' is somebody else's: it is none of"):
         publish(scored(target, "run3"), target)
+
+
+@pytest.mark.parametrize("gone", ["_current.json", "run=run1/_manifest.json", "run=run1/day/1.csv.out", "run=run1/"])
+def test_what_was_published_and_is_gone_is_published_again(tmp_path: Path, gone: str) -> None:
+    target = definitions.target(tmp_path)
+    wanted = scored(target, "run1")
+    published = day(wanted.execution, execution=wanted.about["execution"], publication=publish(wanted, target))
+    assert has_readers(published, target)
+    store = target.store
+    assert isinstance(store, LocalStore)
+    for uri in store.entries(f"{DAY}{gone}"):
+        Path(store.place(uri)).unlink()
+    assert not has_readers(published, target)
+    assert publish(wanted, target) == published.publication
+    assert has_readers(published, target)
+    assert read(target) == ("run1", [b"1\n2\n"] * 2)
 
 
 def test_two_models_in_one_folder_and_a_file_of_the_manifests_name(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.schema import describe, did_you_mean
@@ -87,7 +88,9 @@ def _sizes(rule: Node, name: str) -> Iterator[Problem]:
     size = len(json.dumps(pattern.value, separators=(",", ":")))
     if size > LONGEST_EVENT_PATTERN:
         message = f"the pattern of the rule '{name}' has {size} characters, EventBridge takes {LONGEST_EVENT_PATTERN}"
-        yield pattern.problem(EVENTS, message, "make two services of it, with some of the pipelines each", key=True)
+        hint = "make two services of it, with some of the pipelines each, or ask AWS for more if the account hasn't yet"
+        # It may have been raised for the account, which isn't known here.
+        yield replace(pattern.problem(EVENTS, message, hint, key=True), warning=True)
 
 
 def _publishing(service: Service) -> Iterator[Problem]:

@@ -68,6 +68,13 @@ def test_a_planted_fault_is_found_at_its_place(fault: dict[str, Any]) -> None:
     assert len(found) == len(expected), found[len(expected) :]
 
 
+def test_a_size_that_an_account_may_have_raised_is_a_warning() -> None:
+    longer = replaced("service.yaml", "event: [referenceUpdated]", f"event: [referenceUpdated, {'x' * 2000}]")
+    assert [(problem.id, problem.warning) for problem in check(longer) if "pattern of" in problem.message] == [
+        ("PB630", True)
+    ]
+
+
 def test_every_kind_of_problem_is_planted() -> None:
     planted = {line.split(" | ", 2)[2][:5] for fault in FAULTS for line in fault["problems"]}
     assert planted == {f"PB{number}" for number in (*range(621, 637), 756, 757, 758, 793)}
