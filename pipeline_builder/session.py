@@ -30,6 +30,7 @@ from pipeline_builder.release.parameters import find_moved
 from pipeline_builder.release.planning import find_done, make_plan, plan_alone
 from pipeline_builder.release.record import RunRecord
 from pipeline_builder.release.run import Start, describe_start, find_open, go_on, resume, retry, start
+from pipeline_builder.release.superseded import is_superseded
 from pipeline_builder.release.unsigned import settle_unsigned
 from pipeline_builder.release.verdict import judge_execution
 from pipeline_builder.views import lines
@@ -143,7 +144,10 @@ class Session(Dated):
             definition, pipelines = self.composed.definition, self.target.pipelines
             self.warn_of_edits()
             deployed = pipelines.describe_pipeline(definition.pipeline)
-            plan = make_plan(definition, deployed, pipelines, self.parameters, before=self.runs.pipeline(), whole=whole)
+            plan = make_plan(
+                definition, deployed, pipelines, self.parameters,
+                before=self.runs.pipeline(), whole=whole, superseded=partial(is_superseded, self.target),
+            )  # fmt: skip
             plan = replace(plan, uses=self.starting.uses)
             words.append(lines.plan_line(plan))
         return plan
@@ -209,10 +213,11 @@ class Session(Dated):
         definition, pipelines = self.composed.definition, self.target.pipelines
         if definition.kind == "inference":  # each of its models is of this date
             return None
-        if plan.unchanged_since or find_open(pipelines, plan.pipeline, definition.content, self.parameters):
+        superseded = partial(is_superseded, self.target)
+        if plan.unchanged_since or find_open(pipelines, plan.pipeline, definition.content, self.parameters, superseded):
             return None
         nodes = models_of(self.composed.definition)
-        left = leave_whole(pipelines, plan.pipeline, definition.content, nodes, plan.predictions)
+        left = leave_whole(self.target, plan.pipeline, definition.content, nodes, plan.predictions)
         if left:
             self.say(f"select    {left.words}")
             self.left_whole = left.groups
@@ -277,6 +282,7 @@ class Session(Dated):
             return start(
                 self.target.pipelines, pipeline, parameters,
                 rerun=rerun, selection=selection, cause=cause, note=self._note,
+                superseded=partial(is_superseded, self.target),
             )  # fmt: skip
         except InputProblems as error:  # a target knows the definition only, and no conf
             raise InputProblems(*self._placed(error.problems)) from error
@@ -331,14 +337,10 @@ class Session(Dated):
             self.target,
             say=lambda words: self.say(f"{'retrain':<9} {words}"),
             announce=open_announcer(self.workspace),
-            unchanged=self._unchanged(record),
+            # The groups whose models a run now would make as they are.
+            unchanged=self.left_whole.union(package.group for package in record.packages if record.reused),
             handles=lambda: self.names,
         )
-
-    def _unchanged(self, record: RunRecord) -> frozenset[str]:
-        """Return the groups whose models a run now would make as they are."""
-        made = {package.group for package in record.packages} if record.reused else ()
-        return self.left_whole.union(made)
 
     def scored(self, name: str) -> RunRecord:
         """Return the record of an inference run that was judged, the last one where none is named."""

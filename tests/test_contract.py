@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ from pipeline_builder.release.outcome import collect
 from pipeline_builder.release.parameters import cached_parameters
 from pipeline_builder.release.run import find_unchanged, follow, go_on, start
 from pipeline_builder.release.selection import select_steps
+from pipeline_builder.release.superseded import is_superseded
 from pipeline_builder.target import Media, Target
 from tests.engine import definitions
 from tests.engine.definitions import (
@@ -605,6 +607,90 @@ def test_a_model_of_a_selections_source_is_not_registered_by_the_execution(targe
     begun = start(target.pipelines, deployed, {}, rerun=False, selection=selection)
     ended = follow(target.pipelines, begun, lambda _: None)
     assert [len(collect(execution, target).packages) for execution in (source, ended)] == [1, 0]
+
+
+# --- runs that others have come after
+
+
+WORK = [
+    {"Name": "Data", "Type": "String", "DefaultValue": "unknown"},
+    {"Name": "Epochs", "Type": "String", "DefaultValue": "1"},
+]
+
+
+def model(script: str) -> bytes:
+    """Return a definition that registers a model of this code, of some data, by a value that may be given."""
+    told = {"Std:Join": {"On": " ", "Values": [script, {"Get": "Parameters.Data"}, {"Get": "Parameters.Epochs"}]}}
+    arguments = {**REGISTER["Arguments"], "ModelPackageDescription": told}
+    return content({**REGISTER, "Arguments": arguments}, Parameters=WORK)
+
+
+class Registering:
+    """Runs of such definitions: each is told to which version it has led, and whether it has made that."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        target.registry.put_group("g", "")
+
+    def __call__(self, script: str, **parameters: str) -> tuple[int, bool]:
+        pipelines, superseded = self.target.pipelines, partial(is_superseded, self.target)
+        deployed = pipelines.put_pipeline("p", model(script))
+        foreseen = find_unchanged(pipelines, "p", deployed.definition, parameters, superseded)
+        begun = start(pipelines, deployed, parameters, rerun=False, superseded=superseded)
+        assert (foreseen and foreseen.arn) == (begun.execution.arn if begun.ended else None)
+        follow(pipelines, begun, lambda _: None)
+        (state,) = pipelines.list_steps(begun.execution.arn)
+        return int(state.metadata["RegisterModel"].rpartition("/")[2]), begun.origin == "started"
+
+    def decide(self, version: int, status: ApprovalStatus) -> None:
+        arn = next(one.arn for one in self.target.registry.list_packages("g") if one.version == version)
+        self.target.registry.set_approval(arn, status, description="by ada", metadata={}, by="ada")
+
+
+def test_who_goes_back_gets_what_was_asked_for(target: Target) -> None:
+    """What is in use by then is of other code: a run of before changes nothing of that."""
+    run_of = Registering(target)
+    assert [run_of("a"), run_of("a")] == [(1, True), (1, False)]
+    run_of.decide(1, ApprovalStatus.APPROVED)
+    assert run_of("b") == (2, True)
+    assert run_of("a") == (1, False)  # which is in use yet
+    run_of.decide(2, ApprovalStatus.APPROVED)
+    assert [run_of("a"), run_of("a")] == [(3, True), (3, False)]
+    assert run_of("b") == (2, False)  # in use until the third one is approved
+    run_of.decide(3, ApprovalStatus.APPROVED)
+    assert [run_of("b"), run_of("b")] == [(4, True), (4, False)]
+    run_of.decide(4, ApprovalStatus.REJECTED)
+    assert [run_of("a"), run_of("a")] == [(3, False), (3, False)]
+
+
+def test_who_goes_back_to_what_waits_yet_is_not_led_to_what_came_after(target: Target) -> None:
+    run_of = Registering(target)
+    assert [run_of("a", Data="old"), run_of("a", Data="new"), run_of("a", Data="old")] == [
+        (1, True),
+        (2, True),
+        (3, True),
+    ]
+    run_of.decide(3, ApprovalStatus.REJECTED)
+    # Nobody is asked about the second any more, as a newer one is decided.
+    assert [run_of("a", Data="new"), run_of("a", Data="new")] == [(4, True), (4, False)]
+    run_of.decide(4, ApprovalStatus.REJECTED)
+    assert run_of("a", Data="old") == (3, False)  # which was rejected, and stays it
+
+
+def test_a_trial_takes_nobodys_place(target: Target) -> None:
+    run_of = Registering(target)
+    assert [run_of("a"), run_of("a", Epochs="9"), run_of("a")] == [(1, True), (2, True), (1, False)]
+    run_of.decide(2, ApprovalStatus.APPROVED)
+    assert run_of("a") == (1, False)
+
+
+def test_what_others_have_registered_takes_nobodys_place(target: Target) -> None:
+    run_of = Registering(target)
+    assert run_of("a") == (1, True)
+    other = target.pipelines.put_pipeline("q", model("q"))
+    follow(target.pipelines, start(target.pipelines, other, {}, rerun=False), lambda _: None)
+    run_of.decide(2, ApprovalStatus.APPROVED)
+    assert run_of("a") == (1, False)
 
 
 # --- objects

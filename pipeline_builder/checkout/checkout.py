@@ -17,7 +17,7 @@ from pipeline_builder.checkout.git import Git
 from pipeline_builder.checkout.keys import Keys, remote_of
 from pipeline_builder.checkout.leftout import left_out
 from pipeline_builder.checkout.leftovers import alone, clear_cache, clear_folder
-from pipeline_builder.checkout.notes import content_of, read_note, write_note
+from pipeline_builder.checkout.notes import content_of, read_note, stem_of, write_note
 from pipeline_builder.checkout.remotes import failure_of, in_parallel
 from pipeline_builder.checkout.retries import PAUSES
 from pipeline_builder.checkout.runner import Remote
@@ -196,9 +196,10 @@ class _Work:
         self.locked = locked
         self.folder = root / training_dir / repo.name
         self.bare = source.bare
-        self.index = source.bare.with_name(f"{repo.name}.index")
-        self.state = source.bare.with_name(f"{repo.name}.json")
-        self.clock = source.bare.with_name(f"{repo.name}.new")
+        stem = stem_of(repo.name, root / training_dir, source.bare.parent)
+        self.index, self.state, self.clock = (
+            source.bare.with_name(f"{stem}.{end}") for end in ("index", "json", "new")
+        )
         self.stamp = ""
         self.warnings: list[Problem] = []
 
@@ -375,7 +376,7 @@ class _Work:
         remove_folder(old)
 
     def remember(self, facts: LockedRepo, kept: Sequence[str] | None = None) -> None:
-        write_note(self.state, self.repo, facts, kept=kept, stamp=self.stamp)
+        write_note(self.state, self.repo, facts, folder=self.folder, kept=kept, stamp=self.stamp)
 
     def keep_edited(self, known: LockedRepo | None) -> None:
         """Nobody's work gets lost: a folder with something in it that isn't from a checkout is moved aside."""

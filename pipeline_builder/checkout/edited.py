@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_builder.checkout.git import Git
-from pipeline_builder.checkout.notes import read_note
+from pipeline_builder.checkout.notes import read_note, stem_of
 from pipeline_builder.checkout.sources import find_sources
 from pipeline_builder.checkout.stamps import stamp_of
 from pipeline_builder.checkout.words import GitError
@@ -40,7 +40,7 @@ def find_edited(manifest: Manifest, lock: Lock, git: Git, checked: Checked) -> I
     locked = {entry.name: entry.commit for entry in lock.repos}
     for source in find_sources(git, checked.cache, manifest.repos):
         for repo in source.repos:
-            known, stamp = read_note(checked.cache / f"{repo.name}.json", repo)
+            known, stamp = read_note(_beside(checked, repo, "json"), repo)
             commit = locked.get(repo.name)
             if known is None or commit is None:
                 continue
@@ -53,10 +53,14 @@ def find_edited(manifest: Manifest, lock: Lock, git: Git, checked: Checked) -> I
                 yield from _look(repo, git, source.bare, checked, known=(commit, stamp))
 
 
+def _beside(checked: Checked, repo: Repo, end: str) -> Path:
+    return checked.cache / f"{stem_of(repo.name, checked.training, checked.cache)}.{end}"
+
+
 def _look(repo: Repo, git: Git, bare: Path, checked: Checked, *, known: tuple[str, str]) -> Iterator[Problem]:
     """Yield a warning where a file isn't as it was checked out: what the stamp doesn't say, git does."""
     (commit, stamp), folder = known, checked.training / repo.name
-    index, clock = (checked.cache / f"{repo.name}.{name}" for name in ("index", "look.new"))
+    index, clock = (_beside(checked, repo, end) for end in ("index", "look.new"))
     # The clock isn't that of a checkout, which may be at work.
     if stamp and stamp_of(folder, clock) == stamp:
         return

@@ -255,7 +255,10 @@ class Git(Runner):
             raise GitError("no commit", f"{commit[:12]} is a {kind}, expected a commit")
         facts = parse_commit(found, content, self.environment) or self._read(commit, repository=repository)
         if any(kind != "tree" for _, kind, _ in rest):
-            raise GitError("no folder", f"there is no folder '{path}' in the commit {commit[:12]}")
+            parent = path.strip("/").rpartition("/")[0]
+            beside = ["ls-tree", "-d", "-z", "--name-only", commit, *(["--", f"{parent}/"] if parent else [])]
+            known = tuple(self.lines(beside, repository, errors="surrogateescape"))
+            raise GitError("no folder", f"there is no folder '{path}' in the commit {commit[:12]}", known)
         return facts, rest[0][0] if rest else facts.tree
 
     def describe_in(self, folder: Path, commit: str) -> Commit:

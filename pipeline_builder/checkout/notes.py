@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
+import glob
+import hashlib
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline_builder.manifest.lock import LockedRepo, read_locked, written
 from pipeline_builder.manifest.manifest import Repo
 
+_OF = "@"
 _FORM = 3
 """Of what an export writes; what another form has written isn't taken for the same."""
+
+
+def stem_of(repo: str, training: Path, cache: Path) -> str:
+    """Return what the files are called that know a repository's folder below `training`, beside its bare repository.
+
+    A state that isn't the workspace's own may be that of several: what one has checked out says nothing of another's.
+    """
+    folder = training.parent.resolve() / training.name
+    if folder.parent in cache.resolve().parents[:2]:
+        return repo
+    return f"{repo}{_OF}{hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]}"
+
+
+def list_notes(repo: str, cache: Path) -> tuple[Path, ...]:
+    """Return the notes on a repository's folders, of every workspace that there are some of."""
+    plain, others = cache / f"{repo}.json", cache.glob(f"{glob.escape(repo)}{_OF}????????.json")
+    return (*((plain,) if plain.exists() else ()), *sorted(others))
+
+
+def is_of_nothing(note: Path) -> bool:
+    """Tell whether a note is on a folder of another workspace that isn't there any more."""
+    try:
+        folder = json.loads(note.read_text()).get("folder")
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return False
+    return isinstance(folder, str) and not os.path.lexists(folder)
 
 
 def read_note(path: Path, repo: Repo) -> tuple[LockedRepo | None, str]:
@@ -28,15 +58,17 @@ def read_note(path: Path, repo: Repo) -> tuple[LockedRepo | None, str]:
 
 
 def write_note(
-    path: Path, repo: Repo, facts: LockedRepo, *, kept: Iterable[str] | None = None, stamp: str = ""
+    path: Path, repo: Repo, facts: LockedRepo, *, folder: Path, kept: Iterable[str] | None = None, stamp: str = ""
 ) -> None:
-    """Note what is in the folder, where that isn't noted already.
+    """Note what is in the `folder`, where that isn't noted already.
 
     `kept` is what else in the cache it was made of; None for a folder that stays as it was.
     """
     noted: dict[str, object] = {"form": _FORM, "tree": facts.tree, "locked": written(facts)}
     if asked := _asked(repo):
         noted |= {"asked": asked, "kept": [*kept] if kept is not None else sorted(read_kept(path))}
+    if path.stem != repo.name:
+        noted["folder"] = os.fspath(folder.resolve())
     text = json.dumps(noted | ({"stamp": stamp} if stamp else {}))
     if path.is_file() and path.read_text() == text:
         return

@@ -15,6 +15,7 @@ from pipeline_builder.checkout.runner import Remote
 from pipeline_builder.checkout.words import GitError
 from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import OutsideFailure, PipelineBuilderError, Problem
+from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.refusals import full, says_full
 from pipeline_builder.manifest.manifest import Repo
 from pipeline_builder.manifest.tags import tag_pattern
@@ -85,7 +86,7 @@ def failure_of(repo: Repo, error: GitError, remote: Remote | None = None) -> Out
     problem_id = _IDS.get(error.kind, "PB157")
     at_revision = error.kind in ("missing", "ambiguous", "no commit")
     messages = {
-        "missing": f"the repository '{name}' has no revision '{revision}'"
+        "missing": f"the repository '{name}' has no {_named(revision)}"
         if not tag_pattern(revision)
         else f"the repository '{name}': {error}",
         "unreachable": f"the repository '{name}' cannot be reached: {error}",
@@ -100,7 +101,8 @@ def failure_of(repo: Repo, error: GitError, remote: Remote | None = None) -> Out
     }
     message = str(messages.get(error.kind, f"the repository '{name}': {error}"))
     place = repo.revision_place if at_revision else repo.place
-    close = did_you_mean(revision, error.known) if error.known else None
+    asked = repo.path if error.kind == "no folder" else plain_name(revision)
+    close = did_you_mean(asked, map(inert_line, error.known)) if error.known else None
     hint = error.hint or close or _HINTS.get(error.kind)
     if error.kind in ("authentication", "not found") and remote and remote.hint and repo.credentials:
         hint = remote.hint if error.kind == "authentication" else f"check the url; or else {remote.hint}"
@@ -113,6 +115,18 @@ def failure_of(repo: Repo, error: GitError, remote: Remote | None = None) -> Out
     if re.search(r"unable to write|write error|unable to create", str(error)):
         hint = "the disk is full, or can't be written: make room, and do the same again"
     return OutsideFailure(Problem(id=problem_id, message=message, place=place, hint=hint))
+
+
+def plain_name(revision: str) -> str:
+    """Return a branch's or a tag's name without what says which of them it is."""
+    return revision.removeprefix("refs/heads/").removeprefix("refs/tags/")
+
+
+def _named(revision: str) -> str:
+    kind = (
+        "tag" if revision.startswith("refs/tags/") else "branch" if revision.startswith("refs/heads/") else "revision"
+    )
+    return f"{kind} '{plain_name(revision)}'"
 
 
 def in_parallel(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline_builder.checkout.leftovers import alone
 from pipeline_builder.checkout.lfs import FOLDER
-from pipeline_builder.checkout.notes import read_kept
+from pipeline_builder.checkout.notes import is_of_nothing, list_notes, read_kept
 from pipeline_builder.checkout.submodules import MARK
 from pipeline_builder.machine.folders import remove_folder
 from pipeline_builder.machine.holdings import Holding, changed_at, weigh
@@ -25,9 +25,9 @@ def find_unused(cache: Path, names: Collection[str], before: datetime, *, bound:
     if cache.is_symlink() or not cache.is_dir():
         return []
     stems = {path.name.removesuffix(".git") for path in cache.glob("*.git")}
-    kept = {one for name in names for one in read_kept(cache / f"{name}.json")}
+    kept = {one for name in names for note in list_notes(name, cache) for one in read_kept(note)}
     holdings = [_holding(cache, stem) for stem in stems - {*names} - kept]
-    found = sorted((*holdings, *_objects(cache, kept)), key=lambda one: one.used)
+    found = sorted((*holdings, *_objects(cache, kept), *_of_nothing(cache, {*names} | kept)), key=lambda one: one.used)
     total = weigh([cache])
     unused = []
     for one in found:
@@ -71,9 +71,20 @@ def take(cache: Path, chosen: Collection[Holding]) -> list[Holding]:
     return [*chosen]
 
 
+def _of_nothing(cache: Path, names: Collection[str]) -> Iterator[Holding]:
+    """Yield what is noted of folders that are gone, of workspaces that had this state too."""
+    for note in (note for name in sorted(names) for note in list_notes(name, cache) if is_of_nothing(note)):
+        paths = tuple(path for path in (note, note.with_suffix(".index")) if path.exists())
+        why = "a checkout of a workspace that is gone"
+        used = max(map(changed_at, paths))
+        yield Holding(kind=KIND, name=note.stem, paths=paths, size=weigh(paths), used=used, why=why)
+
+
 def _holding(cache: Path, stem: str) -> Holding:
     # The note of the checkout goes first: killed in between, the next one takes the folder for unknown.
-    paths = tuple(path for part in reversed(_PARTS) if (path := cache / f"{stem}{part}").exists())
+    notes = [path for note in list_notes(stem, cache) for path in (note, note.with_suffix(".index")) if path.exists()]
+    parts = (path for part in reversed(_PARTS) if (path := cache / f"{stem}{part}").exists())
+    paths = tuple(dict.fromkeys((*notes, *parts)))
     used = max(map(changed_at, paths))
     what = "a submodule of none in the manifest" if stem.startswith(MARK) else "not in the manifest"
     why = f"{what}, checked out {used:%Y-%m-%d}"

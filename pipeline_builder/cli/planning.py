@@ -54,6 +54,7 @@ def plan(
     Example: pipeline-builder plan --out plan.json --detailed-exitcode
     """
     from pipeline_builder.machine.streams import write_file
+    from pipeline_builder.release.ownership import foresee_refusals
     from pipeline_builder.release.plan import narrowed, plan_json
     from pipeline_builder.views.plans import render_markdown, render_plan
 
@@ -71,6 +72,7 @@ def plan(
 
     def planned(one: Session) -> Answer:
         plan = one.plan(whole=as_json or out is not None)
+        one.warn_of(foresee_refusals(one.composed, one.target.registry))
         first = not behind
         behind.append(behind[0] if behind else session.look_behind(elsewhere=terminal() and not as_json))
         plan = replace(one.tell(plan), behind=behind[0])

@@ -62,7 +62,7 @@ def _check_here(known: Known) -> Found:
         composed = opened.composed
         lines.append(validate_line(composed))
         known.say_line(lines[-1], time.monotonic() - started)
-        return _found(composed, [*composed.warnings, *_not_here(opened, stubs(opened))])
+        return _found(composed, [*composed.warnings, *_not_here(opened, stubs(opened)), *_not_by_service(opened)])
 
     found = _check_each(several, check, known.say)
     return Found(result=found.result, text=found.text, lines=lines, said=known.said)
@@ -73,7 +73,7 @@ def _check_on_aws(session: Session) -> Found:
 
     def check(one: Session) -> Found:
         composed = one.validate()
-        return _found(composed, [*composed.warnings, *_on_aws(one, seen)])
+        return _found(composed, [*composed.warnings, *_on_aws(one, seen), *_not_by_service(one)])
 
     return _check_each(session.each, check, say)
 
@@ -151,6 +151,17 @@ def _steps(one: Opened) -> frozenset[str]:
         return frozenset(one.composed.definition.owners)
     except InputProblems:
         return frozenset()
+
+
+def _not_by_service(opened: Opened) -> tuple[Problem, ...]:
+    """Return a warning for each parameter that the manifest's service can't give, where it has one."""
+    if not opened.manifest.has_service:
+        return ()
+    from pipeline_builder.service.startable import find_unstartable
+
+    warnings = tuple(replace(problem, warning=True) for problem in find_unstartable(opened.composed))
+    opened.warn_of(warnings)
+    return warnings
 
 
 def _not_here(opened: Opened, stubs: Mapping[str, Path]) -> tuple[Problem, ...]:

@@ -90,6 +90,7 @@ class Manifest(Section):
     service: ServiceSection = ServiceSection.model_construct()
     approval: RuleSection = RuleSection.model_construct()
     service_place: Place | None = None
+    has_service: bool = False
     service_places: Mapping[str, Place] = {}
     interrupt_places: Mapping[str, Place] = {}
     policy: Policy = Policy.model_construct()
@@ -211,6 +212,7 @@ def build_manifest(document: Document) -> Manifest:
         service=section.service,
         approval=section.approval,
         service_place=document.place(("service",), key=True),
+        has_service="service" in section.model_fields_set,
         service_places={key: document.place(("service", key), key=True) for key in section.service.model_fields_set},
         interrupt_places={
             name: document.place(("local", "interrupt", name), key=True) for name in section.local.interrupt

@@ -22,8 +22,9 @@ def pick(record: RunRecord, models: Sequence[str]) -> tuple[PackageRecord, ...]:
 
 
 def names_of(package: PackageRecord) -> set[str]:
-    """Return what a person may call a package: its model, its group, with its version, its ARN."""
-    return {package.model, package.group, f"{package.group}/{package.version}", package.arn}
+    """Return what a person may call a package: its model, its group, either with its version, its ARN."""
+    plain = {package.model, package.group}
+    return {*plain, *(f"{name}/{package.version}" for name in plain), package.arn}
 
 
 def _unknown(name: str, record: RunRecord) -> Problem:

@@ -9,6 +9,7 @@ from itertools import islice
 from pipeline_builder.descriptions import Execution, ModelPackage
 from pipeline_builder.documents.schema import did_you_mean
 from pipeline_builder.errors import InputProblems, Problem
+from pipeline_builder.release.past.former import models_then
 from pipeline_builder.release.standing import Standing, standing
 from pipeline_builder.target import Target
 
@@ -44,7 +45,8 @@ def find_meant(
 
     `executions` are newest first; one that still goes on isn't judged yet, and isn't looked at. A version doesn't wait
     any more when a newer one of its group is decided: the same command again would decide about one version after the
-    other. `model_of` has the model of each step.
+    other. `model_of` has the model of each step; a name that is none of these is one that a run has known its model by,
+    whose step or repository has been renamed since, or is gone.
 
     Raises:
         InputProblems: PB430 where no run has registered anything, PB480 for models that none has registered.
@@ -56,7 +58,7 @@ def find_meant(
         if found is None:
             raise InputProblems(Problem(id="PB430", message="no run has registered a model package yet"))
         return (Meant(execution=found),)
-    meant = {name: runs.find(name, again=again) for name in models}
+    meant = {name: runs.find(name, again=again) or runs.find(name, again=again, then=True) for name in models}
     if unknown := [name for name, found in meant.items() if found is None]:
         raise InputProblems(*(runs.unknown(name) for name in unknown))
     by_run: dict[str, list[str]] = {}
@@ -71,12 +73,15 @@ class _Runs:
     executions: tuple[Execution, ...]
     model_of: Mapping[str, str]
     known: dict[str, tuple[_Registered, ...]] = field(default_factory=dict)
+    named: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
-    def find(self, name: str, *, again: bool) -> Execution | None:
+    def find(self, name: str, *, again: bool, then: bool = False) -> Execution | None:
+        """Return the run that is meant; `then` looks for the model by what it was called when it ran."""
         first: Execution | None = None
         settled: set[str] = set()
         for execution in self.executions:
-            mine = [one.package for one in self._of(execution) if not name or name in one.names]
+            known = self._called(execution, name) if then else self._of(execution)
+            mine = [one.package for one in known if then or not name or name in one.names]
             first = first or (execution if mine else None)
             states = [(package.group, standing(package)) for package in mine]
             if again and any(state is not Standing.WAITING for _, state in states):
@@ -91,14 +96,26 @@ class _Runs:
             self.known[execution.arn] = tuple(self._registered(execution))
         return self.known[execution.arn]
 
+    def _called(self, execution: Execution, name: str) -> tuple[_Registered, ...]:
+        registered = self._of(execution)
+        if registered and execution.arn not in self.named:
+            self.named[execution.arn] = models_then(self.target, execution)
+        called = self.named[execution.arn]
+        return tuple(
+            one
+            for one in registered
+            if (model := called.get(one.package.arn)) and name in (model, f"{model}/{one.package.version}")
+        )
+
     def _registered(self, execution: Execution) -> Iterator[_Registered]:
         for state in self.target.pipelines.list_steps(execution.arn):
             arn = state.metadata.get("RegisterModel")
             if not arn or state.taken_from:
                 continue
             package = self.target.registry.describe_package(arn)
-            names = {package.group, f"{package.group}/{package.version}", arn, self.model_of.get(state.name, "")}
-            yield _Registered(package=package, names=frozenset(names - {""}))
+            plain = {package.group, self.model_of.get(state.name, "")} - {""}
+            names = {*plain, *(f"{name}/{package.version}" for name in plain), arn}
+            yield _Registered(package=package, names=frozenset(names))
 
     def unknown(self, name: str) -> Problem:
         names = {known for execution in self.executions[:5] for one in self._of(execution) for known in one.names}

@@ -15,6 +15,7 @@ from pipeline_builder.release.choosing import pick
 from pipeline_builder.release.deciding import find_meant
 from pipeline_builder.release.four_eyes import against_approver
 from pipeline_builder.release.overview import find_group, nodes_of
+from pipeline_builder.release.past.former import former_group
 from pipeline_builder.release.promote import Decided, Deciding, Decision, choose, decide
 from pipeline_builder.release.proof import check_record, judged_before, prove, refuse_moved
 from pipeline_builder.release.record import PackageRecord, RunRecord
@@ -112,7 +113,7 @@ class Decisions:
         return judge_execution(execution, self.target, self.composed(), None, planned=planned, reused=True)
 
     def find_group(self, model: str) -> str:
-        """Return the group of a model by today's confs, by the last run, or what was given where a group has that name.
+        """Return the group of a model by today's confs, by the runs so far, or what was given if a group is called so.
 
         Who only serves has no confs, and what is in use is taken out of it also where they are broken.
 
@@ -149,7 +150,7 @@ class Decisions:
         except InputProblems:
             saved = self.runs.saved()
             known = {package.model: package.group for package in (saved.packages if saved else ())}
-            group = known.get(model, model)
+            group = known.get(model) or former_group(self.target, self.runs.listed(), model) or model
             if not self.target.registry.list_packages(group):
                 raise
             return group

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pipeline_builder.definition.composed import Composed
@@ -68,6 +68,17 @@ def look_at_groups(claims: Iterable[Claim], registry: ModelRegistry) -> Ownershi
         said=tuple(_said(look) for look in looks if look.claim.group in adopted),
         warnings=tuple(dict.fromkeys(_unseen(look) for look in looks if look.denied)),
     )
+
+
+def foresee_refusals(composed: Composed, registry: ModelRegistry) -> tuple[Problem, ...]:
+    """Return as warnings for which groups `apply` would refuse a definition; what can't be looked at it says itself."""
+    if owns_all(composed, registry):
+        return ()
+    try:
+        look_at_groups(composed.policed.claims, registry)
+    except InputProblems as error:
+        return tuple(replace(problem, warning=True) for problem in error.problems)
+    return ()
 
 
 def _look(claim: Claim, registry: ModelRegistry) -> _Look:

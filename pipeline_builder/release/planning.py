@@ -10,6 +10,7 @@ from pipeline_builder.descriptions import CachePrediction, DeployedPipeline, Exe
 from pipeline_builder.release.parameters import cached_parameters
 from pipeline_builder.release.plan import Plan, build_plan, with_rename
 from pipeline_builder.release.run import Start, find_unchanged
+from pipeline_builder.release.superseded import Superseded, never
 from pipeline_builder.target import PipelineService
 
 
@@ -21,6 +22,7 @@ def make_plan(
     *,
     before: str = "",
     whole: bool = False,
+    superseded: Superseded = never,
 ) -> Plan:
     """Compare the definition with what is deployed, and tell what a run with these parameters would do.
 
@@ -28,7 +30,7 @@ def make_plan(
     `whole` plan says of each step what the step cache has of it.
     """
     name, content = definition.pipeline, definition.content
-    same = find_unchanged(service, name, content, parameters)
+    same = find_unchanged(service, name, content, parameters, superseded)
     predictions: tuple[CachePrediction, ...] = ()
     if whole or same is None:
         values = cached_parameters(service, name, content, parameters)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +14,7 @@ from pipeline_builder.machine.deadline import whole
 from pipeline_builder.release.ageing import unexpired_fingerprint
 from pipeline_builder.release.executions import stop
 from pipeline_builder.release.parameters import started_for
+from pipeline_builder.release.superseded import Superseded, never
 from pipeline_builder.target import Observer, PipelineService
 
 Origin = Literal["started", "continued", "unchanged", "followed", "done"]
@@ -56,12 +57,14 @@ def start(
     selection: Selection | None = None,
     cause: str = "",
     note: Note = _nobody,
+    superseded: Superseded = never,
 ) -> Start:
     """Return the execution for this pipeline version.
 
-    One that was interrupted is gone on with, one that has succeeded with the same fingerprint is taken as it is; after
-    a failure a new one starts, and with `rerun` one that takes nothing from the step cache. A `selection` makes another
-    execution of it. A `cause`, the execution of CodePipeline that this is for, starts one at most.
+    One that was interrupted is gone on with, one that has succeeded with the same fingerprint is taken as it is, where
+    it isn't `superseded`; after a failure a new one starts, and with `rerun` one that takes nothing from the step
+    cache. A `selection` makes another execution of it. A `cause`, the execution of CodePipeline that this is for,
+    starts one at most.
 
     Raises:
         InputProblems: PB460 for steps whose cache can't be left out of it.
@@ -71,8 +74,7 @@ def start(
         parts = (fingerprint, selection.source, *selection.steps)
         fingerprint = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     executions = service.list_executions(pipeline.name)
-    fingerprint = unexpired_fingerprint(service, pipeline.definition, fingerprint, executions)
-    newest = next((e for e in executions if e.fingerprint == fingerprint), None)
+    fingerprint, newest = _standing(service, pipeline.definition, fingerprint, executions, superseded)
     if newest and not rerun:
         match newest.status:
             case ExecutionStatus.SUCCEEDED:
@@ -177,30 +179,58 @@ def _check_skippable(pipeline: DeployedPipeline) -> None:
 
 
 def find_unchanged(
-    service: PipelineService, pipeline: str, definition: bytes, parameters: Mapping[str, str]
+    service: PipelineService,
+    pipeline: str,
+    definition: bytes,
+    parameters: Mapping[str, str],
+    superseded: Superseded = never,
 ) -> Execution | None:
     """Return the execution that a run of this definition would take as it is; None where it would start one."""
-    newest = _newest(service, pipeline, definition, parameters)
+    newest = _newest(service, pipeline, definition, parameters, superseded)
     return newest if newest and newest.status is ExecutionStatus.SUCCEEDED else None
 
 
 def find_open(
-    service: PipelineService, pipeline: str, definition: bytes, parameters: Mapping[str, str]
+    service: PipelineService,
+    pipeline: str,
+    definition: bytes,
+    parameters: Mapping[str, str],
+    superseded: Superseded = never,
 ) -> Execution | None:
     """Return the execution of everything in this definition that a run would go on with; None where there is none."""
-    newest = _newest(service, pipeline, definition, parameters)
+    newest = _newest(service, pipeline, definition, parameters, superseded)
     going = (ExecutionStatus.EXECUTING, ExecutionStatus.STOPPING, ExecutionStatus.STOPPED)
     return newest if newest and newest.status in going else None
 
 
 def _newest(
-    service: PipelineService, pipeline: str, definition: bytes, parameters: Mapping[str, str]
+    service: PipelineService,
+    pipeline: str,
+    definition: bytes,
+    parameters: Mapping[str, str],
+    superseded: Superseded,
 ) -> Execution | None:
     """Return the newest execution of the work that a run of everything in this definition would do."""
-    executions = service.list_executions(pipeline)
-    fingerprint = service.fingerprint(definition, parameters)
-    fingerprint = unexpired_fingerprint(service, definition, fingerprint, executions)
-    return next((e for e in executions if e.fingerprint == fingerprint), None)
+    executions, fingerprint = service.list_executions(pipeline), service.fingerprint(definition, parameters)
+    return _standing(service, definition, fingerprint, executions, superseded)[1]
+
+
+def _standing(
+    service: PipelineService,
+    definition: bytes,
+    fingerprint: str,
+    executions: Sequence[Execution],
+    superseded: Superseded,
+) -> tuple[str, Execution | None]:
+    """Return the fingerprint of a run and the newest execution that has it; another one where what had it counts no
+    more, because results have expired, or because others have come in its place.
+    """
+    while True:
+        fingerprint = unexpired_fingerprint(service, definition, fingerprint, executions)
+        at, newest = next(((i, e) for i, e in enumerate(executions) if e.fingerprint == fingerprint), (0, None))
+        if newest is None or newest.status is not ExecutionStatus.SUCCEEDED or not superseded(newest, executions[:at]):
+            return fingerprint, newest
+        fingerprint = hashlib.sha256(f"{fingerprint}\0superseded\0{newest.arn}".encode()).hexdigest()
 
 
 def follow(service: PipelineService, begun: Start, observe: Observer) -> Execution:

@@ -42,7 +42,7 @@ def tell(plan: Plan, definition: Definition, around: Around) -> Plan:
     if definition.kind == "training" and not plan.unchanged_since and len({*models.values()}) > 1:
         from pipeline_builder.release.whole import leave_whole
 
-        left = leave_whole(service, plan.pipeline, definition.content, models_of(definition), plan.predictions)
+        left = leave_whole(around.target, plan.pipeline, definition.content, models_of(definition), plan.predictions)
     deployed = service.describe_pipeline(definition.pipeline) if plan.changes else None
     code = tuple(_code(deployed, definition, around)) if deployed else ()
     return replace(plan, models=models, spared=left.models if left else (), code=code)

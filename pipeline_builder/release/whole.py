@@ -8,9 +8,18 @@ from dataclasses import dataclass
 from itertools import islice
 
 from pipeline_builder.dag.outline import Node, flat_steps, outline
-from pipeline_builder.descriptions import JSON, CachePrediction, Execution, Selection, StepState, StepStatus
+from pipeline_builder.descriptions import (
+    JSON,
+    ApprovalStatus,
+    CachePrediction,
+    Execution,
+    Selection,
+    StepState,
+    StepStatus,
+)
 from pipeline_builder.release.selection import MOST_SELECTED, Chosen, choose
-from pipeline_builder.target import PipelineService
+from pipeline_builder.release.superseded import status_of
+from pipeline_builder.target import PipelineService, Target
 
 _FREE = ("Model", "RegisterModel", "Condition", "Fail")
 """Kinds of steps that no cache answers, and that make nothing of their own."""
@@ -55,13 +64,14 @@ class _Run:
 
 
 def leave_whole(
-    service: PipelineService, pipeline: str, definition: bytes, nodes: Sequence[Node], hits: Sequence[CachePrediction]
+    target: Target, pipeline: str, definition: bytes, nodes: Sequence[Node], hits: Sequence[CachePrediction]
 ) -> Left | None:
     """Return how a run is limited to what isn't whole in the cache; None where everything has to run.
 
     A model is whole where each of its steps that a cache can answer is answered, by the very results that its last
     version was registered from, and where its steps are defined as they were then. So what was killed between its
-    training and its registration is not, and neither is what goes back to older data.
+    training and its registration is not, and neither is what goes back to older data; but a version of other work that
+    was rejected, or rolled back, doesn't count.
     """
     kinds = {step.name: step.type for step in outline(definition)}
     answered = {hit.step: hit.source for hit in hits if hit.hit}
@@ -72,9 +82,9 @@ def leave_whole(
     candidates = {
         model: tuple(names) for model, names in own.items() if not missed & set(names) and answered.keys() & set(names)
     }
-    runs = _Ended(service, pipeline)
+    runs = _Ended(target.pipelines, pipeline)
     now = flat_steps(_steps(definition))
-    by = {model: _registered(names, answered, now, runs) for model, names in candidates.items()}
+    by = {model: _registered(names, answered, now, runs, target) for model, names in candidates.items()}
     whole = {model: run for model, run in by.items() if run}
     return _left(definition, own, whole, answered) if whole else None
 
@@ -159,13 +169,24 @@ def _run(service: PipelineService, execution: Execution) -> _Run:
 
 
 def _registered(
-    names: Sequence[str], answered: Mapping[str, str], now: Mapping[str, JSON], runs: Iterable[_Run]
+    names: Sequence[str], answered: Mapping[str, str], now: Mapping[str, JSON], runs: Iterable[_Run], target: Target
 ) -> _Run | None:
-    """Return the newest run that did all of a model's steps, if what it made is what the cache would answer with."""
+    """Return the newest run that did all of a model's steps, if what it made is what the cache would answer with, of
+    those whose versions are in use or may be yet; one that waits behind a rejected one is asked about no more.
+    """
+    behind = False
     for run in runs:
         states = [run.states.get(name) for name in names]
         if all(state and state.status in _DONE and not state.taken_from for state in states):
             same = all(run.steps.get(name) == now.get(name) for name in names)
             made = all(answered[name] in run.made(name) for name in names if name in answered)
-            return run if same and made else None
+            if same and made and not behind:
+                return run
+            arns = {arn for state in states if state and (arn := state.metadata.get("RegisterModel"))}
+            found = {status_of(target, arn) for arn in arns}
+            if same and made:
+                return None if ApprovalStatus.PENDING in found else run
+            if found != {ApprovalStatus.REJECTED}:
+                return None
+            behind = True
     return None

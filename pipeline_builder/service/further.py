@@ -17,6 +17,7 @@ from pipeline_builder.service.cloudformation.access.scoring import with_models
 from pipeline_builder.service.cloudformation.access.touched import DefinitionFacts, place_of_address
 from pipeline_builder.service.cloudformation.description.model import Place, ServiceModel, build_further
 from pipeline_builder.service.cloudformation.description.starting import gathered_events
+from pipeline_builder.service.startable import find_unstartable
 
 if TYPE_CHECKING:
     from pipeline_builder.definition.composed import Composed
@@ -108,6 +109,8 @@ def with_further(opened: Opened, model: ServiceModel, facts: Facts) -> tuple[Ser
     own = [_own_facts(one, model) for one in composed]
     trained = (facts.definition, *(its.definition for its in own if its.kind == "training"))
     pairs = []
+    if unstartable := [problem for one in composed for problem in find_unstartable(one.composed)]:
+        raise InputProblems(*unstartable)
     for one, of_itself in zip(composed, own, strict=True):
         its = further_facts(one, of_itself, trained)
         for problem in (*its.definition.warnings, *untold_models(one, its)):

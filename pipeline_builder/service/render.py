@@ -46,6 +46,7 @@ from pipeline_builder.service.cloudformation.rendering.rendering import (
 from pipeline_builder.service.costs import Parts, Use, month_of, size_of
 from pipeline_builder.service.further import main_problems, with_further
 from pipeline_builder.service.prices import HOME, load_prices
+from pipeline_builder.service.startable import find_unstartable
 from pipeline_builder.service.unwritten import not_written
 
 BUILDSPEC = "buildspec.yml"
@@ -90,7 +91,8 @@ def render(opened: Opened, *, now: datetime, checked: bool = True) -> Rendered:
     composing = Opened(workspace, warn=opened.warn, manifest=manifest if manifest.pipelines[1:] else None)
     place = place_of(opened, values, composing.composed.definition.pipeline)
     model, problems = build_model(manifest, place)
-    problems = (*problems, *_buildspec_problems(opened), *_unreachable(opened), *main_problems(manifest))
+    unstartable = find_unstartable(composing.composed)
+    problems = (*problems, *_buildspec_problems(opened), *_unreachable(opened), *main_problems(manifest), *unstartable)
     if not checked:
         # Whoever only rehearses does it on this machine.
         problems = tuple(replace(found, warning=True) if found.id in _OF_AWS else found for found in problems)
@@ -193,7 +195,7 @@ def _untold(opened: Opened, template: Template) -> tuple[Problem, ...]:
 def regional(opened: Opened) -> tuple[Problem, ...]:
     """Return what the manifest's service asks for that the Region can't have; nothing where it has no service."""
     manifest, values = opened.manifest, opened.workspace.values
-    if manifest.service_place is None or "SMP_REGION" not in values:
+    if not manifest.has_service or "SMP_REGION" not in values:
         return ()
     given = {"SMP_KMSKEY": values.get("SMP_KMSKEY", "").strip()}
     return find_regional(manifest, values["SMP_REGION"].strip(), given)

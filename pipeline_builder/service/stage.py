@@ -29,6 +29,7 @@ from pipeline_builder.release.proof import approval_of
 from pipeline_builder.release.record import RunRecord
 from pipeline_builder.service.setting import Service, Setting
 from pipeline_builder.service.site import write_site
+from pipeline_builder.service.startable import find_unstartable
 from pipeline_builder.session import Session
 from pipeline_builder.target import Media
 from pipeline_builder.workspace import PLAN, REPORT, RUN
@@ -53,6 +54,8 @@ def run_build(session: Session, setting: Setting) -> Staged:
     if setting.repository:
         session.say(f"          {_about_push(setting, commits)}")
     session.validate()
+    if unstartable := find_unstartable(session.composed):
+        raise InputProblems(*unstartable)
     session.preflight()
     session.build()
     plan = _plan(session)

@@ -57,11 +57,11 @@ def render_history(
 
 
 def _unkept(rows: Sequence[Row]) -> Iterator[str]:
-    """Say that more can be known of the runs that no record was kept of."""
+    """Say that more can be known of the runs of which there is no record, or one that a later version has written."""
     if bare := [execution.id for execution, run in rows if not (run and run.kept) and execution.ended]:
         yield (
-            f"  no record was kept of {', '.join(bare[:3])}{f' and {len(bare) - 3:,} more' if len(bare) > 3 else ''}: "
-            f"'pipeline-builder report {bare[0]}' tells what is known of it"
+            f"  no record can be read of {', '.join(bare[:3])}{f' and {len(bare) - 3:,} more' if len(bare) > 3 else ''}"
+            f": 'pipeline-builder report {bare[0]}' tells what is known of it"
         )
 
 

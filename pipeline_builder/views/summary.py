@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline_builder.descriptions import ApprovalStatus, Execution, StepState, reason_line
+from pipeline_builder.descriptions import ApprovalStatus, Execution, StepState, StepStatus, reason_line
 from pipeline_builder.errors import ExitCode, Problem
 from pipeline_builder.inert import inert_line
 from pipeline_builder.machine.refusals import OWN
@@ -39,10 +39,12 @@ def render_status(execution: Execution, steps: Sequence[StepState]) -> str:
         f"{execution.pipeline} execution {execution.id}: {execution.status.value}, "
         f"started {format_utc(execution.started)}{f', of {about}' if about else ''}"
     )
-    return "\n".join([head, *(_step_line(step, width) for step in steps)])
+    return "\n".join([head, *(_step_line(step, width, ended=execution.status.ended) for step in steps)])
 
 
-def _step_line(step: StepState, width: int) -> str:
+def _step_line(step: StepState, width: int, *, ended: bool) -> str:
+    # What was left out of a run, or was to come after its failure, waits for nothing.
+    word = "Not run" if ended and step.status is StepStatus.WAITING else step.status.value
     took = f"{step.seconds:.1f} s" if step.seconds is not None else ""
     outcome = step.metadata.get("Condition")
     note = step.failure_reason or (f"comes out as {outcome}" if outcome else "")
@@ -51,7 +53,7 @@ def _step_line(step: StepState, width: int) -> str:
     elif step.stub:
         note = "a stub, it did not run"
     said = reason_line(note) if note else ""
-    return f"  {inert_line(step.name):<{width}}  {step.status.value:<9}  {took:>8}  {inert_line(said)}".rstrip()
+    return f"  {inert_line(step.name):<{width}}  {word:<9}  {took:>8}  {inert_line(said)}".rstrip()
 
 
 def execution_json(execution: Execution, steps: Sequence[StepState] = ()) -> dict[str, Any]:

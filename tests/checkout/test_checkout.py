@@ -361,6 +361,35 @@ def test_a_branch_of_folders_that_is_missing_is_no_missing_folder(root: Path) ->
     assert (problem.id, problem.message) == ("PB152", "the repository 'a' has no revision 'folders'")
 
 
+def test_what_has_been_renamed_may_be_meant(root: Path) -> None:
+    """Folders are told as they lie beside the one that isn't there, tags as they are written in the manifest."""
+    remote = root / "remotes" / "a"
+    for name in ("models/pricing", "models/segments", "elsewhere"):
+        (remote / name).mkdir(parents=True)
+        (remote / name / "conf.yaml").write_text("x: 1\n")
+    commit(remote, "folders")
+    git(remote, "tag", "v1.2")
+    told = {}
+    for asked in (
+        {"path": "models/price"},
+        {"path": "model"},
+        {"path": "a/b/c"},
+        {"tag": "v1.3"},
+        {"revision": "mian"},
+    ):
+        (problem,) = failures(root, one(**asked))
+        told[next(iter(asked.values()))] = (problem.id, problem.message.partition(" in the commit")[0], problem.hint)
+    assert told == {
+        "models/price": (
+            "PB153", "the repository 'a': there is no folder 'models/price'", "did you mean 'models/pricing'"
+        ),
+        "model": ("PB153", "the repository 'a': there is no folder 'model'", "did you mean 'models'"),
+        "a/b/c": ("PB153", "the repository 'a': there is no folder 'a/b/c'", None),
+        "v1.3": ("PB152", "the repository 'a' has no tag 'v1.3'", "did you mean 'v1.2'"),
+        "mian": ("PB152", "the repository 'a' has no revision 'mian'", "did you mean 'main'"),
+    }  # fmt: skip
+
+
 def test_a_name_that_is_a_branch_and_a_tag(root: Path) -> None:
     remote = root / "remotes" / "a"
     git(remote, "tag", "both")

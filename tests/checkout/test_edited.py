@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,12 @@ import pytest
 from pipeline_builder.checkout.checkout import Checkouts, checkout
 from pipeline_builder.checkout.edited import Checked, find_edited
 from pipeline_builder.checkout.git import Git
+from pipeline_builder.checkout.unused import find_unused, take
 from pipeline_builder.definition.ignored import NO_CODE
 from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.manifest.lock import Lock
 from pipeline_builder.manifest.manifest import build_manifest
-from tests.checkout.repositories import ENVIRONMENT, git, make_repository
+from tests.checkout.repositories import ENVIRONMENT, commit, git, make_repository
 from tests.workspaces import make_workspace
 
 MANIFEST = build_manifest(
@@ -110,3 +112,29 @@ def test_what_is_planned_and_built_of_an_edit_says_so_once(tmp_path: Path) -> No
         assert f"the checkout of 'churn' was edited: what is made of it is not the commit {commit}" in ended.err
     assert "PB159" in workspace.call("checkout").err
     assert "PB159" not in workspace.call("plan").err
+
+
+def test_what_another_workspace_with_this_state_has_checked_out_says_nothing_of_this_one(root: Path) -> None:
+    """Neither is a folder taken for edited, nor for another commit; what was noted of one that is gone may go."""
+    other, cache, later = root / "other", root / "cache", datetime(2100, 1, 1, tzinfo=timezone.utc)
+    other.mkdir()
+    (other / "remotes").symlink_to(root / "remotes")
+    first = run(root).lock
+    (root / "remotes" / "a" / "more.py").write_text("more\n")
+    commit(root / "remotes" / "a", "more")
+    for _ in range(2):
+        there = checkout(MANIFEST, root=other, cache=cache, locked=None, environment=ENVIRONMENT)
+        assert there.warnings == ()
+    assert found(root, first) == []
+    here = run(root)
+    assert ([one.changed for one in here.repos], here.warnings) == ([True, False], ())
+    (other / "aws-train" / "b" / "conf" / "conf.yaml").write_text("edited\n")
+    asked, checked = Git(environment=ENVIRONMENT), Checked(training=other / "aws-train", cache=cache)
+    (problem,) = find_edited(MANIFEST, there.lock, asked, checked)
+    assert problem.message.startswith("the checkout of 'b' was edited")
+    assert find_unused(cache, ["a", "b"], later, bound=None) == []
+    shutil.rmtree(other)
+    gone = find_unused(cache, ["a", "b"], later, bound=None)
+    assert [(one.name[:2], len(one.paths)) for one in sorted(gone, key=lambda one: one.name)] == [("a@", 2), ("b@", 2)]
+    take(cache, gone)
+    assert [one.changed for one in run(root).repos] == [False, False]

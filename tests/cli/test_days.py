@@ -276,6 +276,38 @@ Path("/opt/ml/processing/output/predictions/less.csv").write_text("\\n".join(row
 
 
 @pytest.mark.long
+def test_a_backfill_brings_dates_to_where_readers_look_by_now(tmp_path: Path) -> None:
+    """What was published elsewhere before, or not at all, is nothing that readers of today's folder find."""
+    scoring, dates = champion(tmp_path / "days"), ("2026-03-01", "2026-03-02")
+    for date in dates:
+        scoring.land(date)
+    published = "      publish:\n        to: s3://SMP_S3BUCKETNAME/scores/\n"
+    conf = (scoring.remote / "conf" / "inference.yaml").read_text()
+    before: Any = None
+    for text, folder in (
+        (conf.replace(published, ""), ""),
+        (conf, "scores"),
+        (conf.replace("/scores/", "/moved/"), "moved"),
+        (conf, "scores"),
+    ):
+        scoring.push("conf/inference.yaml", text)
+        for command in (("checkout",), ("build", *SCORING), ("apply", *SCORING)):
+            assert scoring.call(*command).code == 0
+        first, again = (scoring.call("backfill", "--from", dates[0], "--to", dates[1], "--json") for _ in range(2))
+        told = [[(one["status"], one["before"]) for one in ended.json["days"]] for ended in (first, again)]
+        status = "published" if folder else "scored"
+        assert told == [[(status, False)] * 2, [(status, True)] * 2], first.err
+        if folder:
+            for date in dates:
+                found = json.loads(scoring.object(f"{folder}/dt={date}/_current.json").read_text())
+                assert ledger(scoring, date)["publication"]["pointer"].startswith(f"s3://local/{folder}/dt={date}/")
+                assert scoring.object(found["manifest"].removeprefix("s3://local/")).exists()
+        executions = [run["arn"] for run in scoring.call("history", *SCORING, "--json").json["executions"]]
+        assert executions == (before or executions)  # nothing is scored anew
+        before = executions
+
+
+@pytest.mark.long
 def test_models_by_the_hour_are_published_each_by_itself(tmp_path: Path) -> None:
     scoring = make_scoring(tmp_path / "workspace", inference=HOURLY)
     scoring.push("scripts/less.py", LESS)

@@ -209,3 +209,23 @@ def test_what_waits_is_listed(ran: Trio) -> None:
     assert "hint: did you mean 'segments'" in ran.call("history", "--model", "segment").err
     assert ran.call("history", "--audit", "--last", "1").code == 2
     assert ran.call("history", "--audit").out.count("segments") > 0
+
+
+@pytest.mark.long
+def test_what_apply_would_refuse_is_in_the_plan(tmp_path: Path) -> None:
+    """A repository that has another name is no owner of its model's group any more."""
+    ran = make_trio(tmp_path / "trio")
+    assert ran.call("up").code == 0
+    manifest = ran.root / "model_repos.yaml"
+    manifest.write_text(manifest.read_text().replace("- url: remotes/price", "- {url: remotes/price, name: prices}"))
+    refused = "PB247 step 'price-Register': the model package group 'trio-price' is there already and has the tag of"
+    planned = ran.call("plan", "--refresh")
+    assert (planned.code, f": warning {refused} 'price', not of 'prices'" in planned.err) == (
+        0,
+        True,
+    )
+    assert ran.call("plan", "--json").json["changed"] is True
+    applied = ran.call("apply")
+    assert (applied.code, f": {refused}" in applied.err) == (1, True), applied.err
+    manifest.write_text(f"{manifest.read_text()}policy: {{repos: {{prices: {{groups: [trio-price]}}}}}}\n")
+    assert "PB247" not in ran.call("plan").err

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipeline_builder.manifest.sections import ManifestSection
+from tests.checkout.repositories import commit
 from tests.doors import Door
 from tests.trio import MANIFEST, NAMES, TRAIN, Trio, make_trio
 from tests.workspaces import Ended
@@ -158,6 +159,8 @@ def test_up_neither_registers_nor_asks_again_for_what_comes_from_the_cache(trio:
     again = trio.decide("up", "--approve")
     assert (again.code, trio.statuses()) == (0, {"price": "Approved"}), again.err
     assert len(trio.call("history", "--json").json["executions"]) == 2
+    told = [line.split()[:2] for line in trio.call("status").out.splitlines()[1:4]]
+    assert told == [["churn-Train", "Not"], ["price-Train", "Succeeded"], ["segments-Train", "Not"]]  # run: left out
     # What goes back to other data is registered: the last version is none of these bytes.
     csv = trio.root / "data" / "churn.csv"
     before = csv.read_bytes()
@@ -165,6 +168,68 @@ def test_up_neither_registers_nor_asks_again_for_what_comes_from_the_cache(trio:
         csv.write_bytes(content)
         assert trio.decide("up").code == 0
         assert list(trio.statuses()) == ["churn"]
+
+
+@pytest.mark.long
+def test_what_was_rejected_and_taken_back_is_registered_no_more_than_it_has_to(trio: Trio) -> None:
+    """The champion is what is asked for again; a version that waits behind a rejected one has to be asked about anew."""
+    script = trio.root / "remotes" / "price" / "scripts" / "train.py"
+    first = script.read_text()
+    assert trio.decide("up").code == 0
+    for decided in (False, True):
+        if decided:
+            assert trio.decide("promote", "price").code == 0
+        trio.change("price")
+        assert trio.decide("up").code == 0
+        assert trio.decide("reject", "price", "--comment", "worse").code == 0
+        trio.change("price", first)
+        trio.change("churn")
+        assert trio.decide("up").code == 0
+        assert set(trio.statuses()) == ({"churn"} if decided else {"churn", "price"})
+    assert [change[:2] for change in trio.changes()] == [
+        ("trio-price/2", "Rejected"),
+        ("trio-price/3", "Approved"),
+        ("trio-price/4", "Rejected"),
+    ]
+
+
+@pytest.mark.long
+def test_who_was_renamed_or_has_gone_is_found_by_the_name_of_then(trio: Trio) -> None:
+    """What a command says of what waits works: also of a model that is called otherwise by now, or is listed no more."""
+    assert trio.decide("up", "--approve").code == 0
+    for name in ("churn", "price", "segments"):
+        trio.change(name)
+    assert trio.decide("up").code == 0
+    trio.change("price", conf=("    price:", "    prices:"))
+    lists = trio.root / "remotes" / "churn" / "conf" / "conf.yaml"
+    known, gone = (
+        lists.read_text().replace("      price:", "      prices:").split("      segments:")[0],
+        "remotes/segments",
+    )
+    lists.write_text(known.replace("churn-", "attrition-").replace(" churn:", " attrition:"))
+    commit(trio.root / "remotes" / "churn", "attrition")
+    manifest = trio.root / "model_repos.yaml"
+    manifest.write_text(manifest.read_text().replace(f"  - url: {gone}\n", ""))
+    assert trio.decide("up").code == 0
+    said = trio.decide("status").out
+    for name in ("attrition", "churn", "price", "prices", "segments"):
+        assert f"'pipeline-builder promote {name}'" in said
+        ended = trio.decide("reject" if name == "price" else "promote", name, "--comment", "said so")
+        assert ended.code == 0, ended.err
+    assert trio.changes()[3:] == [
+        ("trio-attrition/1", "Approved", "ada"),
+        ("trio-churn/2", "Approved", "ada"),
+        ("trio-price/2", "Rejected", "ada"),
+        ("trio-prices/1", "Approved", "ada"),
+        ("trio-segments/2", "Approved", "ada"),
+    ]
+    for name in ("segments/2", "prices/1"):  # today's name, and that of then, with a version
+        again = trio.decide("promote", name)
+        assert (again.code, f"trio-{name.replace('/', ' version ')} is approved since" in again.err) == (0, True)
+    assert trio.decide("promote", "segments/3").code == 1
+    assert trio.decide("verify", "segments").out.startswith("trio-segments version 2 is what was approved")
+    back = trio.decide("rollback", "churn", "--comment", "complaints")
+    assert (back.code, back.out) == (0, "trio-churn: version 2 rejected, champion version 1\n"), back.err
 
 
 # --- what failed, and what the gate blocks

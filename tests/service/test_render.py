@@ -14,6 +14,7 @@ from pipeline_builder.service.render import next_firings
 from tests.places import ROOT
 from tests.serve.serving import ROLE, serving
 from tests.service.services import CONNECTION, SERVICE, parse_manifest, read_service, read_template
+from tests.tiny import CONF
 from tests.workspaces import Workspace, make_workspace
 
 MANIFEST = f"""\
@@ -40,6 +41,25 @@ def workspace(tmp_path: Path) -> Workspace:
     (tmp_path / "buildspec.yml").write_bytes((ROOT / "buildspec.yml").read_bytes())
     assert made.call("checkout").code == 0
     return made
+
+
+def test_a_parameter_that_no_start_of_the_service_gives_is_told_before(workspace: Workspace) -> None:
+    """Each run would be refused, those of other repositories too: by 'render' and by the build that is about to apply;
+    here a person may give it, so 'validate' warns.
+    """
+    more = "pipelineName: tiny\n    parameters:\n      - {name: scale, type: Integer, default: 2}\n"
+    conf = CONF.replace("pipelineName: tiny\n", more).replace("{scale: 2}", "{scale: $params.scale}")
+    said = "churn@{}:conf/conf.yaml:34:16: {}PB726 the parameter 'scale' has no default, and nothing that starts the"
+    for text, code in ((conf, 0), (conf.replace(", default: 2", ""), 1)):
+        commit = workspace.push("conf/conf.yaml", text)[:7]
+        assert workspace.call("checkout").code == 0
+        rendered, validated = workspace.call("render", **AWS), workspace.call("validate")
+        assert (rendered.code, said.format(commit, "") in rendered.err) == (code, bool(code)), rendered.err
+        assert (validated.code, said.format(commit, "warning ") in validated.err) == (0, bool(code)), validated.err
+    built = workspace.call("stage", "build", SMP_EXECUTION="e", **AWS)
+    assert (built.code, said.format(commit, "") in built.err) == (1, True), built.err
+    (workspace.root / "model_repos.yaml").write_text(MANIFEST.partition("schedules:")[0])
+    assert "PB726" not in workspace.call("validate").err
 
 
 @pytest.mark.long
@@ -324,6 +344,9 @@ def test_validation_for_aws_says_it_too(workspace: Workspace, tmp_path: Path) ->
         keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_ENDPOINT_URL": served.url}
         china = {**keys, "SMP_REGION": "cn-north-1", "SMP_ACCOUNTID": "000000000000", "SMP_S3BUCKETNAME": "local"}
         ended = workspace.call("validate", "--target", "aws", SMP_ROLE=ROLE, **china)
+        (workspace.root / "model_repos.yaml").write_text(MANIFEST.partition("schedules:")[0])
+        without = workspace.call("validate", "--target", "aws", SMP_ROLE=ROLE, **china)
+    assert ("PB761" in without.err, "PB762" in without.err) == (False, False), without.err  # it has no service
     assert ended.code == 1
     assert "PB761 the source of the service needs CodeConnections in 'cn-north-1'" in ended.err
     assert "PB762 " in ended.err

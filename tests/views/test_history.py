@@ -91,7 +91,7 @@ def test_of_a_registry_that_keeps_no_promotions_none_is_denied() -> None:
 def test_where_to_look_for_what_no_record_tells_is_said() -> None:
     """Runs of before records were kept have no commits here; one that goes on has no record yet."""
     rows: list[Row] = [(replace(execution, ended=BEGAN), None) for execution, _ in ROWS[:2]]
-    line = "  no record was kept of run3, run2: 'pipeline-builder report run3' tells what is known of it"
+    line = "  no record can be read of run3, run2: 'pipeline-builder report run3' tells what is known of it"
     assert line in render_history([*rows, ROWS[2]], ()).splitlines()
     assert "no record" not in render_history([(replace(rows[0][0], ended=None), None)], ())
 

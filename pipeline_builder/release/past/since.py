@@ -17,6 +17,7 @@ from pipeline_builder.release.past.remaking import commits_of
 from pipeline_builder.release.record import BlockedRecord, PackageRecord, RepoRecord, RunRecord, SubmoduleRecord
 from pipeline_builder.target import Target
 
+_MOST_NAMES = 3
 SAME_CODE = "only files that no step uses have changed since"
 
 
@@ -94,15 +95,22 @@ def _commits(repo: RepoRecord, before: str, here: Checkout) -> CommitsSince:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Before:
-    """A commit that a champion was made of, empty where nobody knows; and its submodules, None where nobody does."""
+    """A commit that a champion was made of, empty where nobody knows; and its submodules, None where nobody does.
+
+    `place` is where the repository was, url and folder, empty where no record says; `others` are the repositories that
+    the champion was made of, where this one is none of them.
+    """
 
     commit: str
     submodules: tuple[SubmoduleRecord, ...] | None = None
+    place: tuple[str, str] | None = None
+    others: tuple[str, ...] = ()
 
 
 def _champions(record: RunRecord, target: Target) -> Mapping[str, tuple[_Before, ...]]:
     """Return the commits that the champions of a run were made of, by repository; also of a model that was blocked."""
     found: dict[str, dict[str, _Before]] = {}
+    places = {repo.name: (repo.url, repo.path) for repo in record.repos}
     models: tuple[PackageRecord | BlockedRecord, ...] = (*record.packages, *record.blocked)
     for one in models:
         if not one.champion_arn:
@@ -110,9 +118,15 @@ def _champions(record: RunRecord, target: Target) -> Mapping[str, tuple[_Before,
         before = _made_of(one.champion_arn, target)
         own = commits_of(one.metadata) if isinstance(one, PackageRecord) else before
         for name in own or [repo.name for repo in record.repos]:
-            made = before.get(name, _Before(commit=""))
+            made = before.get(name) or _renamed(places.get(name), before)
             found.setdefault(name, {}).setdefault(made.commit, made)
     return {name: tuple(ones.values()) for name, ones in found.items()}
+
+
+def _renamed(place: tuple[str, str] | None, before: Mapping[str, _Before]) -> _Before:
+    """Return what was made of a repository that has another name by now; of none where nothing says which that was."""
+    found = next((one for one in before.values() if place and one.place == place), None)
+    return found or _Before(commit="", others=tuple(before))
 
 
 def _made_of(arn: str, target: Target) -> dict[str, _Before]:
@@ -128,6 +142,7 @@ def _made_of(arn: str, target: Target) -> dict[str, _Before]:
         name: _Before(
             commit=commit,
             submodules=noted[name].submodules if name in noted and noted[name].commit == commit else None,
+            place=(noted[name].url, noted[name].path) if name in noted else None,
         )
         for name, commit in commits.items()
     }
@@ -150,6 +165,9 @@ def _since(repo: RepoRecord, befores: Mapping[str, tuple[_Before, ...]], here: C
 
 
 def _unknown(repo: RepoRecord, before: _Before, since: CommitsSince) -> str:
+    if before.others:
+        names = ", ".join(f"'{name}'" for name in before.others[:_MOST_NAMES])
+        return f"the champion was made of {names}{', …' * (len(before.others) > _MOST_NAMES)}, not of this repository"
     if not before.commit:
         return "which commit the champion was made of is not known: neither its properties nor a record of its run say"
     return "; ".join(filter(None, (since.unknown, *_moved(repo, before))))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 from pipeline_builder.descriptions import ExecutionStatus
 from pipeline_builder.errors import PipelineBuilderError
 from pipeline_builder.release.run import Start, follow, start
-from pipeline_builder.release.scoring.before import has_readers, is_same
+from pipeline_builder.release.scoring.before import is_delivered, is_same
 from pipeline_builder.release.scoring.delivery import deliver
 from pipeline_builder.release.scoring.holding import hold_day
 from pipeline_builder.release.scoring.ledger import LedgerDay, read_day
@@ -97,7 +97,7 @@ class Backfill:
 
     def _done(self, date: str) -> WorkedDay | None:
         days = [read_day(self.target, self.pipeline.name, model, date) for model in self.models]
-        known = [day for day in days if day and day.is_done and has_readers(day, self.target)]
+        known = [day for day in days if day and day.is_done and is_delivered(day, self.composed, self.target)]
         if len(known) < len(days) or not known:
             return None
         if self.changed and not self._is_unchanged(known, date):

@@ -60,7 +60,10 @@ def find_scored(starting: Starting, pipeline: DeployedPipeline) -> tuple[LedgerD
     days = tuple(
         day
         for day in found
-        if day and day.status in _WELL and is_same(day, starting, pipeline) and has_readers(day, target)
+        if day
+        and day.status in _WELL
+        and is_same(day, starting, pipeline)
+        and is_delivered(day, starting.composed, target)
     )
     return days if len(days) == len(found) else ()
 
@@ -79,6 +82,18 @@ def is_package(noted: PackageUsed, used: Iterable[Used]) -> bool:
     older one again, versions are counted anew, and others have the same ARNs.
     """
     return not noted.evidence or all(one.evidence == noted.evidence for one in used if one.arn == noted.arn)
+
+
+def is_delivered(day: LedgerDay, composed: Composed, target: Target) -> bool:
+    """Tell whether readers find all that a date has published, where the conf has them look by now."""
+    unit = composed.graph.units.get(day.model)
+    section = getattr(unit.section, "publish", None) if unit else None
+    if section and day.status == "scored":
+        return False
+    if section and day.status == "published" and day.publication:
+        pointer = f"{day_folder(section.to, day.date)}{POINTER}"
+        return day.publication.pointer == pointer and has_readers(day, target)
+    return has_readers(day, target)
 
 
 def has_readers(day: LedgerDay, target: Target) -> bool:
@@ -105,11 +120,9 @@ def _as_delivered(record: RunRecord, score: ScoreRecord, composed: Composed, tar
     unit = composed.graph.units.get(score.model)
     day = read_day(target, record.pipeline, score.model, score.date) if unit else None
     section = getattr(unit.section, "publish", None) if unit else None
-    if day is None or day.execution != record.execution or not has_readers(day, target):
+    if day is None or day.execution != record.execution or not is_delivered(day, composed, target):
         return None
     if day.status == "published" and score.status in ("scored", "published") and section and day.publication:
-        if day.publication.pointer != f"{day_folder(section.to, score.date)}{POINTER}":
-            return None
         return as_published(score, day.publication)
     same = day.status == score.status and (score.status == "blocked" or not section)
     return with_kept(score, day) if same else None

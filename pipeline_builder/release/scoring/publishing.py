@@ -152,7 +152,8 @@ def _refuse_others(known: Pointer | None, wanted: Publishable, uri: str, *, forc
     about = wanted.about
     if (known.pipeline, known.model) != (about["pipeline"], about["model"]):
         whose = f"it is of '{inert_line(known.model, 80)}' of the pipeline '{inert_line(known.pipeline, 80)}'"
-        raise PlanRefused(_foreign(uri, whose))
+        renamed = known.package.group == about["package"].group
+        raise PlanRefused(_foreign(uri, whose, _RENAMED if renamed else _OWN))
     if known.started > about["started"] and known.execution != about["execution"] and not force:
         message = f"'{uri}' has the predictions of a later run, {inert_line(known.execution.rsplit('/', 1)[-1], 80)}"
         hint = "'publish --force EXECUTION' takes those of an earlier one in their place"
@@ -160,6 +161,7 @@ def _refuse_others(known: Pointer | None, wanted: Publishable, uri: str, *, forc
 
 
 _OWN = "give each model a folder of its own in 'publish: {to: …}'; nothing was overwritten"
+_RENAMED = f"where that is this model's earlier name, take its pointers away, and publish again; else {_OWN}"
 _DAMAGED = f"one of this model's that was damaged may be deleted: the same command writes it anew; else {_OWN}"
 
 

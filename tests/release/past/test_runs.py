@@ -27,6 +27,7 @@ from pipeline_builder.release.past.since import SAME_CODE
 from pipeline_builder.session import Session
 from tests.console.consoles import session_of as session
 from tests.tiny import TRAIN
+from tests.trio import MANIFEST, make_trio
 from tests.workspaces import Kept, Workspace, make_workspace
 
 
@@ -77,6 +78,26 @@ def test_what_came_since_the_champion_is_in_the_record(workspace: Workspace) -> 
     subjects = ["change scripts/train.py", "change NOTES.md", "change README.md"]
     assert ([one["subject"] for one in repo["since"]], repo["more"], repo["since_unknown"]) == (subjects, 0, "")
     assert repo["before"] == json.loads((workspace.root / "docs-only.json").read_bytes())["repos"][0]["commit"]
+
+
+@pytest.mark.long
+def test_a_repository_that_was_renamed_is_found_by_its_place(tmp_path: Path) -> None:
+    """What came since a champion is told of it; one that has moved as well is said to be none of the champion's."""
+    trio = make_trio(tmp_path / "trio")
+    assert trio.call("up", "--approve").code == 0
+    trio.change("churn")
+    trio.change("price")
+    (trio.root / "remotes" / "price").rename(trio.root / "remotes" / "prices")
+    text = MANIFEST.replace("- url: remotes/churn", "- {url: remotes/churn, name: people}").replace("price", "prices")
+    policy = "policy: {repos: {people: {groups: [trio-churn]}, prices: {groups: [trio-price]}}}\n"
+    (trio.root / "model_repos.yaml").write_text(text + policy)
+    assert trio.call("up").code == 0
+    people, prices, _ = trio.record["repos"]
+    assert ([one["subject"] for one in people["since"]], people["since_unknown"]) == (["change churn"], "")
+    assert (prices["since"], prices["since_unknown"]) == (
+        [],
+        "the champion was made of 'price', not of this repository",
+    )
 
 
 def test_each_run_is_found_again_as_it_was(workspace: Workspace) -> None:

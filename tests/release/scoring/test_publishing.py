@@ -119,8 +119,11 @@ def test_two_models_in_one_folder_and_a_file_of_the_manifests_name(tmp_path: Pat
     publish(scored(target, "run1"), target)
     other = scored(target, "run2")
     other.about["model"] = "reach"  # type: ignore[index] # it is a dict here
-    with pytest.raises(PlanRefused, match="PB896 .* it is of 'churn' of the pipeline 'p'"):
-        publish(other, target)
+    for group, renamed in ((other.about["package"].group, True), ("another", False)):
+        other.about["package"] = other.about["package"].model_copy(update={"group": group})  # type: ignore[index]
+        with pytest.raises(PlanRefused, match="PB896 .* it is of 'churn' of the pipeline 'p'") as refused:
+            publish(other, target)
+        assert ("take its pointers away" in (refused.value.problems[0].hint or "")) is renamed
     target.store.put(f"{other.predictions}_manifest.json", b"")
     with pytest.raises(InputProblems, match="PB897"):
         publish(scored(target, "run2"), target)
