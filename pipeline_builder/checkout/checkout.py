@@ -328,8 +328,7 @@ class _Work:
         there = os.path.lexists(self.folder)
         # Before the look: of what is edited after it, the stamp is another one.
         left, self.stamp = self.stamp, find_stamp(self.folder, self.clock) if there else ""
-        # Of a repository whose ids are others now, as of SHA-256, the index says nothing any more; the stamp does.
-        as_left = there and self.stamp == left != ""
+        as_left = there and self.stamp == left != ""  # also where ids are others now, of which the index knows nothing
         # The newer one is of a checkout that was killed when the folder was in its place, and its index was not.
         unchanged = as_left or (there and any(self.is_as_in(index) for index in (self.index, new_index)))
         if unchanged and known and content_of(known) == content_of(facts):
