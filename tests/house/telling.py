@@ -25,6 +25,8 @@ _UNSTABLE = (
     (re.compile(r"\b[0-9a-f]{64}\b"), "DIGEST"),
     (re.compile(r"\b20\d\d-\d\d-\d\d(?:T\d\d:\d\d:\d\dZ?)?\b|\b\d\d:\d\d:\d\d\b"), "TIME"),
     (re.compile(r"(?<![\w.])(?=[a-z0-9]*\d)(?=[a-z0-9]*[a-z])[a-z0-9]{12}(?![\w.])"), "ID"),
+    # One in fifty has no digit, and looks like a word but for where it stands.
+    (re.compile(r"(\bexecutions?[ /]|\bTIME +)[a-z]{12}(?![\w.])"), r"\1ID"),
     (re.compile(r"(?<![\w.])(?=[0-9a-f]*[0-9])[0-9a-f]{7}(?![\w.])"), "COMMIT"),
     (re.compile(r"\b\d+(?:\.\d+)? s\b"), "N s"),
     (re.compile(r"token=[\w-]+"), "token=T"),
