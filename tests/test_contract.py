@@ -647,6 +647,7 @@ class Registering:
         self.target.registry.set_approval(arn, status, description="by ada", metadata={}, by="ada")
 
 
+@pytest.mark.long
 def test_who_goes_back_gets_what_was_asked_for(target: Target) -> None:
     """What is in use by then is of other code: a run of before changes nothing of that."""
     run_of = Registering(target)
@@ -663,6 +664,7 @@ def test_who_goes_back_gets_what_was_asked_for(target: Target) -> None:
     assert [run_of("a"), run_of("a")] == [(3, False), (3, False)]
 
 
+@pytest.mark.long
 def test_who_goes_back_to_what_waits_yet_is_not_led_to_what_came_after(target: Target) -> None:
     run_of = Registering(target)
     assert [run_of("a", Data="old"), run_of("a", Data="new"), run_of("a", Data="old")] == [
@@ -677,6 +679,7 @@ def test_who_goes_back_to_what_waits_yet_is_not_led_to_what_came_after(target: T
     assert run_of("a", Data="old") == (3, False)  # which was rejected, and stays it
 
 
+@pytest.mark.long
 def test_a_trial_takes_nobodys_place(target: Target) -> None:
     run_of = Registering(target)
     assert [run_of("a"), run_of("a", Epochs="9"), run_of("a")] == [(1, True), (2, True), (1, False)]

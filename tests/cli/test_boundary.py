@@ -57,6 +57,7 @@ def test_ctrl_c_while_a_command_is_imported_is_an_interruption(ignored: bool) ->
     assert (done.returncode, done.stderr) == expected
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("words", "code"),
     [(["schema"], 0), (["--help"], 0), (["explain", "PB100"], 0), (["nonsense"], 2), (["graph", "--json"], 1)],

@@ -517,6 +517,7 @@ def test_evidence_that_is_gone_is_missed_whatever_record_names_it(trio: Trio, le
     assert trio.changes() == []
 
 
+@pytest.mark.long
 def test_an_only_champion_that_is_lost_is_no_dead_end(trio: Trio) -> None:
     """The store was deleted: what comes after it can't be held against it, so it goes out of use with none before."""
     assert trio.decide("promote", "churn").code == 0

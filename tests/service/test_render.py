@@ -43,6 +43,7 @@ def workspace(tmp_path: Path) -> Workspace:
     return made
 
 
+@pytest.mark.long
 def test_a_parameter_that_no_start_of_the_service_gives_is_told_before(workspace: Workspace) -> None:
     """Each run would be refused, those of other repositories too: by 'render' and by the build that is about to apply;
     here a person may give it, so 'validate' warns.

@@ -554,6 +554,7 @@ def test_rules_and_roles_of_the_longest_names_are_as_long_as_they_may_be() -> No
     assert any(name.endswith("RetrainingAsked") and name != "RetrainingAsked" for name in template["Resources"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["codecommit", "s3"])
 def test_a_push_starts_all_pipelines_by_rules_with_few_targets(kind: str) -> None:
     source = {"kind": kind, "repository": "models" if kind == "codecommit" else "bucket/models.zip"}
