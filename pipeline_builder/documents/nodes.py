@@ -11,7 +11,7 @@ from typing import Any, cast
 import yaml
 
 from pipeline_builder.descriptions import JSON
-from pipeline_builder.documents.source import DataPath, Positions, Source
+from pipeline_builder.documents.source import DataPath, Positions, Rewritten, Source
 from pipeline_builder.errors import Problem
 
 # More nodes than any manifest or conf needs; an alias bomb ("billion laughs") reaches it at once.
@@ -61,7 +61,7 @@ class Reader:
         self.problems: list[Problem] = []
         self.keys: Positions = {}
         self.values: Positions = {}
-        self.rewritten: set[tuple[type, JSON]] = set()
+        self.rewritten: dict[tuple[int, int], Rewritten] = {}
         self.nodes = 0
         self.open: set[int] = set()
 
@@ -131,8 +131,8 @@ class Reader:
         plain = value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and isfinite(value))
         if not plain:
             return str(node.value)
-        if is_rewritten(value, node.value):
-            self.rewritten.add((type(value), value))
+        if _is_rewritten(value, node.value):
+            self.rewritten[_position(node)] = Rewritten(value, node.value)
         return cast("JSON", value)
 
     def _mapping(self, node: yaml.MappingNode, path: DataPath | None) -> dict[str, JSON]:
@@ -195,7 +195,7 @@ class Reader:
         )
 
 
-def is_rewritten(value: JSON, written: str) -> bool:
+def _is_rewritten(value: JSON, written: str) -> bool:
     """Tell whether a number or a flag would be another text than was written: `1.10`, `010`, `12:30`, `no`."""
     if isinstance(value, bool):
         return written.lower() not in ("true", "false")

@@ -123,15 +123,19 @@ def _read_or_mark(model: type[Model], data: JSON) -> tuple[Model | None, dict[An
         return None, wrong
 
 
-def _mark(wrong: dict[Any, Any], data: JSON, location: tuple[str | int, ...]) -> None:
-    """Note the innermost part of the data that is at the location; pydantic adds parts of its own to some."""
-    path: list[str | int] = []
-    for part in location:
+def within(data: JSON, location: DataPath) -> DataPath:
+    """Return what of the location is in the data: pydantic adds parts of its own to some."""
+    for depth, part in enumerate(location):
         inside = part in data if isinstance(data, dict) else isinstance(data, list) and isinstance(part, int)
         if not inside:
-            break
+            return location[:depth]
         data = data[part]  # type: ignore[index] # just looked at
-        path.append(part)
+    return location
+
+
+def _mark(wrong: dict[Any, Any], data: JSON, location: tuple[str | int, ...]) -> None:
+    """Note the innermost part of the data that is at the location."""
+    path = within(data, location)
     for part in path[:-1]:
         found = wrong.setdefault(part, {})
         if found is _GONE:

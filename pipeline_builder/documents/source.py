@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.errors import InputProblems, Place, Problem
@@ -27,6 +27,13 @@ _URL_LOGIN = re.compile(r"://[^/@\s'\"]+@")
 DataPath = tuple[str | int, ...]
 Positions = dict[DataPath, tuple[int, int]]
 """Where something begins (1-based line, column), by its path."""
+
+
+class Rewritten(NamedTuple):
+    """A number or a flag, and how it is written: it would be another text."""
+
+    value: JSON
+    written: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +72,13 @@ class Document:
     """A parsed file: `data` and, for each path into it, where the key and the value begin.
 
     `look` finds these when somebody asks for the first of them: of most files nobody does, and they take more room than
-    all else. `rewritten` has the numbers and flags, with their types, that would be other texts than was written.
+    all else. `rewritten` has the numbers and flags that would be other texts than was written, by where they begin.
     """
 
     source: Source
     data: JSON
     look: Callable[[], tuple[Positions, Positions]] = field(repr=False, compare=False)
-    rewritten: frozenset[tuple[type, JSON]] = frozenset()
+    rewritten: Mapping[tuple[int, int], Rewritten] = field(default_factory=dict)
 
     @cached_property
     def _positions(self) -> tuple[Positions, Positions]:
@@ -86,6 +93,18 @@ class Document:
     def values(self) -> Positions:
         """Where each value begins."""
         return self._positions[1]
+
+    def written(self, path: DataPath) -> str:
+        """Return how the number or the flag at the path is written; empty where it would be the same as a text."""
+        value = value_at(self.data, path)
+        if not isinstance(value, bool | int | float) or (type(value), value) not in self._odd:
+            return ""  # most often nobody asks where things are
+        found = self.rewritten.get(self.values.get(path, (0, 0)))
+        return found.written if found else ""
+
+    @cached_property
+    def _odd(self) -> frozenset[tuple[type, JSON]]:
+        return frozenset((type(one.value), one.value) for one in self.rewritten.values())  # to Python true is 1
 
     def place(self, path: DataPath = (), *, key: bool = False) -> Place:
         """Return the place of the value at `path` (of its key with `key`), or of the nearest thing around it."""
@@ -174,7 +193,7 @@ def parse_yaml(
         again = _read(source, problem_id, tags or {}, placed=True)
         return again.keys, again.values
 
-    return Document(source, found.data, look, frozenset(found.rewritten))
+    return Document(source, found.data, look, found.rewritten)
 
 
 def _read(source: Source, problem_id: str, tags: Mapping[str, str], *, placed: bool) -> Reader:

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.credentials import looks_like_secret
 from pipeline_builder.documents.schema import Section, describe
-from pipeline_builder.documents.source import Document, value_at
+from pipeline_builder.documents.source import Document
 from pipeline_builder.errors import Problem
 from pipeline_builder.manifest.quotas import MOST_ENVIRONMENT
 from pipeline_builder.manifest.texts import inert, matching
@@ -127,7 +127,7 @@ def environment_problems(
     base = ("service", "environment")
     for name, variable in environment.items():
         place = document.place((*base, name), key=True)
-        if _is_rewritten(name, variable, document):
+        if document.written((*base, name)):
             message = f"the number behind '{name}' would become {describe(variable.value)}, expected a text"
             yield Problem(id="PB104", message=message, place=document.place((*base, name)), hint="put it in quotes")
         if fault := _name_fault(name):
@@ -143,18 +143,6 @@ def environment_problems(
     if size > MOST_ENVIRONMENT:
         message = f"the variables of 'environment' have together {size} characters, CodeBuild takes {MOST_ENVIRONMENT}"
         yield Problem(id="PB752", message=message, place=document.place(base, key=True), hint="leave some out")
-
-
-def _is_rewritten(name: str, variable: VariableSection, document: Document) -> bool:
-    """Tell whether YAML took the value for a number that is written otherwise: `1.10` would be 1.1, and `010` be 8."""
-    path = ("service", "environment", name)
-    if isinstance(value_at(document.data, path), str | dict):
-        return False
-    if not document.rewritten:
-        return False
-    from pipeline_builder.documents.rewriting import written_at
-
-    return written_at(document, path) != variable.value
 
 
 def _name_fault(name: str) -> str:

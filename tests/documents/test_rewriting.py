@@ -68,6 +68,12 @@ def test_arguments_by_name_and_what_stands_beside_an_expression() -> None:
 def test_aliases_and_merge_keys() -> None:
     job = read("env: &e {A: 1.10}\ntags: {<<: *e, B: !!float 2.50, 'url': 'https://u:p@h', C: 010}\n")
     assert (job.env, job.tags) == ({"A": "1.10"}, {"A": "1.10", "B": "2.50", "url": "https://u:p@h", "C": "010"})
+    assert read("env: &e {A: 1.10, B: 2.50}\ntags: {A: 1.1, <<: *e, B: 2.5}\n").tags == {"A": "1.1", "B": "2.5"}
+
+
+def test_what_stands_before_it() -> None:
+    job = read("env: {A: !!int '010', B: &b\n  1.10}\ntext: &t !!float\n  2.50\n")
+    assert (job.env, job.text) == ({"A": "010", "B": "1.10"}, "2.50")
 
 
 def test_what_is_wrong_is_said_all_the_same() -> None:
