@@ -13,6 +13,7 @@ from pipeline_builder.documents.fields import Names, NoFlag, Switch, Word
 from pipeline_builder.documents.schema import Section, describe
 
 _Flag = Annotated[Switch | Expression, REFERABLE]
+_Column = Annotated[str | int, NoFlag]
 _QUALITY = ("problem_type", "inference_attribute", "probability_attribute", "ground_truth_attribute")
 _ELSEWHERE = frozenset(("model_name", "endpoint_name"))
 _TYPE = "instance_type"
@@ -68,7 +69,7 @@ class QualityCheckSection(CheckSection):
 class FacetSection(Section):
     """A group of people or things that a model must not treat differently."""
 
-    name: str | int = Field(description="column of the group, by its name or number")
+    name: _Column = Field(description="column of the group, by its name or number")
     values: tuple[str | int | float, ...] = Field((), description="the values, or the bound, of the group at risk")
 
 
@@ -80,11 +81,11 @@ class ClarifyCheckSection(CheckSection):
         "text/csv", "application/jsonlines", "application/json", "application/x-parquet", "application/x-image",
         "application/sagemakercapturejson",
     ] = Field("text/csv", description="how the data are written")  # fmt: skip
-    label: str | int | None = Field(None, description="column of the truth, by its name or number")
+    label: _Column | None = Field(None, description="column of the truth, by its name or number")
     headers: Names = Field((), description="names of the columns")
     label_values: tuple[str | int | float, ...] = Field((), description="of bias: the good values, or their bound")
     facets: tuple[FacetSection, ...] = Field((), description="of bias: the groups that are compared")
-    group_variable: str | int | None = Field(None, description="of bias: column of the groups within")
+    group_variable: _Column | None = Field(None, description="of bias: column of the groups within")
     methods: Names = Field((), description="of bias: which measures; default: all")
     shap: dict[str, Any] | None = Field(None, description="of explainability: baseline, num_samples, agg_method, …")
     pdp: dict[str, Any] | None = Field(None, description="of explainability: features, grid_resolution, …")

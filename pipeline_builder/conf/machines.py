@@ -9,15 +9,11 @@ from pydantic import BeforeValidator, Field
 from pipeline_builder.conf.channels import Channel, read_channels
 from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.expressions import REFERABLE, Expression
-from pipeline_builder.documents.fields import Count, Names, Switch, Word, no_boolean
+from pipeline_builder.documents.fields import Count, Names, NoFlag, Switch, Word
 from pipeline_builder.documents.schema import Section
 
 Flag = Annotated[Switch | Expression, REFERABLE]
-Seconds = Annotated[
-    Annotated[int, Field(ge=0), BeforeValidator(no_boolean, json_schema_input_type=Annotated[int, Field(ge=0)])]
-    | Expression,
-    REFERABLE,
-]
+Seconds = Annotated[Annotated[int, Field(ge=0), NoFlag] | Expression, REFERABLE]
 
 
 class TrainChannel(Channel):

@@ -49,14 +49,14 @@ def _text(value: JSON) -> JSON:
     return str(value) if isinstance(value, (int, float)) else value
 
 
-def no_boolean(value: JSON) -> JSON:
+def _no_flag(value: JSON) -> JSON:
     """Where a number is expected, true is none; a text that reads as one is."""
     if isinstance(value, bool):
         raise PydanticCustomError("float_type", "expected a number")
     return value
 
 
-NoFlag = BeforeValidator(no_boolean)
+NoFlag = BeforeValidator(_no_flag)
 """Of a number: to pydantic, as to Python, true is 1."""
 
 
@@ -158,12 +158,8 @@ Args = Annotated[
     tuple[Text, ...],
     BeforeValidator(_args, json_schema_input_type=str | tuple[Text, ...] | dict[str, Text | None] | None),
 ]
-Count = Annotated[
-    Annotated[int, Field(ge=1), BeforeValidator(no_boolean, json_schema_input_type=Annotated[int, Field(ge=1)])]
-    | Expression,
-    REFERABLE,
-]
-Number = Annotated[Annotated[float, BeforeValidator(no_boolean, json_schema_input_type=float)] | Expression, REFERABLE]
+Count = Annotated[Annotated[int, Field(ge=1), NoFlag] | Expression, REFERABLE]
+Number = Annotated[Annotated[float, NoFlag] | Expression, REFERABLE]
 Env = Annotated[dict[str, Text], BeforeValidator(empty_mapping, json_schema_input_type=dict[str, Text] | None)]
 Texts = Annotated[dict[str, Text], BeforeValidator(empty_mapping, json_schema_input_type=dict[str, Text] | None)]
 Words = Annotated[tuple[Word, ...], BeforeValidator(_list, json_schema_input_type=Word | tuple[Word, ...])]
