@@ -14,6 +14,7 @@ from pipeline_builder.conf.sections import (
     TransformSection,
 )
 from pipeline_builder.conf.tuning import TuneSection
+from pipeline_builder.descriptions import JSON
 from pipeline_builder.documents.fields import StepClass
 from pipeline_builder.documents.schema import did_you_mean, known_keys, read_section
 from pipeline_builder.documents.source import DataPath
@@ -42,10 +43,10 @@ _KIND_OF: Mapping[str, type[JobSection]] = {
 # Those that have a section, or stand in `arguments` as a whole, as all other types of the definition do.
 CALL_OF: Mapping[str, type[CallSection]] = {"Lambda": LambdaSection, "Callback": CallbackSection}
 # Read here, and imported where one is read, as few confs have them.
-WATCHING: Mapping[str, str] = {"Baseline": "baseline", "Monitor": "monitor"}
+_WATCHING: Mapping[str, str] = {"Baseline": "baseline", "Monitor": "monitor"}
 _JOB_SECTIONS = ("preprocess", "train", "transform", "evaluate", "postprocess")
 # The classes whose step_type chooses a section.
-CHOOSING = ("Processing", "Training", "Tuning", *WATCHING, *CALL_OF)
+CHOOSING = ("Processing", "Training", "Tuning", *_WATCHING, *CALL_OF)
 
 
 def read_sections(
@@ -60,9 +61,8 @@ def read_sections(
     tunings = {"tune": section.tune} if section.tune else {}
     named = {"lambda": section.function, "callback": section.callback}
     calls: dict[str, CallSection] = {key: call for key, call in named.items() if call}
-    watching = {key: data for key in WATCHING.values() if (data := getattr(section, key, None)) is not None}
-    written = {**watching, **section.others}
-    kinds = {**(_watching() if written.keys() & WATCHING.values() else {}), **_kinds(section, steps)}
+    written = read_here(section)
+    kinds = {**(_watching() if written.keys() & _WATCHING.values() else {}), **_kinds(section, steps)}
     for key, data in written.items():
         path: DataPath = ("conf", "models", name, key)
         if key in read:
@@ -84,6 +84,12 @@ def read_sections(
     return jobs, tunings, calls
 
 
+def read_here(section: ModelSection) -> dict[str, JSON]:
+    """Return the model's sections that are read here, as they are written: those of few confs, and of other names."""
+    watching = {key: data for key in _WATCHING.values() if (data := getattr(section, key, None)) is not None}
+    return {**watching, **section.others}
+
+
 def kind_of(step_class: str) -> type[JobSection | CallSection] | None:
     """Return the section that configures a step of the class; None for that of the registry."""
     return job_kind_of(step_class) or CALL_OF.get(step_class)
@@ -91,7 +97,7 @@ def kind_of(step_class: str) -> type[JobSection | CallSection] | None:
 
 def job_kind_of(step_class: str) -> type[JobSection] | None:
     """Return the section of the class's job, if it has one."""
-    name = WATCHING.get(step_class)
+    name = _WATCHING.get(step_class)
     return _watching()[name] if name else _KIND_OF.get(step_class)
 
 

@@ -34,6 +34,8 @@ from pipeline_builder.manifest.paths import RelativePath
 from pipeline_builder.manifest.policy import Secrets
 
 REPORT = "model_evaluation_metrics"
+_VOLUME = AliasChoices("volume_size_in_gb", "volume_size")
+_RUNTIME = AliasChoices("max_runtime_seconds", "max_runtime_in_seconds")
 _PROCESSING = "/opt/ml/processing"
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -61,16 +63,8 @@ class JobSection(Section):
     base_job_name: Word = Field("", description="prefix of the job's name")
     instance_count: Count = Field(1, description="instances")
     instance_type: Word = Field("ml.m5.2xlarge", description="instance type")
-    volume_size: Count = Field(
-        50,
-        validation_alias=AliasChoices("volume_size_in_gb", "volume_size"),
-        description="storage volume, GB",
-    )
-    max_runtime: Count = Field(
-        3600,
-        validation_alias=AliasChoices("max_runtime_seconds", "max_runtime_in_seconds"),
-        description="maximum run time, seconds",
-    )
+    volume_size: Count = Field(50, validation_alias=_VOLUME, description="storage volume, GB")
+    max_runtime: Count = Field(3600, validation_alias=_RUNTIME, description="maximum run time, seconds")
     tags: Tags = Field({}, description="tags of the job")
     env: Env = Field({}, description="environment variables of the job")
     secrets: Secrets = Field({}, description="NAME: secretsmanager:ID, variables that only the job gets to see")
@@ -130,14 +124,8 @@ class LocationSection(Section):
 class PreprocessSection(_ProcessingSection):
     """A Processing step's job."""
 
-    volume_size: Count = Field(
-        32, validation_alias=AliasChoices("volume_size_in_gb", "volume_size"), description="storage volume, GB"
-    )
-    max_runtime: Count = Field(
-        3000,
-        validation_alias=AliasChoices("max_runtime_seconds", "max_runtime_in_seconds"),
-        description="maximum run time, seconds",
-    )
+    volume_size: Count = Field(32, validation_alias=_VOLUME, description="storage volume, GB")
+    max_runtime: Count = Field(3000, validation_alias=_RUNTIME, description="maximum run time, seconds")
     s3_upload_mode: Annotated[Literal["EndOfJob", "Continuous"] | Expression, REFERABLE] = Field(
         "EndOfJob", description="when outputs are uploaded"
     )
@@ -156,14 +144,8 @@ class PreprocessSection(_ProcessingSection):
 class TrainSection(_ScriptSection):
     """A Training step's job."""
 
-    volume_size: Count = Field(
-        32, validation_alias=AliasChoices("volume_size_in_gb", "volume_size"), description="storage volume, GB"
-    )
-    max_runtime: Count = Field(
-        3000,
-        validation_alias=AliasChoices("max_runtime_seconds", "max_runtime_in_seconds"),
-        description="maximum run time, seconds",
-    )
+    volume_size: Count = Field(32, validation_alias=_VOLUME, description="storage volume, GB")
+    max_runtime: Count = Field(3000, validation_alias=_RUNTIME, description="maximum run time, seconds")
     hyperparameters: Annotated[dict[str, Any], EmptyMapping] = Field(
         {}, validation_alias=AliasChoices("hyperparams", "hyperparameters"), description="arguments of the script"
     )
@@ -212,14 +194,10 @@ class TransformSection(JobSection):
     image_uri: Image = Field("", description="has no effect: the registry's image is used")
     image: ImageSection | None = Field(None, description="has no effect either")
     volume_size: Count = Field(
-        50,
-        validation_alias=AliasChoices("volume_size_in_gb", "volume_size"),
-        description="has no effect: a batch transform has no volume size",
+        50, validation_alias=_VOLUME, description="has no effect: a batch transform has no volume size"
     )
     max_runtime: Count = Field(
-        3600,
-        validation_alias=AliasChoices("max_runtime_seconds", "max_runtime_in_seconds"),
-        description="has no effect: a batch transform has no maximum run time",
+        3600, validation_alias=_RUNTIME, description="has no effect: a batch transform has no maximum run time"
     )
     entry_point: RelativePath | None = Field(None, description="inference script, below the source directory")  # type: ignore[assignment] # it is optional here only
     strategy: Annotated[Literal["SingleRecord", "MultiRecord"] | Expression | None, REFERABLE] = Field(

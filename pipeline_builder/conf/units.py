@@ -16,9 +16,9 @@ from pipeline_builder.conf.kinds import (
     CHOOSING,
     SECTION_OF,
     USED,
-    WATCHING,
     job_kind_of,
     kind_of,
+    read_here,
     read_sections,
 )
 from pipeline_builder.conf.raw import raw_problems
@@ -358,11 +358,7 @@ def _section_problems(step: Step) -> Iterable[Problem]:
     if kind is None:
         found = unit.section.registry is not None
     else:  # a section that was read here, and couldn't be, has had its problems said already
-        written = {
-            *unit.section.others,
-            *(name for name in WATCHING.values() if getattr(unit.section, name, None) is not None),
-        }
-        found = step.section_name in {*unit.jobs, *unit.calls} or step.section_name in written
+        found = step.section_name in {*unit.jobs, *unit.calls, *read_here(unit.section)}
     if not found and unit.section.others.keys() - unit.jobs.keys() - unit.calls.keys():
         return  # a misspelt section is said already, and is most likely the one
     if not found and step.asked.step_type and step.step_class in CHOOSING:

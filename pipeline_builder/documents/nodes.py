@@ -11,7 +11,7 @@ from typing import Any, cast
 import yaml
 
 from pipeline_builder.descriptions import JSON
-from pipeline_builder.documents.source import DataPath, Positions, Rewritten, Source
+from pipeline_builder.documents.source import LONGEST_NUMBER, DataPath, Positions, Rewritten, Source
 from pipeline_builder.errors import Problem
 
 # More nodes than any manifest or conf needs; an alias bomb ("billion laughs") reaches it at once.
@@ -22,7 +22,6 @@ _SCALARS = frozenset(f"{_OURS}{kind}" for kind in ("bool", "int", "float", "null
 """What is no text, of what a scalar may be; of the rest YAML 1.1 has signs of its own, such as '=', which are texts."""
 _LONG = 1 << 20
 """Characters of a file after which no tag is kept: the texts that these are of would be, too."""
-_LONGEST_NUMBER = 1_000
 
 # The C loader is some ten times faster; PyYAML builds without libyaml lack it.
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -116,8 +115,8 @@ class Reader:
         if node.tag not in _SCALARS:
             raise yaml.MarkedYAMLError(None, None, f"the tag '{node.tag}' is not allowed", node.start_mark)
         kind = node.tag.removeprefix(_OURS)
-        if kind in ("int", "float") and len(node.value) > _LONGEST_NUMBER:
-            message = f"a number of {len(node.value)} characters, expected at most {_LONGEST_NUMBER:,}"
+        if kind in ("int", "float") and len(node.value) > LONGEST_NUMBER:
+            message = f"a number of {len(node.value)} characters, expected at most {LONGEST_NUMBER:,}"
             raise yaml.MarkedYAMLError(None, None, message, node.start_mark)
         try:
             value = self.loader.construct_object(node)

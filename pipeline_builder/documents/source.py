@@ -128,6 +128,8 @@ def value_at(data: JSON, path: DataPath) -> JSON:
     return data
 
 
+LONGEST_NUMBER = 1_000
+"""Characters of a number: to read longer ones takes the square of their length."""
 _MOST_BYTES = 8 << 20
 _USUAL = 16 << 10
 _DEEPEST = 100

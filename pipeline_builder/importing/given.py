@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pipeline_builder.documents.schema import describe
-from pipeline_builder.documents.source import Source, found_in
+from pipeline_builder.documents.source import LONGEST_NUMBER, Source, found_in
 from pipeline_builder.errors import InputProblems, Place, Problem
 
 VERSION = "2020-12-01"
 _MOST_BYTES = 8 << 20
-_LONGEST_NUMBER = 1_000
 _DEEPEST = 100
 _BRANCHES = ("IfSteps", "ElseSteps")
 _INSIDE = "PipelineDefinition"
@@ -123,7 +122,7 @@ def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _whole(text: str) -> int:
-    if len(text) > _LONGEST_NUMBER:
+    if len(text) > LONGEST_NUMBER:
         raise ValueError("a number in it is too large")
     return int(text)
 
