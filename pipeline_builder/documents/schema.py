@@ -202,16 +202,18 @@ def _nearest(detail: ErrorDetails) -> str | None:
     return did_you_mean(found, [choice.strip("'") for choice in choices])
 
 
-_EXPONENT = re.compile(r"([-+]?)(\d*)\.?(\d*)[eE]([-+]?)(\d+)")
+_NUMERAL = re.compile(r"([-+]?)(?=\.?\d)(\d*)\.?(\d*)(?:[eE]([-+]?)(\d+))?", re.ASCII)
 
 
 def number_hint(text: str) -> str | None:
     """Return how a number is written that YAML 1.1 reads a text of: `1e-3`, for want of a point and a sign."""
-    match = _EXPONENT.fullmatch(text)
-    if match and (match[2] or match[3]):
-        written = f"{match[1]}{match[2] or 0}.{match[3] or 0}e{match[4] or '+'}{match[5]}"
-        return f"write {written}: without a point and the exponent's sign YAML reads a text"
-    return f"write {text} without quotes" if re.fullmatch(r"[-+]?\d+(\.\d*)?", text) else None
+    match = _NUMERAL.fullmatch(text)
+    if match is None:
+        return None
+    written = f"{match[1]}{match[2] or 0}.{match[3] or 0}e{match[4] or '+'}{match[5]}" if match[5] else text
+    if written == text:
+        return f"write {text} without quotes"
+    return f"write {written}: without a point and the exponent's sign YAML reads a text"
 
 
 def _other_spelling(section: type[Section] | None, key: str, document: Document, path: DataPath) -> str | None:

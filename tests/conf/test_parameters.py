@@ -45,6 +45,7 @@ def test_what_is_wrong_has_its_place(tmp_path: Path, text: str) -> None:
     [
         ("{name: V, default: 1.10}", "put it in quotes"),
         ("{name: F, type: Float, default: 1e-3}", "write 1.0e-3: without a point and the exponent's sign YAML reads a text"),
+        ("{name: F, type: Float, default: '1.0e-3'}", "write 1.0e-3 without quotes"),
         ("{name: F, type: Float, default: -.5E7}", "write -0.5e+7: without a point and the exponent's sign YAML reads a text"),
         ("{name: I, type: Integer, default: '5'}", "write 5 without quotes"),
         ("{name: I, type: Integer, default: five}", None),
