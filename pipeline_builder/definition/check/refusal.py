@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import reduce
-from typing import Any, cast
+from typing import Any
 
 from pipeline_builder.definition.check.behind import shape_at
 from pipeline_builder.definition.rules.rules import check_rules
 from pipeline_builder.definition.shapes.fault import EXPECTED, NO_MATCH, NOT_IN_ENUM, OUT_OF_RANGE, WRONG_TYPE, Fault
 from pipeline_builder.definition.shapes.kinds import STEP_TYPES, StepType
-from pipeline_builder.documents.members import subject
+from pipeline_builder.documents.members import at, subject
 
 # What values can still break that a definition's own check couldn't see, as they came by references.
 _OF_VALUES = {
@@ -45,7 +44,7 @@ def _shape_errors(known: StepType, request: Mapping[str, Any]) -> Iterator[str]:
 def _is_refused(fault: Fault, request: Mapping[str, Any]) -> bool:
     """Tell whether a value is refused; a number or a flag becomes a text where one is expected."""
     if fault.id == WRONG_TYPE:
-        value = reduce(lambda whole, part: whole[part], fault.path, cast("Any", request))
+        value = at({**request}, fault.path)
         return isinstance(value, str | int | float) and not fault.message.endswith(EXPECTED["string"])
     return fault.id in _OF_VALUES
 
