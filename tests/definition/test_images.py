@@ -51,6 +51,13 @@ def test_the_lock_answers_for_the_sdk(tmp_path: Path) -> None:
     assert (again, asked) == ((found, keys), [*keys])
 
 
+def test_nobody_is_asked_for_what_a_transform_has(tmp_path: Path) -> None:
+    tree = yaml.safe_load(CONF)
+    tree["conf"]["models"]["churn"]["transform"]["image"] = {"framework": "none", "version": "1"}
+    write_model(tmp_path / "churn", yaml.safe_dump(tree))
+    assert resolve_images(load_graph(tmp_path, "churn"), SETTINGS, {}) == ({}, {})
+
+
 @pytest.mark.parametrize("changed", FACTS)
 def test_another_image_is_asked_for_anew(tmp_path: Path, changed: str) -> None:
     facts = {**FACTS, changed: "another"}

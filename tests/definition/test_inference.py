@@ -110,6 +110,11 @@ def test_what_a_check_is_given_and_what_stands_in_arguments_is_listed_too(tmp_pa
             "join_source: Input\n        image_uri: example.com/x:1",
             "the model package's own image",
         ),
+        (
+            "join_source: Input",
+            "join_source: Input\n        image: {framework: none, version: 1}",
+            "the model package's own image",
+        ),
     ],
 )
 def test_what_does_nothing_is_said(tmp_path: Path, old: str, new: str, said: str) -> None:

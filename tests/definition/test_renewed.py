@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from pipeline_builder.definition.narrowed import keep_parsed
+from pipeline_builder.documents.source import Source, parse_yaml
 from pipeline_builder.errors import InputProblems
+from pipeline_builder.machine.kept import Kept
 from pipeline_builder.opened import Opened
 from pipeline_builder.sdk.environment import SdkEnvironment
 from pipeline_builder.workspace import Workspace, load_values
@@ -231,6 +234,13 @@ def test_of_many_repositories_no_commits_travel(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize(("value", "is_kept"), [("1.5", True), ("1.10", False)])
+def test_what_is_kept_of_a_large_file_has_no_other_texts(tmp_path: Path, value: str, is_kept: bool) -> None:
+    document = parse_yaml(Source("a.yaml", f"a: {value}\n{'# as long as those that are kept' * 2_000}"), "PB201")
+    keep_parsed(Kept(folder=tmp_path), document)
+    assert any(path.is_file() for path in tmp_path.rglob("*")) is is_kept
+
+
 def test_a_note_belongs_to_one_composition(folder: Path) -> None:
     """What was noted with another value of a variable is of no use, though no file has changed since."""
     replace(folder, "unit0003", "unit0003/numbers.csv", "${SMP_WHICH:-unit0003/numbers.csv}")

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from pipeline_builder.conf.tuning import TuneSection
+from pipeline_builder.conf.tuning import RangeSection, TuneSection
 from pipeline_builder.dag.caching import always_cached
+from pipeline_builder.documents.expressions import Expression, get
 from pipeline_builder.documents.schema import known_keys
 from pipeline_builder.errors import InputProblems
 from tests.definition.cases import CASES, TUNE
@@ -65,6 +66,11 @@ def test_ranges_are_looked_at_by_themselves(tmp_path: Path) -> None:
         tune = TUNE.replace("{min: 1, max: 99}", given)
         found = refused(tmp_path / str(number), tune=tune)[:1]
         assert found == [f"{line('scale: ' + given, tune=tune)} {expected}"], given
+
+
+def test_a_range_with_a_point_in_one_end_is_continuous_whatever_the_other_is() -> None:
+    given = {"min": 0.5, "max": Expression(get("Parameters.a"))}
+    assert RangeSection.model_validate(given).kind == "continuous"
 
 
 def test_what_does_not_go_together_is_said_all_at_once(tmp_path: Path) -> None:

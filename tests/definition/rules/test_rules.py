@@ -209,3 +209,14 @@ def test_local_storage_is_that_of_ec2() -> None:
 
 def test_an_empty_list_of_tags_has_no_tags() -> None:
     assert check_rules("RegisterModel", {**BASES["RegisterModel"], "Tags": []}) == ()
+
+
+@pytest.mark.parametrize(("most", "found"), [("9", ["PB258"]), ({"Get": "Parameters.Most"}, [])])
+def test_combinations_are_counted_where_all_of_them_are_known(most: Any, found: list[str]) -> None:
+    ranges: Any = {
+        "IntegerParameterRanges": [{"Name": "depth", "MinValue": "1", "MaxValue": most}],
+        "CategoricalParameterRanges": [{"Name": "kind", "Values": ["a", "b"]}],
+    }
+    config = {"ResourceLimits": {"MaxNumberOfTrainingJobs": 19}, "ParameterRanges": ranges}
+    faults = check_rules("Tuning", {"HyperParameterTuningJobConfig": config})
+    assert [fault.id for fault in faults if "combinations" in fault.message] == found

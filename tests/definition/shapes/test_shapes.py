@@ -231,6 +231,12 @@ def test_what_botocore_leaves_out(shape: str, value: JSON, expected: list[tuple[
     assert [(fault.id, fault.message) for fault in SHAPES.check(shape, value)] == expected
 
 
+@pytest.mark.parametrize("shape", ["ProcessingInstanceCount", "Double"])
+def test_how_a_number_is_written_that_yaml_reads_a_text_of(shape: str) -> None:
+    (fault,) = SHAPES.check(shape, "1e1")
+    assert (fault.id, str(fault.hint).partition(":")[0]) == (WRONG_TYPE, "write 1.0e+1")
+
+
 def test_a_shape_that_contains_itself() -> None:
     members = {"Below": {"shape": "Tree"}, "Leaf": {"shape": "Leaf"}}
     shapes = Shapes({"Tree": {"type": "structure", "members": members}, "Leaf": {"type": "integer"}})
