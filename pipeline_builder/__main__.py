@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
@@ -32,9 +33,10 @@ def main() -> int:
 
 
 def leave(number: int = signal.SIGINT, frame: object = None) -> NoReturn:
-    """End at once: while a command is being imported it has done nothing yet."""
+    """End at once: while a command is being imported it has done nothing yet, and the second time it is asked for."""
     del frame
-    os.write(2, b"interrupted; the same command goes on from here\n")
+    with contextlib.suppress(OSError):
+        os.write(2, b"interrupted; the same command goes on from here\n")
     os._exit(128 + number)
 
 
