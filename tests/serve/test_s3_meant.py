@@ -131,10 +131,19 @@ def test_reading_has_the_conditions_that_s3_has(served: Served) -> None:
             call(**KEY, VersionId="another")
 
 
+@pytest.mark.parametrize("wanted", ["*", "W/{}", "{}, another"])
+def test_reading_takes_every_form_of_a_condition_that_holds(served: Served, wanted: str) -> None:
+    etag = served.s3.head_object(**KEY)["ETag"]
+    assert body(served, IfMatch=wanted.format(etag)) == b"hello"
+    with refused("304"):
+        body(served, IfMatch=wanted.format(etag), IfNoneMatch=etag)
+
+
 @pytest.mark.parametrize(
     ("asked", "given"),
     [
         ("bytes=-2", b"lo"),
+        ("bytes=-100", b"hello"),
         ("bytes=4-", b"o"),
         ("bytes=0-1,3-4", b"hello"),
         ("bytes=3-1", b"hello"),

@@ -23,6 +23,7 @@ _SAID = {
     )
 }  # fmt: skip
 _HEADER = re.compile(r"[\x20-\x7e\xa0-\xff]*")
+_ANSWERED = ("HTTP_RANGE", "HTTP_IF_MATCH")
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
@@ -35,7 +36,7 @@ def get_object(place: Place) -> Response:
     found, file = opened
     try:
         check_read(place, found)
-        response = _conditional(_ranged(place, found), found, file)
+        response = _conditional(_asked(place, found), found, file)
         _say(place, found, response)
     except BaseException:
         file.close()
@@ -82,13 +83,14 @@ def _say(place: Place, found: ObjectFacts, response: Response) -> None:
             response.headers[name] = said
 
 
-def _ranged(place: Place, found: ObjectFacts) -> dict[str, object]:
-    """Return the request's environment with the one range that it asks for; what S3 takes for none is left out.
+def _asked(place: Place, found: ObjectFacts) -> dict[str, object]:
+    """Return the request's environment with what is left to answer: that of If-Match is, and the range is one that the
+    object has. What S3 takes for none is left out.
 
     Raises:
         S3Error: InvalidRange, InvalidPartNumber.
     """
-    environ = {name: value for name, value in place.request.environ.items() if name != "HTTP_RANGE"}
+    environ = {name: value for name, value in place.request.environ.items() if name not in _ANSWERED}
     asked = place.request.headers.get("Range", "")
     if number := place.request.args.get("partNumber"):
         asked = _of_part(found, number, asked)
@@ -97,7 +99,8 @@ def _ranged(place: Place, found: ObjectFacts) -> dict[str, object]:
         return environ
     if not found.size or (not named[1] and not int(named[2])):
         raise S3Error("InvalidRange", "The requested range is not satisfiable", 416)
-    return {**environ, "HTTP_RANGE": asked}
+    # The last hundred bytes of ten are the ten.
+    return {**environ, "HTTP_RANGE": asked if named[1] or int(named[2]) < found.size else "bytes=0-"}
 
 
 def _of_part(found: ObjectFacts, number: str, asked: str) -> str:
