@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response
 
 from pipeline_builder.engine.state.objects import ObjectFacts
 from pipeline_builder.machine.streams import Hashing, copy
-from pipeline_builder.serve.s3.conditions import check_form, check_if_match, check_source, failed, gone, is_new
+from pipeline_builder.serve.s3.conditions import check_form, check_if_match, check_source, put
 from pipeline_builder.serve.s3.place import (
     Place,
     S3Error,
@@ -15,6 +15,7 @@ from pipeline_builder.serve.s3.place import (
     check_new,
     copy_source,
     facts,
+    gone,
     iso,
     kept_headers,
     xml_response,
@@ -35,13 +36,7 @@ def put_object(place: Place) -> Response:
     check_if_match(place)
     with received(place) as upload:
         headers = {**kept_headers(place.request), **upload.checksums}
-        try:
-            place.objects.put(
-                place.uri, upload.file, upload.md5, headers,
-                sha256=upload.sha256, new=is_new(place), check=lambda: check_if_match(place),
-            )  # fmt: skip
-        except FileExistsError:
-            raise failed("If-None-Match") from None
+        put(place, upload.file, upload.md5, headers, upload.sha256)
     return Response(headers={"ETag": f'"{upload.md5}"', **upload.checksums})
 
 
@@ -57,13 +52,7 @@ def _copy(place: Place) -> Response:
             copy(content, hashing)
         sha256 = hashing.sha256
         file.close()
-        try:
-            place.objects.put(
-                place.uri, path, source.etag, headers,
-                sha256=sha256, new=is_new(place), check=lambda: check_if_match(place),
-            )  # fmt: skip
-        except FileExistsError:
-            raise failed("If-None-Match") from None
+        put(place, path, source.etag, headers, sha256)
     copied = facts(place)
     return xml_response("CopyObjectResult", {"ETag": f'"{copied.etag}"', "LastModified": iso(copied)})
 

@@ -13,8 +13,18 @@ from werkzeug.wsgi import FileWrapper
 
 from pipeline_builder.engine.state.objects import ObjectFacts
 from pipeline_builder.machine.streams import BLOCK
-from pipeline_builder.serve.s3.conditions import check_read, gone
-from pipeline_builder.serve.s3.place import MOST_PARTS, PARTS, UPLOAD, Place, S3Error, can_be, check_bucket, number_of
+from pipeline_builder.serve.s3.conditions import check_read
+from pipeline_builder.serve.s3.place import (
+    MOST_PARTS,
+    PARTS,
+    UPLOAD,
+    Place,
+    S3Error,
+    can_be,
+    check_bucket,
+    gone,
+    number_of,
+)
 
 _SAID = {
     f"response-{name.lower()}": name
