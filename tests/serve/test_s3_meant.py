@@ -182,6 +182,8 @@ def test_parts_are_of_a_size_and_are_read_one_by_one(served: Served) -> None:
     assert (found["Body"].read(), found["PartsCount"]) == (b"the rest", 2)
     assert found["ContentRange"] == f"bytes {FIVE_MB}-{FIVE_MB + 7}/{FIVE_MB + 8}"
     assert served.s3.head_object(**KEY, PartNumber=1)["ContentLength"] == FIVE_MB
+    served.s3.copy_object(**COPY, MetadataDirective="REPLACE", Metadata={"who": "you"})
+    assert body(served, Key="copy", PartNumber=2) == b"the rest"
     with refused("InvalidPartNumber"):
         body(served, PartNumber=3)
     with refused("InvalidRequest", "Range header and partNumber"):

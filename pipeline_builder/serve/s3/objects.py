@@ -8,6 +8,7 @@ from pipeline_builder.engine.state.objects import ObjectFacts
 from pipeline_builder.machine.streams import Hashing, copy
 from pipeline_builder.serve.s3.conditions import check_form, check_if_match, check_source, put
 from pipeline_builder.serve.s3.place import (
+    PARTS,
     Place,
     S3Error,
     can_be,
@@ -45,7 +46,8 @@ def _copy(place: Place) -> Response:
     check_source(place, source)
     replaces = _replaces(place, source)
     check_if_match(place)
-    headers = kept_headers(place.request) if replaces else source.headers
+    own = {**kept_headers(place.request), **_of_bytes(source)}
+    headers = own if replaces else source.headers
     with place.objects.store.staged() as (file, path):
         hashing = Hashing(file)
         with source.path.open("rb") as content:
@@ -55,6 +57,13 @@ def _copy(place: Place) -> Response:
         put(place, path, source.etag, headers, sha256)
     copied = facts(place)
     return xml_response("CopyObjectResult", {"ETag": f'"{copied.etag}"', "LastModified": iso(copied)})
+
+
+def _of_bytes(source: ObjectFacts) -> dict[str, str]:
+    """Return what is known of an object's bytes, and so of those of each copy."""
+    return {
+        name: value for name, value in source.headers.items() if name == PARTS or name.startswith("x-amz-checksum-")
+    }
 
 
 def _replaces(place: Place, source: ObjectFacts) -> bool:
