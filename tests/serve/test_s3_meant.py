@@ -137,6 +137,9 @@ def test_reading_takes_every_form_of_a_condition_that_holds(served: Served, want
     assert body(served, IfMatch=wanted.format(etag)) == b"hello"
     with refused("304"):
         body(served, IfMatch=wanted.format(etag), IfNoneMatch=etag)
+    with refused("304"):
+        body(served, Range="bytes=0-1", IfNoneMatch=etag)
+    assert body(served, Range="bytes=0-1", IfNoneMatch='"another"') == b"he"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from itertools import accumulate
 from typing import IO
 
-from werkzeug.http import http_date
+from werkzeug.http import http_date, is_resource_modified
 from werkzeug.wrappers import Response
 from werkzeug.wsgi import FileWrapper
 
@@ -109,6 +109,8 @@ def _asked(place: Place, found: ObjectFacts) -> dict[str, object]:
         return environ
     if not found.size or (not named[1] and not int(named[2])):
         raise S3Error("InvalidRange", "The requested range is not satisfiable", 416)
+    if not is_resource_modified(environ, f'"{found.etag}"', last_modified=found.modified):
+        return environ  # to which 304 is the answer, not a part
     # The last hundred bytes of ten are the ten.
     return {**environ, "HTTP_RANGE": asked if named[1] or int(named[2]) < found.size else "bytes=0-"}
 
