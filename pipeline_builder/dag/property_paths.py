@@ -67,7 +67,8 @@ def bare_blank(path: str) -> str:
 
     Filters and functions may have blanks.
     """
-    found = _BLANK.search(re.sub(r"\[[^\]]*\]", "", re.sub(_IN_BRACKETS, "", path))) if "(" not in path else None
+    outside = re.sub(r"\[[^\]]*\]", "[]", re.sub(_IN_BRACKETS, "[]", path))
+    found = _BLANK.search(outside) if "(" not in path else None
     return _written(found[1]) if found else ""
 
 

@@ -76,6 +76,15 @@ def test_where_nothing_is(path: str, why: str) -> None:
 
 
 def test_a_blank_without_brackets() -> None:
-    paths = ("a b.c", "x['a b'].c d", "['a b']", "a[?(@.b == 'c d')].e", "$.concat($.a, $.b)", "a[0, 1]", "a.b")
-    assert [bare_blank(path) for path in paths] == ["['a b']", "['c d']", "", "", "", "", ""]
+    paths = (
+        "a b.c",
+        "x['a b'].c d",
+        "['a b']",
+        "a[?(@.b == 'c d')].e",
+        "$.concat($.a, $.b)",
+        "a[0, 1]",
+        "a.b",
+        "a['b c'] d",
+    )
+    assert [bare_blank(path) for path in paths] == ["['a b']", "['c d']", "", "", "", "", "", ""]
     assert value_at(REPORT, "weighted avg.f1-score") == 0.7  # as what was judged by it before finds it
