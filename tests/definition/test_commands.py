@@ -102,6 +102,7 @@ def test_a_program_of_any_kind(tmp_path: Path, script: str) -> None:
             "give it another name; with an '__init__.py' in 'json' it would be found, in place of Python's, by all that imports that",
         ),
         ("site.py", "'site' is a module that Python has loaded before", "give it another name"),
+        ("types.py", "'types' is a module that Python has loaded before", "give it another name"),
         ("time/prepare.py", "'time' is a module that Python has loaded before", "give it another name"),
     ],
 )
