@@ -285,8 +285,8 @@ CASES: dict[str, Case] = {
     ),
     "keys of microseconds": Case(
         train={"data/a.jsonl": MOMENTS}, settings=KEYS,
-        day={"data/a.jsonl": '{"age": 1}\n' + MOMENTS, "predictions/p.out": "0.5\n" + SCORES, "labels/l.jsonl": "".join(
-            json.dumps({"id": MOMENT + n, "bought": "yes" if n % 3 == 0 else "no"}) + "\n" for n in reversed(range(ROWS))
+        day={"data/a.jsonl": '{"age": 1}\n' + MOMENTS, "predictions/p.out": "0.5\n" + SCORES, "labels/l.csv": "id,bought\n,no\n" + "".join(
+            f"{MOMENT + n}.0,{'yes' if n % 3 == 0 else 'no'}\n" for n in reversed(range(ROWS))
         )},
     ),
     "true and 1": Case(

@@ -155,9 +155,11 @@ def _as_number(text: str) -> str:
     """`1.0` and `1` are the same; `007` and `1e5` are what they are."""
     if not text or not (text[0].isdigit() or text[0] in "+-.") or not text.strip("+-.").replace(".", "", 1).isdigit():
         return text
-    whole = text.lstrip("+-").partition(".")[0]
-    if (len(whole) > 1 and whole.startswith("0")) or len(whole) > 15:
+    whole, _, rest = text.lstrip("+-").partition(".")
+    if len(whole) > 1 and whole.startswith("0"):
         return text
+    if len(whole) > 15:
+        return text.rstrip("0").rstrip(".") if rest and not rest.strip("0") else text
     try:
         return f"{float(text):.15g}"
     except ValueError:
