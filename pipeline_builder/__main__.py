@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
 import sys
+from typing import NoReturn
 
 _YOUNG = 250_000
 """Objects that are made before the collector looks at them: nearly all that a command imports and reads stays to its
@@ -27,13 +29,14 @@ def main() -> int:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         return run(sys.argv[1:])
     except KeyboardInterrupt:  # before there was somebody to take it, or a second time
-        return leave()
+        leave()
 
 
-def leave(number: int = signal.SIGINT, frame: object = None) -> int:
-    """End at once: while a command is being imported it has done nothing yet."""
+def leave(number: int = signal.SIGINT, frame: object = None) -> NoReturn:
+    """End at once: while a command is being imported it has done nothing yet, and the second time it is asked for."""
     del frame
-    os.write(2, b"interrupted; the same command goes on from here\n")
+    with contextlib.suppress(OSError):
+        os.write(2, b"interrupted; the same command goes on from here\n")
     os._exit(128 + number)
 
 

@@ -9,7 +9,6 @@ from pipeline_builder.checkout.bare import has_long_ids, is_whole, make_bare
 from pipeline_builder.checkout.commits import is_long
 from pipeline_builder.checkout.runner import Remote, Runner
 from pipeline_builder.checkout.unnamed import fetch_commit
-from pipeline_builder.machine.folders import remove_folder
 from pipeline_builder.manifest.history import MOST_COMMITS, Written
 
 _FIELDS = "%H%n%P%n%an <%ae>%n%(trailers:key=Co-authored-by,valueonly)"
@@ -31,7 +30,6 @@ def read_history(git: Runner, bare: Path, remote: Remote, commit: str, known: Se
         return tuple(known)
     folder = bare / _FOLDER
     if not is_whole(folder) or has_long_ids(folder) != is_long(commit):
-        remove_folder(folder.with_name(f"{_FOLDER}.new"))  # of one that was killed
         make_bare(git, folder, long_ids=is_long(commit))
     # Nothing of it is written anywhere, and an old fault in it is none of ours.
     unchecked = (("transfer.fsckObjects", "false"),)

@@ -71,6 +71,7 @@ def make_bare(git: Runner, repository: Path, *, long_ids: bool) -> None:
         GitError: git can't.
     """
     new = repository.with_name(f"{repository.name}.new")
+    remove_folder(new)  # of one that was killed
     repository.parent.mkdir(parents=True, exist_ok=True)
     for name, content in _parts(git, repository.parent, "sha256" if long_ids else "sha1"):
         path = new / name

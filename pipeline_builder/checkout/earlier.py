@@ -47,7 +47,6 @@ def fetch_earlier(git: Runner, bare: Path, remote: Remote, commit: str, *, names
 
 def _fetch(git: Runner, folder: Path, remote: Remote, commit: str, *, names: bool) -> None:
     if not is_whole(folder) or has_long_ids(folder) != is_long(commit):
-        remove_folder(folder.with_name(f"{folder.name}.new"))  # of one that was killed
         make_bare(git, folder, long_ids=is_long(commit))
     without = remote.leaving_out("blob:none" if names else "tree:0")
     arguments = ["fetch", "--quiet", f"--depth={MOST_EARLIER}", *without]

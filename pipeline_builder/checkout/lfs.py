@@ -225,7 +225,7 @@ def unpacked(blocks: Iterator[bytes]) -> Iterator[bytes]:
     """Yield what is in gzip, which some object stores send whether or not it was asked for; a little at a time.
 
     Raises:
-        GitError: it isn't gzip, or has ended too early.
+        GitError: it isn't gzip. One that has ended too early is shorter than what it should be.
     """
     packed = zlib.decompressobj(zlib.MAX_WBITS | 16)
     try:

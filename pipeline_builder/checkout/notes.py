@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import os
@@ -28,10 +27,12 @@ def stem_of(repo: str, training: Path, cache: Path) -> str:
     return f"{repo}{_OF}{hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]}"
 
 
-def list_notes(repo: str, cache: Path) -> tuple[Path, ...]:
-    """Return the notes on a repository's folders, of every workspace that there are some of."""
-    plain, others = cache / f"{repo}.json", cache.glob(f"{glob.escape(repo)}{_OF}????????.json")
-    return (*((plain,) if plain.exists() else ()), *sorted(others))
+def list_notes(cache: Path) -> dict[str, list[Path]]:
+    """Return the notes on each repository's folders, of every workspace that there are some of."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(cache.glob("*.json")):
+        found.setdefault(path.stem.partition(_OF)[0], []).append(path)
+    return found
 
 
 def is_of_nothing(note: Path) -> bool:

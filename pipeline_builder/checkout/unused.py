@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -25,9 +25,11 @@ def find_unused(cache: Path, names: Collection[str], before: datetime, *, bound:
     if cache.is_symlink() or not cache.is_dir():
         return []
     stems = {path.name.removesuffix(".git") for path in cache.glob("*.git")}
-    kept = {one for name in names for note in list_notes(name, cache) for one in read_kept(note)}
-    holdings = [_holding(cache, stem) for stem in stems - {*names} - kept]
-    found = sorted((*holdings, *_objects(cache, kept), *_of_nothing(cache, {*names} | kept)), key=lambda one: one.used)
+    notes = list_notes(cache)
+    noted = [note for name in sorted(names) for note in notes.get(name, ())]
+    kept = {one for note in noted for one in read_kept(note)}
+    holdings = [_holding(cache, stem, notes.get(stem, ())) for stem in stems - {*names} - kept]
+    found = sorted((*holdings, *_objects(cache, kept), *_of_nothing(noted)), key=lambda one: one.used)
     total = weigh([cache])
     unused = []
     for one in found:
@@ -71,20 +73,20 @@ def take(cache: Path, chosen: Collection[Holding]) -> list[Holding]:
     return [*chosen]
 
 
-def _of_nothing(cache: Path, names: Collection[str]) -> Iterator[Holding]:
+def _of_nothing(notes: Iterable[Path]) -> Iterator[Holding]:
     """Yield what is noted of folders that are gone, of workspaces that had this state too."""
-    for note in (note for name in sorted(names) for note in list_notes(name, cache) if is_of_nothing(note)):
+    for note in filter(is_of_nothing, notes):
         paths = tuple(path for path in (note, note.with_suffix(".index")) if path.exists())
         why = "a checkout of a workspace that is gone"
         used = max(map(changed_at, paths))
         yield Holding(kind=KIND, name=note.stem, paths=paths, size=weigh(paths), used=used, why=why)
 
 
-def _holding(cache: Path, stem: str) -> Holding:
+def _holding(cache: Path, stem: str, notes: Iterable[Path]) -> Holding:
     # The note of the checkout goes first: killed in between, the next one takes the folder for unknown.
-    notes = [path for note in list_notes(stem, cache) for path in (note, note.with_suffix(".index")) if path.exists()]
-    parts = (path for part in reversed(_PARTS) if (path := cache / f"{stem}{part}").exists())
-    paths = tuple(dict.fromkeys((*notes, *parts)))
+    noted = (path for note in notes for path in (note, note.with_suffix(".index")))
+    parts = (cache / f"{stem}{part}" for part in reversed(_PARTS))
+    paths = tuple(path for path in dict.fromkeys((*noted, *parts)) if path.exists())
     used = max(map(changed_at, paths))
     what = "a submodule of none in the manifest" if stem.startswith(MARK) else "not in the manifest"
     why = f"{what}, checked out {used:%Y-%m-%d}"

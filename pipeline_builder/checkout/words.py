@@ -116,7 +116,6 @@ _PROXY = re.compile(r"HTTP code (\d+) from proxy|CONNECT tunnel failed, response
 _ASK_PROXY = "look at the proxy that 'https_proxy' or git's 'http.proxy' names, and what it wants"
 _HAS_TROUBLE = "the server has trouble, and had it each time it was asked: do the same again later"
 _ADVICE = (
-    (_BUSY, _HAS_TROUBLE),
     (
         r"no matching .* found\. Their offer",
         "the server has nothing that this machine's ssh takes: give it newer keys and algorithms, or take https",
@@ -164,18 +163,23 @@ def error_of(
     """
     clean = clean_of(said.decode("utf-8", "replace"), hidden)
     lines = _lines_of(clean)
-    passing = bool(_PASSING.search(clean))
-    advice = next((advice for pattern, advice in _ADVICE if re.search(pattern, clean)), None)
     for kind, pattern in _SSH_KINDS if by_ssh else ():
         if line := next((line for line in lines if re.search(pattern, line)), ""):
-            text = _plain(line.strip("@ ").removesuffix("."))
-            return GitError(kind, text[:300], passing=passing and kind in _MAY_PASS, advice=advice)
+            return _error(kind, _plain(line.strip("@ ").removesuffix(".")), clean)
     first = _first_of(lines) or (f"git was ended by signal {-code}" if code < 0 else "git gave no reason")
     if answer and (found := answer_error(answer, clean, hidden)):
         return found
-    otherwise = "unreachable" if passing else "other" if lines or code < 0 else "no answer"
+    otherwise = "unreachable" if _PASSING.search(clean) else "other" if lines or code < 0 else "no answer"
     kind = next((name for name, pattern in _KINDS if re.search(pattern, clean)), otherwise)
-    return GitError(kind, first[:300], passing=passing and kind in _MAY_PASS, advice=advice)
+    return _error(kind, first, clean)
+
+
+def _error(kind: str, text: str, said: str) -> GitError:
+    """Return the error of a kind, with what may help against what was `said`; that it passes only where it may."""
+    passing = kind in _MAY_PASS and bool(_PASSING.search(said))
+    busy = _HAS_TROUBLE if passing and re.search(_BUSY, said) else None
+    advice = next((advice for pattern, advice in _ADVICE if re.search(pattern, said)), busy)
+    return GitError(kind, text[:300], passing=passing, advice=advice)
 
 
 def _lines_of(said: str) -> list[str]:

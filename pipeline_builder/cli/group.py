@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 import click
 
 from pipeline_builder import __version__
+from pipeline_builder.cli.output import is_read
 
 # In the order of the work, which is also that of the reference.
 SECTIONS = {
@@ -79,6 +81,15 @@ class _Sections(click.Group):
     """Lists the commands in sections; each is added when it is asked for."""
 
     command_class = _Command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; click takes any pipe that breaks for one that nobody reads from, and ends without a word."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            if is_read():
+                raise RuntimeError("a pipe has broken that is none of the output's") from error
+            raise
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in MODULES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
@@ -47,6 +48,14 @@ def _tell(text: str) -> None:
         click.echo(text)
     except BrokenPipeError:
         drop(sys.stdout)
+
+
+def is_read() -> bool:
+    """Tell whether nobody of those has gone who read what is told."""
+    poll = select.poll()
+    for stream in (sys.stdout, sys.stderr):
+        poll.register(stream.fileno(), 0)  # what is wrong with one is told anyway
+    return not poll.poll(0)
 
 
 def drop(stream: TextIO) -> None:

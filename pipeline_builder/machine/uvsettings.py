@@ -48,7 +48,7 @@ def read_settings(environment: Mapping[str, str], folder: Path) -> UvSettings:
     """Return the settings that uv would find from a folder.
 
     Raises:
-        ValueError: a `uv.toml` is none, which uv refuses as well.
+        ValueError: a `uv.toml` is none, or the one that is named is not there, which uv refuses as well.
     """
     found: Table = {}
     ignored = [f"'{name}'" for name in sorted(environment) if _chooses(name) and environment[name]]
@@ -78,7 +78,9 @@ def _chooses(variable: str) -> bool:
 def _tables(environment: Mapping[str, str], folder: Path) -> Iterator[tuple[Path, Table]]:
     """Yield the files that count, the one that wins first: a named one alone, else of the project, user and system."""
     if named := environment.get("UV_CONFIG_FILE"):
-        yield from _read(folder / named)
+        if not (read := _read(folder / named)):  # else the index would be another one, and nobody told
+            raise ValueError(f"UV_CONFIG_FILE names '{named}', which can't be read")
+        yield from read
     elif environment.get("UV_NO_CONFIG", "").lower() in _NO:
         places = (Path(parent, name) for parent in (folder, *folder.parents) for name in ("uv.toml", "pyproject.toml"))
         yield from next(filter(None, map(_read, places)), [])
@@ -115,7 +117,7 @@ def _value(key: str, value: Any, folder: Path) -> Any:
     match value:
         case dict() if key == "pip":
             return _followed(value, folder)
-        case dict():
+        case dict() if key == "index":
             return {name: _value(name, item, folder) for name, item in value.items() if _OF_INDEX.fullmatch(name)}
         case list():
             return [_value(key, item, folder) for item in value]

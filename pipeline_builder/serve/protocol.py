@@ -145,9 +145,8 @@ def parse_body(body: bytes) -> dict[str, Any]:
     try:
         request = json.loads(body or b"{}")
     except (ValueError, RecursionError) as error:
-        why = "a number too long, or too many levels"
-        why = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else why
-        why = str(error) if isinstance(error, json.JSONDecodeError) else why
+        known: dict[type[Exception], str] = {json.JSONDecodeError: str(error), UnicodeDecodeError: "it is not UTF-8"}
+        why = known.get(type(error), "a number too long, or too many levels")
         raise ServiceError("SerializationException", f"the request's body is no JSON: {why}") from error
     if rb"\ud" in body.lower():
         _refuse_halves(request)

@@ -15,7 +15,7 @@ import pytest
 
 from pipeline_builder.checkout.checkout import Checkouts, checkout
 from pipeline_builder.checkout.git import Git
-from pipeline_builder.checkout.lfs import Objects, take_from_folder
+from pipeline_builder.checkout.lfs import Objects, take_from_folder, unpacked
 from pipeline_builder.checkout.lfsserver import Server, ask
 from pipeline_builder.checkout.pointers import parse_pointer
 from pipeline_builder.checkout.runner import Remote
@@ -196,6 +196,11 @@ def test_an_object_that_comes_packed_unasked(root: Path, served: Hosts, server: 
     bring(root, served)
     assert weights(root) == WEIGHTS
     assert server.ranges == ["", "bytes=1000-", ""]
+
+
+def test_a_little_is_unpacked_at_a_time() -> None:
+    sizes = [len(part) for part in unpacked(iter([gzip.compress(bytes(5 << 20))]))]
+    assert (sum(sizes), max(sizes)) == (5 << 20, 1 << 20)
 
 
 @pytest.mark.long

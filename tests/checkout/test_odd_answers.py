@@ -176,6 +176,14 @@ def test_what_keeps_this_machine_from_any_server_is_named(said: str, hint: str) 
     assert (error.kind, str(error.hint).startswith(hint)) == ("unreachable", True)
 
 
+def test_a_refused_login_is_no_trouble_of_the_server() -> None:
+    refused = b"remote: Invalid login. Please try again.\nfatal: Authentication failed for 'https://host/a/'\n"
+    busy = b"fatal: remote error: too many requests, try again later\n"
+    told = [error_of(said, 128) for said in (refused, busy)]
+    assert [(error.kind, error.passing) for error in told] == [("authentication", False), ("unreachable", True)]
+    assert [str(error.hint).startswith("the server has trouble") for error in told] == [False, True]
+
+
 _RULE = "remote: \nremote: ====================\nremote: \n"
 
 

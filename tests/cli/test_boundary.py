@@ -57,6 +57,19 @@ def test_ctrl_c_while_a_command_is_imported_is_an_interruption(ignored: bool) ->
     assert (done.returncode, done.stderr) == expected
 
 
+def test_a_pipe_that_broke_elsewhere_is_no_reader_that_has_gone() -> None:
+    code = (
+        "import sys\n"
+        "from pipeline_builder.cli.boundary import run\n"
+        "from pipeline_builder.cli.group import main\n"
+        "@main.command('fails')\n"
+        "def fails(): raise BrokenPipeError(32, 'that of a job')\n"
+        "sys.exit(run(['fails']))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, "that of a job" in done.stderr, "This is a bug" in done.stderr) == (70, True, True)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("words", "code"),

@@ -33,7 +33,9 @@ def test_of_a_project_above_only_how_an_index_is_reached_counts(tmp_path: Path) 
     exclude-newer = "2020-01-01T00:00:00Z"
     required-version = "==0.0.1"
     find-links = ["wheels", "https://h.example/\u00fc"]
-    index = [{name = "own", url = "https://u:p@i.example", exclude-newer = "2020-01-01"}]
+    index = [
+      {name = "own", url = "https://u:p@i.example", exclude-newer = "2020-01-01", cache-control = {api = "max-age=1"}},
+    ]
     [tool.uv.pip]
     target = "elsewhere"
     no-deps = true
@@ -44,7 +46,7 @@ def test_of_a_project_above_only_how_an_index_is_reached_counts(tmp_path: Path) 
     found, ignored = settled(tmp_path / "a" / "b")
     assert found == {
         "find-links": [str(tmp_path / "wheels"), "https://h.example/\u00fc"],
-        "index": [{"name": "own", "url": "https://u:p@i.example"}],
+        "index": [{"name": "own", "url": "https://u:p@i.example", "cache-control": {"api": "max-age=1"}}],
         "pip": {"index-url": str(tmp_path / "simple")},
     }
     assert ignored == (f"'exclude-newer' of '{file}'", f"'no-deps' of '{file}'")
@@ -72,3 +74,5 @@ def test_a_broken_file_is_refused_where_uv_refuses_it(tmp_path: Path) -> None:
     written(tmp_path / "uv.toml", "index-url = ")
     with pytest.raises(ValueError, match=r"uv\.toml' is not TOML: Invalid value"):
         settled(tmp_path)
+    with pytest.raises(ValueError, match="UV_CONFIG_FILE names 'nothing', which can't be read"):
+        settled(tmp_path, UV_CONFIG_FILE="nothing")

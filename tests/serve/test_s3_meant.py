@@ -131,10 +131,22 @@ def test_reading_has_the_conditions_that_s3_has(served: Served) -> None:
             call(**KEY, VersionId="another")
 
 
+@pytest.mark.parametrize("wanted", ["*", "W/{}", "{}, another"])
+def test_reading_takes_every_form_of_a_condition_that_holds(served: Served, wanted: str) -> None:
+    etag = served.s3.head_object(**KEY)["ETag"]
+    assert body(served, IfMatch=wanted.format(etag)) == b"hello"
+    with refused("304"):
+        body(served, IfMatch=wanted.format(etag), IfNoneMatch=etag)
+    with refused("304"):
+        body(served, Range="bytes=0-1", IfNoneMatch=etag)
+    assert body(served, Range="bytes=0-1", IfNoneMatch='"another"') == b"he"
+
+
 @pytest.mark.parametrize(
     ("asked", "given"),
     [
         ("bytes=-2", b"lo"),
+        ("bytes=-100", b"hello"),
         ("bytes=4-", b"o"),
         ("bytes=0-1,3-4", b"hello"),
         ("bytes=3-1", b"hello"),
@@ -173,6 +185,8 @@ def test_parts_are_of_a_size_and_are_read_one_by_one(served: Served) -> None:
     assert (found["Body"].read(), found["PartsCount"]) == (b"the rest", 2)
     assert found["ContentRange"] == f"bytes {FIVE_MB}-{FIVE_MB + 7}/{FIVE_MB + 8}"
     assert served.s3.head_object(**KEY, PartNumber=1)["ContentLength"] == FIVE_MB
+    served.s3.copy_object(**COPY, MetadataDirective="REPLACE", Metadata={"who": "you"})
+    assert body(served, Key="copy", PartNumber=2) == b"the rest"
     with refused("InvalidPartNumber"):
         body(served, PartNumber=3)
     with refused("InvalidRequest", "Range header and partNumber"):

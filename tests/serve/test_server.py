@@ -115,10 +115,22 @@ def test_boto3_sees_an_unknown_operation_as_such(served: Served) -> None:
     client.close()
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"1", b'"text"', b"\xff", b"[" * 100_000])
-def test_a_body_that_is_no_object_is_refused(served: Served, body: bytes) -> None:
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b"{", "line 1 column 2"),
+        (b"[]", ""),
+        (b"1", ""),
+        (b'"text"', ""),
+        (b"\xff", "it is not UTF-8"),
+        (b"[" * 100_000, "too many levels"),
+        (b"1" * 5000, "a number too long"),
+    ],
+    ids=["open", "list", "number", "text", "binary", "levels", "digits"],
+)
+def test_a_body_that_is_no_object_is_refused(served: Served, body: bytes, why: str) -> None:
     status, answer = ask(served, "SageMaker.ListPipelines", body)
-    assert (status, json.loads(answer)["__type"]) == (400, "SerializationException")
+    assert (status, json.loads(answer)["__type"], why in answer) == (400, "SerializationException", True), answer
 
 
 def test_a_body_that_is_too_large_is_refused(served: Served) -> None:

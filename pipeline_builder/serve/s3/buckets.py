@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 
 from pipeline_builder.engine.state.objects import ObjectFacts
 from pipeline_builder.errors import InputProblems
-from pipeline_builder.serve.s3.conditions import check_is, gone
+from pipeline_builder.serve.s3.conditions import check_is
 from pipeline_builder.serve.s3.place import (
     ONLY_VERSION,
     Place,
@@ -21,6 +21,7 @@ from pipeline_builder.serve.s3.place import (
     check_bucket,
     count_of,
     document,
+    gone,
     iso,
     xml_response,
 )

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
+from pathlib import Path
 
 from werkzeug.datastructures import Headers
 from werkzeug.http import parse_date, parse_etags
 
 from pipeline_builder.engine.state.objects import ObjectFacts
-from pipeline_builder.serve.s3.place import Place, S3Error
+from pipeline_builder.serve.s3.place import Place, S3Error, gone
 
 _SOURCE = "x-amz-copy-source-"
 
 
-def failed(condition: str) -> S3Error:
+def _failed(condition: str) -> S3Error:
     """Return the error of a condition that doesn't hold."""
     return S3Error("PreconditionFailed", f"At least one of the preconditions did not hold: {condition}.", 412)
-
-
-def gone() -> S3Error:
-    """Return the error of an object that isn't there."""
-    return S3Error("NoSuchKey", "The specified key does not exist.", 404)
 
 
 def check_read(place: Place, found: ObjectFacts) -> None:
@@ -34,22 +30,22 @@ def check_source(place: Place, found: ObjectFacts) -> None:
     """Raise PreconditionFailed where the source of a copy isn't one that the request copies."""
     headers = place.request.headers
     _check_wanted(headers, _SOURCE, found)
-    unwanted, since = headers.get(f"{_SOURCE}if-none-match"), _date(headers, f"{_SOURCE}if-modified-since")
+    unwanted, since = headers.get(f"{_SOURCE}if-none-match"), parse_date(headers.get(f"{_SOURCE}if-modified-since"))
     if unwanted is not None:
         if _matches(unwanted, found):
-            raise failed(f"{_SOURCE}if-none-match")
+            raise _failed(f"{_SOURCE}if-none-match")
     elif since is not None and found.modified <= since:
-        raise failed(f"{_SOURCE}if-modified-since")
+        raise _failed(f"{_SOURCE}if-modified-since")
 
 
 def _check_wanted(headers: Headers, prefix: str, found: ObjectFacts) -> None:
     # An ETag that matches counts, whatever the time says.
-    wanted, until = headers.get(f"{prefix}if-match"), _date(headers, f"{prefix}if-unmodified-since")
+    wanted, until = headers.get(f"{prefix}if-match"), parse_date(headers.get(f"{prefix}if-unmodified-since"))
     if wanted is not None:
         if not _matches(wanted, found):
-            raise failed(f"{prefix}if-match")
+            raise _failed(f"{prefix}if-match")
     elif until is not None and found.modified > until:
-        raise failed(f"{prefix}if-unmodified-since")
+        raise _failed(f"{prefix}if-unmodified-since")
 
 
 def check_form(place: Place) -> None:
@@ -59,9 +55,13 @@ def check_form(place: Place) -> None:
         raise S3Error("NotImplemented", message, 501)
 
 
-def is_new(place: Place) -> bool:
-    """Tell whether a request only writes where there is no object yet."""
-    return place.request.headers.get("If-None-Match") == "*"
+def put(place: Place, file: Path, etag: str, headers: Mapping[str, str], sha256: str) -> None:
+    """Make a file of the staging folder the object, if the request's conditions hold of what is there by then."""
+    new = place.request.headers.get("If-None-Match") == "*"
+    try:
+        place.objects.put(place.uri, file, etag, headers, sha256=sha256, new=new, check=lambda: check_if_match(place))
+    except FileExistsError:
+        raise _failed("If-None-Match") from None
 
 
 def check_if_match(place: Place) -> None:
@@ -76,13 +76,9 @@ def check_is(found: ObjectFacts | None, wanted: str) -> None:
     if found is None:
         raise gone()
     if not _matches(wanted, found):
-        raise failed("If-Match")
+        raise _failed("If-Match")
 
 
 def _matches(wanted: str, found: ObjectFacts) -> bool:
     etags = parse_etags(wanted)
     return etags.star_tag or etags.contains_weak(found.etag)
-
-
-def _date(headers: Headers, name: str) -> datetime | None:
-    return parse_date(headers.get(name))

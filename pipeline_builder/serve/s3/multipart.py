@@ -14,7 +14,7 @@ from pathlib import Path
 from werkzeug.wrappers import Response
 
 from pipeline_builder.machine.streams import BLOCK, Hashing, copy
-from pipeline_builder.serve.s3.conditions import check_form, check_if_match, check_source, failed, is_new
+from pipeline_builder.serve.s3.conditions import check_form, check_if_match, check_source, put
 from pipeline_builder.serve.s3.place import (
     MOST_PARTS,
     PARTS,
@@ -152,13 +152,7 @@ def _make(place: Place, folder: Path, listed: Sequence[tuple[int, str]], etag: s
                 copy(content, hashing)
         sha256 = hashing.sha256
         file.close()
-        try:
-            place.objects.put(
-                place.uri, path, etag, headers,
-                sha256=sha256, new=is_new(place), check=lambda: check_if_match(place),
-            )  # fmt: skip
-        except FileExistsError:
-            raise failed("If-None-Match") from None
+        put(place, path, etag, headers, sha256)
     shutil.rmtree(folder)
 
 

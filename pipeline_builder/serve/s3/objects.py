@@ -6,8 +6,9 @@ from werkzeug.wrappers import Response
 
 from pipeline_builder.engine.state.objects import ObjectFacts
 from pipeline_builder.machine.streams import Hashing, copy
-from pipeline_builder.serve.s3.conditions import check_form, check_if_match, check_source, failed, gone, is_new
+from pipeline_builder.serve.s3.conditions import check_form, check_if_match, check_source, put
 from pipeline_builder.serve.s3.place import (
+    PARTS,
     Place,
     S3Error,
     can_be,
@@ -15,6 +16,7 @@ from pipeline_builder.serve.s3.place import (
     check_new,
     copy_source,
     facts,
+    gone,
     iso,
     kept_headers,
     xml_response,
@@ -35,13 +37,7 @@ def put_object(place: Place) -> Response:
     check_if_match(place)
     with received(place) as upload:
         headers = {**kept_headers(place.request), **upload.checksums}
-        try:
-            place.objects.put(
-                place.uri, upload.file, upload.md5, headers,
-                sha256=upload.sha256, new=is_new(place), check=lambda: check_if_match(place),
-            )  # fmt: skip
-        except FileExistsError:
-            raise failed("If-None-Match") from None
+        put(place, upload.file, upload.md5, headers, upload.sha256)
     return Response(headers={"ETag": f'"{upload.md5}"', **upload.checksums})
 
 
@@ -50,22 +46,24 @@ def _copy(place: Place) -> Response:
     check_source(place, source)
     replaces = _replaces(place, source)
     check_if_match(place)
-    headers = kept_headers(place.request) if replaces else source.headers
+    own = {**kept_headers(place.request), **_of_bytes(source)}
+    headers = own if replaces else source.headers
     with place.objects.store.staged() as (file, path):
         hashing = Hashing(file)
         with source.path.open("rb") as content:
             copy(content, hashing)
         sha256 = hashing.sha256
         file.close()
-        try:
-            place.objects.put(
-                place.uri, path, source.etag, headers,
-                sha256=sha256, new=is_new(place), check=lambda: check_if_match(place),
-            )  # fmt: skip
-        except FileExistsError:
-            raise failed("If-None-Match") from None
+        put(place, path, source.etag, headers, sha256)
     copied = facts(place)
     return xml_response("CopyObjectResult", {"ETag": f'"{copied.etag}"', "LastModified": iso(copied)})
+
+
+def _of_bytes(source: ObjectFacts) -> dict[str, str]:
+    """Return what is known of an object's bytes, and so of those of each copy."""
+    return {
+        name: value for name, value in source.headers.items() if name == PARTS or name.startswith("x-amz-checksum-")
+    }
 
 
 def _replaces(place: Place, source: ObjectFacts) -> bool:

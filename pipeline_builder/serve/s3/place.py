@@ -159,12 +159,17 @@ def check_version(named: str) -> None:
         raise S3Error("InvalidArgument", f"Invalid version id specified: '{named[:64]}'")
 
 
+def gone() -> S3Error:
+    """Return the error of an object that isn't there."""
+    return S3Error("NoSuchKey", "The specified key does not exist.", 404)
+
+
 def facts(place: Place) -> ObjectFacts:
     """Return the object, or raise NoSuchKey."""
     check_bucket(place)
     found = place.objects.facts(place.uri) if can_be(place) else None
     if found is None:
-        raise S3Error("NoSuchKey", "The specified key does not exist.", 404)
+        raise gone()
     return found
 
 

@@ -7,14 +7,24 @@ from collections.abc import Mapping
 from itertools import accumulate
 from typing import IO
 
-from werkzeug.http import http_date
+from werkzeug.http import http_date, is_resource_modified
 from werkzeug.wrappers import Response
 from werkzeug.wsgi import FileWrapper
 
 from pipeline_builder.engine.state.objects import ObjectFacts
 from pipeline_builder.machine.streams import BLOCK
-from pipeline_builder.serve.s3.conditions import check_read, gone
-from pipeline_builder.serve.s3.place import MOST_PARTS, PARTS, UPLOAD, Place, S3Error, can_be, check_bucket, number_of
+from pipeline_builder.serve.s3.conditions import check_read
+from pipeline_builder.serve.s3.place import (
+    MOST_PARTS,
+    PARTS,
+    UPLOAD,
+    Place,
+    S3Error,
+    can_be,
+    check_bucket,
+    gone,
+    number_of,
+)
 
 _SAID = {
     f"response-{name.lower()}": name
@@ -23,6 +33,7 @@ _SAID = {
     )
 }  # fmt: skip
 _HEADER = re.compile(r"[\x20-\x7e\xa0-\xff]*")
+_ANSWERED = ("HTTP_RANGE", "HTTP_IF_MATCH")
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
@@ -35,7 +46,7 @@ def get_object(place: Place) -> Response:
     found, file = opened
     try:
         check_read(place, found)
-        response = _conditional(_ranged(place, found), found, file)
+        response = _conditional(_asked(place, found), found, file)
         _say(place, found, response)
     except BaseException:
         file.close()
@@ -82,13 +93,14 @@ def _say(place: Place, found: ObjectFacts, response: Response) -> None:
             response.headers[name] = said
 
 
-def _ranged(place: Place, found: ObjectFacts) -> dict[str, object]:
-    """Return the request's environment with the one range that it asks for; what S3 takes for none is left out.
+def _asked(place: Place, found: ObjectFacts) -> dict[str, object]:
+    """Return the request's environment with what is left to answer: that of If-Match is, and the range is one that the
+    object has. What S3 takes for none is left out.
 
     Raises:
         S3Error: InvalidRange, InvalidPartNumber.
     """
-    environ = {name: value for name, value in place.request.environ.items() if name != "HTTP_RANGE"}
+    environ = {name: value for name, value in place.request.environ.items() if name not in _ANSWERED}
     asked = place.request.headers.get("Range", "")
     if number := place.request.args.get("partNumber"):
         asked = _of_part(found, number, asked)
@@ -97,7 +109,10 @@ def _ranged(place: Place, found: ObjectFacts) -> dict[str, object]:
         return environ
     if not found.size or (not named[1] and not int(named[2])):
         raise S3Error("InvalidRange", "The requested range is not satisfiable", 416)
-    return {**environ, "HTTP_RANGE": asked}
+    if not is_resource_modified(environ, f'"{found.etag}"', last_modified=found.modified):
+        return environ  # to which 304 is the answer, not a part
+    # The last hundred bytes of ten are the ten.
+    return {**environ, "HTTP_RANGE": asked if named[1] or int(named[2]) < found.size else "bytes=0-"}
 
 
 def _of_part(found: ObjectFacts, number: str, asked: str) -> str:

@@ -68,7 +68,7 @@ def received(place: Place) -> Iterator[Upload]:
         S3Error: XAmzContentSHA256Mismatch, MissingContentLength.
         AccessError: a chunk has another signature.
     """
-    if not {"content-length", "transfer-encoding"} & {name.lower() for name, _ in place.request.headers}:
+    if not any(name in place.request.headers for name in ("Content-Length", "Transfer-Encoding")):
         # What a client sends all the same until it hangs up would be lost.
         raise S3Error("MissingContentLength", "You must provide the Content-Length HTTP header.", 411)
     with tempfile.NamedTemporaryFile(dir=place.objects.store.staging(), delete=False) as file:
@@ -83,6 +83,9 @@ def received(place: Place) -> Iterator[Upload]:
 
 def _receive(place: Place, file: IO[bytes], path: Path) -> Upload:
     request = place.request
+    given = request.headers.get("Content-MD5")
+    if given and not _MD5.fullmatch(given):
+        raise UploadError("InvalidDigest", "The Content-MD5 you specified was invalid.")
     trailers: dict[str, str] = {}
     named = request.headers.get("x-amz-content-sha256", "")
     signed_chunks = named.startswith(_STREAMING) or "aws-chunked" in request.headers.get("Content-Encoding", "")
@@ -101,9 +104,6 @@ def _receive(place: Place, file: IO[bytes], path: Path) -> Upload:
             digest.update(block)
     _check_size(request, size, chunked=signed_chunks)
     check_sha256(request, sha256.hexdigest())
-    given = request.headers.get("Content-MD5")
-    if given and not _MD5.fullmatch(given):
-        raise UploadError("InvalidDigest", "The Content-MD5 you specified was invalid.")
     if given and given != base64.b64encode(md5.digest()).decode():
         raise UploadError("BadDigest", "The Content-MD5 you specified did not match what we received.")
     checksums = _checked(request, wanted, trailers)

@@ -81,15 +81,13 @@ def check_logs(service: Service) -> Iterator[Problem]:
 
 def _lets_logs(statement: Node, group: str) -> bool:
     services = [item.text for item in statement.at("Principal", "Service").items()]
-    allowed = [item.text for item in statement.at("Action").items()]
-    tests = [statement.at("Condition", test, _LOGGED).items() for test in ("ArnLike", "ArnEquals")]
-    patterns = [item.text for test in tests for item in test]
-    fits = any(fnmatchcase(group, pattern) for pattern in patterns) or statement.at("Condition").value is None
+    allowed = {item.text for item in statement.at("Action").items()}
+    groups = [item.text for _, test in statement.at("Condition").entries() for item in test.at(_LOGGED).items()]
     return (
         statement.at("Effect").text == "Allow"
         and any(name.startswith("logs.") for name in services)
-        and all(action in allowed for action in _LOGS_USE)
-        and fits
+        and allowed.issuperset(_LOGS_USE)
+        and (not groups or any(fnmatchcase(group, pattern) for pattern in groups))
     )
 
 

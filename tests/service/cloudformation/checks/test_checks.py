@@ -75,6 +75,27 @@ def test_a_size_that_an_account_may_have_raised_is_a_warning() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("principal", "condition", "lets"),
+    [
+        ("!Sub 'logs.${AWS::Region}.amazonaws.com'", "", True),
+        ("lambda.amazonaws.com", "", False),
+        ("logs.amazonaws.com", "ArnEquals: {'kms:EncryptionContext:aws:logs:arn': '*:/aws/codebuild/models'}", True),
+        ("logs.amazonaws.com", "StringLike: {'kms:EncryptionContext:aws:logs:arn': ['*:x', '*:/aws/c*']}", True),
+        ("logs.amazonaws.com", "ArnLike: {'kms:EncryptionContext:aws:logs:arn': '*:/aws/lambda/*'}", False),
+        ("logs.amazonaws.com", "StringEquals: {'aws:SourceAccount': '123456789012'}", True),
+    ],
+)
+def test_logs_may_use_a_key_on_every_form_of_a_condition(principal: str, condition: str, lets: bool) -> None:
+    more = f"          - Effect: Allow\n            Principal: {{Service: {principal}}}\n            Resource: '*'\n"
+    more += "            Action: [kms:Encrypt, kms:Decrypt, kms:GenerateDataKey, kms:DescribeKey]\n"
+    more += f"            Condition: {{{condition}}}\n"
+    group, before = "LogGroupName: /aws/codebuild/models", "          - Sid: Messages\n            Effect: Allow\n"
+    texts = replaced("service.yaml", group, f"{group}\n      KmsKeyId: !Ref KeyArn")
+    texts["storage.yaml"] = TEXTS["storage.yaml"].replace(before, f"{more}{before}", 1)
+    assert [problem.id for problem in check(texts)] == ([] if lets else ["PB793"])
+
+
 def test_every_kind_of_problem_is_planted() -> None:
     planted = {line.split(" | ", 2)[2][:5] for fault in FAULTS for line in fault["problems"]}
     assert planted == {f"PB{number}" for number in (*range(621, 637), 756, 757, 758, 793)}
