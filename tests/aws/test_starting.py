@@ -9,8 +9,9 @@ import pytest
 from botocore.stub import ANY, Stubber
 
 from pipeline_builder.aws.client import Aws
-from pipeline_builder.aws.pipelines import PipelineSettings, SageMakerPipelines
+from pipeline_builder.aws.pipelines import SageMakerPipelines
 from pipeline_builder.aws.polling import Clock
+from pipeline_builder.aws.settings import PipelineSettings
 from pipeline_builder.aws.store import S3Store
 from pipeline_builder.errors import OutsideFailure
 from tests.aws.mocked import mocked
