@@ -18,7 +18,9 @@ from pipeline_builder.errors import InputProblems
 from pipeline_builder.target import PipelineService, Target
 
 Superseded = Callable[[Execution, Sequence[Execution]], bool]
-"""Tells whether a run that has succeeded is no answer any more, of those that were started after it, newest first."""
+"""Tells whether a run that has succeeded is no answer any more, of those that were started after it, newest first: they
+have other fingerprints.
+"""
 
 
 def never(found: Execution, later: Sequence[Execution]) -> bool:
@@ -98,14 +100,16 @@ class _Work:
         return cls(execution=_whole(service, listed), definition=service.definition_of(listed.arn))
 
     def is_other(self, service: PipelineService, listed: Execution) -> bool:
-        """Tell whether a later run has done other work: of another definition, other data or other images."""
+        """Tell whether a later run, of another fingerprint, has done other work: of another definition, other data or
+        other images; not only of other steps.
+        """
         mine, theirs = self.execution, _whole(service, listed)
         data, asked = _parameters(self.definition)
         if _values(mine, asked) != _values(theirs, asked):
             return False
-        if _values(mine, data) != _values(theirs, data) or self.definition != service.definition_of(theirs.arn):
+        if not (mine.selected or theirs.selected) or _values(mine, data) != _values(theirs, data):
             return True
-        return not (mine.selected or theirs.selected) and mine.fingerprint != theirs.fingerprint
+        return self.definition != service.definition_of(theirs.arn)
 
 
 def _whole(service: PipelineService, listed: Execution) -> Execution:
