@@ -148,8 +148,8 @@ class Decisions:
         try:
             return find_group(self.composed(), model)
         except InputProblems:
-            saved = self.runs.saved()
-            known = {package.model: package.group for package in (saved.packages if saved else ())}
+            packages = saved.packages if (saved := self.runs.saved()) else ()
+            known = {one.group: one.group for one in packages} | {one.model: one.group for one in packages}
             group = known.get(model) or self._former_group(model) or model
             if not self.target.registry.list_packages(group):
                 raise
