@@ -19,7 +19,11 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2
 
 def is_unicode(text: str) -> bool:
     """Tell whether a text can be written: bytes that aren't UTF-8, and some escapes of JSON, are half characters."""
-    return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def log_text(text: str) -> str:

@@ -164,7 +164,7 @@ def user_base(folder: Path, version: str) -> str:
 
 def pip(requirement: str, target: Path) -> None:
     """Install one package into a folder with the pip of this machine's Python."""
-    python = getattr(sys, "_base_executable", sys.executable)
+    python = str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
     install = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target), requirement]
     subprocess.run(install, check=True, capture_output=True)
 

@@ -615,12 +615,13 @@ def test_a_model_of_a_selections_source_is_not_registered_by_the_execution(targe
 WORK = [
     {"Name": "Data", "Type": "String", "DefaultValue": "unknown"},
     {"Name": "Epochs", "Type": "String", "DefaultValue": "1"},
+    {"Name": PARAMETER, "Type": "String", "DefaultValue": FIRST},
 ]
 
 
 def model(script: str) -> bytes:
     """Return a definition that registers a model of this code, of some data, by a value that may be given."""
-    told = {"Std:Join": {"On": " ", "Values": [script, {"Get": "Parameters.Data"}, {"Get": "Parameters.Epochs"}]}}
+    told = {"Std:Join": {"On": " ", "Values": [script, *({"Get": f"Parameters.{one['Name']}"} for one in WORK)]}}
     arguments = {**REGISTER["Arguments"], "ModelPackageDescription": told}
     return content({**REGISTER, "Arguments": arguments}, Parameters=WORK)
 
@@ -632,12 +633,13 @@ class Registering:
         self.target = target
         target.registry.put_group("g", "")
 
-    def __call__(self, script: str, **parameters: str) -> tuple[int, bool]:
+    def __call__(self, script: str, *, rerun: bool = False, limited: bool = False, **given: str) -> tuple[int, bool]:
         pipelines, superseded = self.target.pipelines, partial(is_superseded, self.target)
         deployed = pipelines.put_pipeline("p", model(script))
-        foreseen = find_unchanged(pipelines, "p", deployed.definition, parameters, superseded)
-        begun = start(pipelines, deployed, parameters, rerun=False, superseded=superseded)
-        assert (foreseen and foreseen.arn) == (begun.execution.arn if begun.ended else None)
+        selection = Selection(steps=(REGISTER["Name"],), source="") if limited else None
+        foreseen = find_unchanged(pipelines, "p", deployed.definition, given, superseded)
+        begun = start(pipelines, deployed, given, rerun=rerun, selection=selection, superseded=superseded)
+        assert rerun or limited or (foreseen and foreseen.arn) == (begun.execution.arn if begun.ended else None)
         follow(pipelines, begun, lambda _: None)
         (state,) = pipelines.list_steps(begun.execution.arn)
         return int(state.metadata["RegisterModel"].rpartition("/")[2]), begun.origin == "started"
@@ -653,7 +655,7 @@ def test_who_goes_back_gets_what_was_asked_for(target: Target) -> None:
     run_of = Registering(target)
     assert [run_of("a"), run_of("a")] == [(1, True), (1, False)]
     run_of.decide(1, ApprovalStatus.APPROVED)
-    assert run_of("b") == (2, True)
+    assert run_of("b", rerun=True) == (2, True)  # of a later generation of the cache
     assert run_of("a") == (1, False)  # which is in use yet
     run_of.decide(2, ApprovalStatus.APPROVED)
     assert [run_of("a"), run_of("a")] == [(3, True), (3, False)]
@@ -677,6 +679,20 @@ def test_who_goes_back_to_what_waits_yet_is_not_led_to_what_came_after(target: T
     assert [run_of("a", Data="new"), run_of("a", Data="new")] == [(4, True), (4, False)]
     run_of.decide(4, ApprovalStatus.REJECTED)
     assert run_of("a", Data="old") == (3, False)  # which was rejected, and stays it
+
+
+@pytest.mark.long
+def test_a_run_of_some_steps_takes_the_place_of_what_it_has_made_otherwise(target: Target) -> None:
+    run_of = Registering(target)
+    assert run_of("a", Data="old") == (1, True)
+    assert run_of("a", limited=True, Data="old") == (2, True)
+    run_of.decide(2, ApprovalStatus.APPROVED)
+    assert run_of("a", Data="old") == (1, False)  # the same was made
+    for version, code, data in ((3, "a", "new"), (5, "b", "old")):
+        assert run_of(code, limited=True, Data=data) == (version, True)
+        run_of.decide(version, ApprovalStatus.APPROVED)
+        assert run_of("a", Data="old") == (version + 1, True)
+        run_of.decide(version + 1, ApprovalStatus.APPROVED)
 
 
 @pytest.mark.long

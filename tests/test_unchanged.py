@@ -93,7 +93,6 @@ def in_state(workspace: Workspace, *statements: str) -> None:
     with closing(sqlite3.connect(workspace.root / ".pipeline_builder" / "state.db")) as db, db:
         for statement in statements:
             db.execute(statement)
-    db.close()
 
 
 def stored(workspace: Workspace, pattern: str) -> Path:

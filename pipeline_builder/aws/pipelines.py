@@ -253,13 +253,20 @@ class SageMakerPipelines:
             "PipelineExecutionDescription": str(facts),
         }
         started = self._call("start_pipeline_execution", **bound, ClientRequestToken=request)["PipelineExecutionArn"]
-        found = self.describe_execution(started)
-        if found is None:  # of a pipeline of this name that was deleted since, and had an execution of the same token
+        found = self._look_for(started)
+        if found is None and not cause:  # of a pipeline that was deleted since, whose execution had the same token
             again = self._call("start_pipeline_execution", **bound, ClientRequestToken=token(request, started))
-            found = self.describe_execution(again["PipelineExecutionArn"])
+            found = self._look_for(again["PipelineExecutionArn"])
         if found is None:
             raise OutsideFailure(_unknown(f"the execution '{started}'"))
         return found
+
+    def _look_for(self, arn: str) -> Execution | None:
+        """Look for an execution that was started; one that isn't known at once may be a moment later."""
+        if found := self.describe_execution(arn):
+            return found
+        Pace(clock=self._clock).wait(changed=True)
+        return self.describe_execution(arn)
 
     def follow_execution(self, arn: str, observe: Observer) -> Execution:
         """Look until the execution has ended; an interruption leaves it going on."""

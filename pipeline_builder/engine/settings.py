@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline_builder.engine.jobs.defaults import GRACE, no_secrets, reach_nobody, take_all
 from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
-from pipeline_builder.engine.jobs.unasked import GRACE, no_secrets, reach_nobody, take_all
 
 if TYPE_CHECKING:
     from pipeline_builder.engine.execution.stubs import Stubs

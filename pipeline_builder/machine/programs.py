@@ -28,6 +28,12 @@ def find_programs(name: str, environment: Mapping[str, str]) -> Iterator[str]:
             yield str(path)
 
 
+def below_environments(python: str) -> str:
+    """Return the Python that one calls its base: up to 3.10 a virtual environment's own does itself, a link to it."""
+    is_linked = Path(python).parent.parent.joinpath("pyvenv.cfg").is_file()
+    return os.path.realpath(python) if is_linked else python
+
+
 def fault_of(
     command: Sequence[str], answer: str, *, environment: Mapping[str, str] | None = None, seconds: float = TRIAL
 ) -> str:

@@ -98,7 +98,9 @@ class _Runs:
 
     def _called(self, execution: Execution, name: str) -> tuple[_Registered, ...]:
         registered = self._of(execution)
-        if registered and execution.arn not in self.named:
+        if not registered:
+            return ()
+        if execution.arn not in self.named:
             self.named[execution.arn] = models_then(self.target, execution)
         called = self.named[execution.arn]
         return tuple(

@@ -148,12 +148,18 @@ class Decisions:
         try:
             return find_group(self.composed(), model)
         except InputProblems:
-            saved = self.runs.saved()
-            known = {package.model: package.group for package in (saved.packages if saved else ())}
-            group = known.get(model) or former_group(self.target, self.runs.listed(), model) or model
+            packages = saved.packages if (saved := self.runs.saved()) else ()
+            known = {one.group: one.group for one in packages} | {one.model: one.group for one in packages}
+            group = known.get(model) or self._former_group(model) or model
             if not self.target.registry.list_packages(group):
                 raise
             return group
+
+    def _former_group(self, model: str) -> str:
+        try:
+            return former_group(self.target, self.runs.listed(), model)
+        except InputProblems:  # on AWS only the confs, or a record, tell whose runs are meant
+            return ""
 
     # --- what is decided
 

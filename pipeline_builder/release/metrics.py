@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -101,8 +102,7 @@ def once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """
     found = dict(pairs)
     if len(found) < len(pairs):
-        seen: dict[str, int] = {}
-        name = next(name for at, (name, _) in enumerate(pairs) if seen.setdefault(name, at) != at)
+        name = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
         raise RepeatedError(f"it has '{inert_line(name, MOST_NAME)}' twice in one mapping")
     return found
 

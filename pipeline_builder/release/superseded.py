@@ -6,9 +6,9 @@ by a run whose version isn't in use any more. That run is no answer: what is in 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from pipeline_builder.dag.caching import PARAMETER
 from pipeline_builder.dag.outline import decisive_parameters
@@ -18,7 +18,9 @@ from pipeline_builder.errors import InputProblems
 from pipeline_builder.target import PipelineService, Target
 
 Superseded = Callable[[Execution, Sequence[Execution]], bool]
-"""Tells whether a run that has succeeded is no answer any more, of those that were started after it, newest first."""
+"""Tells whether a run that has succeeded is no answer any more, of those that were started after it, newest first: they
+have other fingerprints.
+"""
 
 
 def never(found: Execution, later: Sequence[Execution]) -> bool:
@@ -40,7 +42,15 @@ def is_superseded(target: Target, found: Execution, later: Sequence[Execution]) 
     ahead = {arn for package in _registered(target, found) for arn in _ahead(target, package)}
     if not ahead:
         return False
-    return any(ahead & _arns(target.pipelines, one) and _is_other(target.pipelines, found, one) for one in later)
+    work = _Work.of(target.pipelines, found)
+    for one in later:
+        made = ahead & _arns(target.pipelines, one)
+        if made and work.is_other(target.pipelines, one):
+            return True
+        ahead -= made
+        if not ahead:
+            break
+    return False
 
 
 def status_of(target: Target, arn: str) -> ApprovalStatus:
@@ -78,28 +88,41 @@ def _arns(service: PipelineService, execution: Execution) -> frozenset[str]:
     return frozenset(arn for state in states if (arn := state.metadata.get("RegisterModel")))
 
 
-def _is_other(service: PipelineService, found: Execution, later: Execution) -> bool:
-    """Tell whether a later run has done other work than this one: of another definition, other data or other images."""
-    mine, theirs = (service.describe_execution(one.arn) or one for one in (found, later))  # a listing tells less
-    definition = service.definition_of(mine.arn)
-    data, asked = _parameters(definition)
-    if _values(mine, asked) != _values(theirs, asked):
-        return False
-    if hashlib.sha256(definition).digest() != hashlib.sha256(service.definition_of(theirs.arn)).digest():
-        return True
-    if _values(mine, data) != _values(theirs, data):
-        return True
-    return not (mine.selected or theirs.selected) and mine.fingerprint != theirs.fingerprint
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """What an execution has done: by its definition, and what was given to it."""
+
+    execution: Execution
+    definition: bytes
+
+    @classmethod
+    def of(cls, service: PipelineService, listed: Execution) -> _Work:
+        return cls(execution=_whole(service, listed), definition=service.definition_of(listed.arn))
+
+    def is_other(self, service: PipelineService, listed: Execution) -> bool:
+        """Tell whether a later run, of another fingerprint, has done other work: of another definition, other data or
+        other images; not only of other steps.
+        """
+        mine, theirs = self.execution, _whole(service, listed)
+        data, asked = _parameters(self.definition)
+        if _values(mine, asked) != _values(theirs, asked):
+            return False
+        if not (mine.selected or theirs.selected) or _values(mine, data) != _values(theirs, data):
+            return True
+        return self.definition != service.definition_of(theirs.arn)
+
+
+def _whole(service: PipelineService, listed: Execution) -> Execution:
+    return service.describe_execution(listed.arn) or listed  # a listing tells less
 
 
 def _parameters(definition: bytes) -> tuple[frozenset[str], frozenset[str]]:
     """Return the parameters with fingerprints of data, and those that the confs ask for."""
     declared: JSON = json.loads(definition).get("Parameters")
     listed = [one for one in declared if isinstance(one, dict)] if isinstance(declared, list) else []
-    defaults = {str(one.get("Name")): one.get("DefaultValue") for one in listed}
-    own = {name for name, value in defaults.items() if value == UNKNOWN_COMMIT} | {PARAMETER}
-    decisive = decisive_parameters(definition)
-    return frozenset(own & decisive - {PARAMETER}), frozenset(decisive - own)
+    own = {str(one.get("Name")) for one in listed if one.get("DefaultValue") == UNKNOWN_COMMIT}
+    decisive = decisive_parameters(definition) - {PARAMETER}
+    return decisive & own, decisive - own
 
 
 def _values(execution: Execution, names: frozenset[str]) -> Mapping[str, str | None]:

@@ -158,7 +158,8 @@ def _helps(record: RunRecord) -> str | None:
     """Return what leads out of a gate that blocks."""
     if record.scores:
         return None
-    if lost := next((package.group for package in record.packages if package.champion_lost), None):
+    compared = (one for one in record.packages if any(bound.max_regression is not None for bound in one.bounds))
+    if lost := next((package.group for package in compared if package.champion_lost), None):
         return _LOST.format(shlex.quote(lost))
     return _GONE if any(package.artifact_gone for package in record.packages) else _BETTER
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_builder.descriptions import Execution, StepState
-from pipeline_builder.engine.jobs.unasked import take_all
+from pipeline_builder.engine.jobs.defaults import take_all
 from pipeline_builder.engine.local import open_local_target
 from pipeline_builder.engine.settings import LocalSettings
 from pipeline_builder.release.run import Start, follow, start

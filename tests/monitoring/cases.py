@@ -71,7 +71,10 @@ SCORES = "".join(f"{0.9 if n % 3 == 0 else 0.2}\n" for n in range(ROWS))
 LABELS = "".join(f"{int(n % 3 == 0)}\n" for n in range(ROWS))
 LOGITS = "".join(f"{n / 100 - 2.005:.3f}\n" for n in range(ROWS))
 LONG = 1 << 60
-LONG_KEYS = "".join(json.dumps({"id": LONG + n, "age": n % 50}) + "\n" for n in range(ROWS))
+MOMENT = 1_700_000_000_000_000
+LONG_KEYS, MOMENTS = (
+    "".join(json.dumps({"id": first + n, "age": n % 50}) + "\n" for n in range(ROWS)) for first in (LONG, MOMENT)
+)
 WIDE = (
     ",".join(f"c{n}" for n in range(60))
     + "\n"
@@ -278,6 +281,12 @@ CASES: dict[str, Case] = {
         train={"data/a.jsonl": LONG_KEYS}, settings=KEYS,
         day={"data/a.jsonl": LONG_KEYS, "predictions/p.out": SCORES, "labels/l.jsonl": "".join(
             json.dumps({"id": LONG + n, "bought": "yes" if n % 3 == 0 else "no"}) + "\n" for n in reversed(range(ROWS))
+        )},
+    ),
+    "keys of microseconds": Case(
+        train={"data/a.jsonl": MOMENTS}, settings=KEYS,
+        day={"data/a.jsonl": '{"age": 1}\n' + MOMENTS, "predictions/p.out": "0.5\n" + SCORES, "labels/l.csv": "id,bought\n,no\n" + "".join(
+            f"{MOMENT + n}.0,{'yes' if n % 3 == 0 else 'no'}\n" for n in reversed(range(ROWS))
         )},
     ),
     "true and 1": Case(

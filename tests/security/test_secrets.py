@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from pipeline_builder.definition.inside import smp_secrets
+from pipeline_builder.engine.jobs.defaults import no_secrets
 from pipeline_builder.engine.jobs.handing import secrets_of
-from pipeline_builder.engine.jobs.unasked import no_secrets
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.manifest.secrets import give_secrets
 from pipeline_builder.service.cloudformation.access.calls import secrets_of_jobs

@@ -81,3 +81,6 @@ def test_a_model_of_another_machines_run_and_what_was_rolled_back(trio: Trio, se
     assert run(trio, served, "rollback", "price", "--comment", "slow").code == 0
     refused = run(trio, served, "promote", *elsewhere)
     assert (refused.code, "trio-price version 2 is rolled back since" in refused.err) == (3, True), refused.err
+    # Who only serves has nothing checked out: what is in use is known by its group.
+    alone = run(trio, served, "rollback", "trio-price", "--comment", "slower", "--build-dir", str(tmp_path / "alone"))
+    assert "PB433 'trio-price' has one approved version" in alone.err

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from typing import Any
 
 import pytest
 
 from pipeline_builder.descriptions import Execution, ExecutionStatus, StepState, StepStatus
+from pipeline_builder.release.evidence import BoundEvidence
 from pipeline_builder.release.record import StepRecord, VerdictRecord
 from pipeline_builder.views.summary import failure_problems, render_status
 from tests.release.records import package, run_record
 
+COMPARED = BoundEvidence(metric="m", max_regression="1%")
 TRACE = "of a line that is cut off\nValueError: no number\nthe transform of 'a.csv' failed at record 3\n1 of 2 files failed: a.csv"
 
 
@@ -60,14 +63,14 @@ def test_the_end_of_a_log_is_said_once(reason: str, log: tuple[str, ...], said: 
     [
         ({}, "change the model, its data, or the bounds"),
         ({"artifact_gone": "s3://b/model.tar.gz"}, "'pipeline-builder up --rerun' makes and registers another"),
-        (
-            {"artifact_gone": "s3://b/model.tar.gz", "champion_lost": "its evidence is gone"},
-            "'pipeline-builder rollback m",
-        ),
+        ({"artifact_gone": "s3://b/model.tar.gz", "champion_lost": True, "bounds": (COMPARED,)}, "builder rollback m "),
+        ({"champion_lost": True, "bounds": (BoundEvidence(metric="m", min=0.9),)}, "or the bounds of 'gate'"),
     ],
 )
-def test_the_way_out_of_a_gate_that_blocks(changes: dict[str, str], way: str) -> None:
-    """Where an artifact is gone nothing is to be changed: the same again is another one."""
+def test_the_way_out_of_a_gate_that_blocks(changes: dict[str, Any], way: str) -> None:
+    """Where an artifact is gone nothing is to be changed: the same again is another one. A champion that is lost is in
+    the way of a gate only that compares with it.
+    """
     verdict = VerdictRecord(passed=False, reasons=("no",))
     record = run_record("m", packages=(package("m", **changes),), verdict=verdict)
     (problem,) = failure_problems(record)

@@ -22,7 +22,7 @@ _TEXT, _FLAG, _NUMBER = "a text", "a flag", "a number"
 _ORDERED = ("GreaterThan", "GreaterThanOrEqualTo", "LessThan", "LessThanOrEqualTo")
 # CreatePipeline takes a number beside a property that is a text: the SDK's own tests do so.
 _STAGE: Stage = "job"
-_NUMERAL = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?\.?(inf|nan)", re.ASCII | re.IGNORECASE)
+_NUMERAL = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?|[-+]?\.?(inf|nan)", re.ASCII | re.IGNORECASE)
 _HINT = "a text never equals a number: '0.9' in quotes is a text, and a parameter has the type that it declares"
 
 

@@ -13,7 +13,7 @@ from pipeline_builder.inert import is_unicode
 
 # Python reads more than the service does: ' 5', '1_000', digits of other scripts.
 _WHOLE = re.compile(r"[-+]?\d+", re.ASCII)
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
+_NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 _EXPECTED = {
     "String": "Unicode text",
     "Integer": "a whole number such as 5",

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline_builder.engine.jobs.defaults import GRACE, no_secrets, reach_nobody, take_all
 from pipeline_builder.engine.jobs.limits import DEFAULT_LIMITS, JobLimits
-from pipeline_builder.engine.jobs.unasked import GRACE, no_secrets, reach_nobody, take_all
 from pipeline_builder.target import Calling, Reach, ReachGiver, RequestJudge, SecretGiver
 
 if TYPE_CHECKING:  # a command that runs nothing makes an engine, too

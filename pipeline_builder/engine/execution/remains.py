@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline_builder.descriptions import ExecutionStatus
+from pipeline_builder.engine.state.moved import JOBS
 from pipeline_builder.engine.state.state import State
 from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.errors import InputProblems
@@ -60,6 +61,14 @@ def _is_gone(uri: str, state: State, store: LocalStore) -> bool:
     sql = "SELECT 1 FROM digests WHERE path = ? OR (path > ? AND path < ?) LIMIT 1"
     if state.query(sql, path, f"{path}/", f"{path}0"):
         return True
-    # Of a workspace that was moved, or copied, they are known by where it was then.
+    if not _was_moved(state):
+        return False
+    # They are known by where the workspace was then; each is looked at, which takes 0.5 s for a million.
     below = f"/{store.root.name}{path.removeprefix(str(store.root))}/"
     return bool(state.query("SELECT 1 FROM digests WHERE instr(path || '/', ?) LIMIT 1", below))
+
+
+def _was_moved(state: State) -> bool:
+    """Tell whether something ran where the workspace isn't any more, or where it was copied from."""
+    jobs = f"{state.folder / JOBS}/"
+    return bool(state.query("SELECT 1 FROM steps WHERE log != '' AND substr(log, 1, ?) != ? LIMIT 1", len(jobs), jobs))

@@ -18,11 +18,11 @@ from pipeline_builder.engine.document.references import Scope
 from pipeline_builder.engine.execution.ability import Means, find_unable, refuse_unable
 from pipeline_builder.engine.execution.engine import Engine
 from pipeline_builder.engine.execution.stubs import STUBS, find_unrunnable
+from pipeline_builder.engine.jobs.defaults import no_secrets
 from pipeline_builder.engine.jobs.packages import layers_of
 from pipeline_builder.engine.jobs.requirements import Layers
 from pipeline_builder.engine.jobs.resolving import absent
 from pipeline_builder.engine.jobs.trial_records import absent_parents
-from pipeline_builder.engine.jobs.unasked import no_secrets
 from pipeline_builder.engine.state.catalogue import PIPELINE_ARN
 from pipeline_builder.engine.state.state import TAKEN, State, now
 from pipeline_builder.errors import InputProblems, Problem

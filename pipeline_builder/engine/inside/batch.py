@@ -82,21 +82,22 @@ def settled(parameters: Mapping[str, Any] | None, spec: Spec) -> dict[str, Any]:
     Raises:
         ServerError: the container asks for a number that is none.
     """
-    chosen = {key: value for key, value in spec.items() if key in _OWN and value not in (None, "")}
-    open_ = {key: (parameters or {}).get(name) for key, name in _PARAMETERS.items() if key not in chosen}
-    found = {
-        key: _STRATEGIES.get(str(value)) if key == "strategy" else _whole(key, value)
-        for key, value in open_.items()
-        if value is not None
-    }
-    return {**spec, **_OWN, **{key: value for key, value in found.items() if value is not None}, **chosen}
+    chosen = dict(spec)
+    for key, name in _PARAMETERS.items():
+        if spec.get(key) in (None, ""):
+            asked = (parameters or {}).get(name)
+            found = _STRATEGIES.get(str(asked)) if key == "strategy" else _whole(name, asked)
+            chosen[key] = _OWN[key] if found is None else found
+    return chosen
 
 
-def _whole(key: str, value: Any) -> int:
-    """Return a number that a container asks for; some write it as a text."""
+def _whole(name: str, value: Any) -> int | None:
+    """Return a number that a container asks for, if it does; some write it as a text."""
+    if value is None:
+        return None
     text = str(int(value) if isinstance(value, float) and value.is_integer() else value)
     if isinstance(value, bool) or not re.fullmatch("[0-9]{1,9}", text):
-        said = f"the server's answer to GET /execution-parameters has {_PARAMETERS[key]} {value!r:.100}"
+        said = f"the server's answer to GET /execution-parameters has {name} {value!r:.100}"
         raise ServerError(SERVER_ERROR, f"{said}, expected a whole number")
     return int(text)
 

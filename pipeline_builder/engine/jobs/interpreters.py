@@ -15,12 +15,7 @@ from pathlib import Path
 from pipeline_builder.errors import InputProblems, Problem
 from pipeline_builder.machine import programs
 
-# Python 3.10 names an environment's own as its base, which is a link to it.
-_SAY = (
-    "import os, platform, sys; base = getattr(sys, '_base_executable', '') or sys.executable; "
-    "linked = base == sys.executable and sys.prefix != sys.base_prefix; "
-    "print(platform.python_version(), os.path.realpath(base) if linked else base)"
-)
+_SAY = "import platform, sys; print(platform.python_version(), getattr(sys, '_base_executable', '') or sys.executable)"
 _OLDEST = (3, 8)
 """What `engine/inside` is written for."""
 _ANSWER = re.compile(r"(3(?:\.\d+)+)\S* (/.+)")
@@ -116,4 +111,6 @@ def _asked(program: str) -> Interpreter | None:
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return None
     answer = _ANSWER.fullmatch(done.stdout.strip())
-    return Interpreter(path=answer[2], version=answer[1]) if answer and not done.returncode else None
+    if answer is None or done.returncode:
+        return None
+    return Interpreter(path=programs.below_environments(answer[2]), version=answer[1])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_builder.engine.document.document import Step
+from pipeline_builder.engine.jobs.defaults import GRACE, no_secrets
 from pipeline_builder.engine.jobs.environments import Environments
 from pipeline_builder.engine.jobs.job import Used
 from pipeline_builder.engine.jobs.journal import Journal
@@ -19,7 +20,6 @@ from pipeline_builder.engine.jobs.names import LONGEST_TUNING, made_name
 from pipeline_builder.engine.jobs.outputs import Outputs
 from pipeline_builder.engine.jobs.slots import Slots
 from pipeline_builder.engine.jobs.stopping import Stop
-from pipeline_builder.engine.jobs.unasked import GRACE, no_secrets
 from pipeline_builder.engine.state.registry import LocalRegistry
 from pipeline_builder.engine.state.store import LocalStore
 from pipeline_builder.target import Reach, SecretGiver

@@ -13,6 +13,7 @@ from pathlib import Path
 from pipeline_builder.engine.jobs.job import Job
 from pipeline_builder.engine.jobs.paths import OPT_ML
 from pipeline_builder.engine.jobs.shims import NOTHING, package_folders, shim_mounts
+from pipeline_builder.machine import programs
 
 TMP, HOME = "/tmp", "/home/job"  # noqa: S108 - the job's own
 SCRATCH, CHANGES = "/run/job", "/run/changes"
@@ -90,9 +91,7 @@ def environment_folder(job: Job) -> str:
 
 def launcher_python() -> str:
     """Return the interpreter below all virtual environments: the one file of ours that a job can run."""
-    base = str(getattr(sys, "_base_executable", "") or sys.executable)
-    # Python 3.10 names the environment's own, which is a link to it, and lies where a job sees nothing.
-    return os.path.realpath(base) if base == sys.executable and sys.prefix != sys.base_prefix else base
+    return programs.below_environments(str(getattr(sys, "_base_executable", "") or sys.executable))
 
 
 def system_view() -> Iterator[str]:

@@ -80,15 +80,14 @@ def check_predictions(
     baseline: Distribution | None, current: Distribution, bounds: dict[str, float]
 ) -> Iterator[dict[str, Any]]:
     """Yield in which way predictions are none: missing, infinite, or texts where those of the baseline are numbers."""
-    about = {"column": current.name}
     value, usual = current.missing_share, baseline.missing_share if baseline else 0.0
     bound = min(1.0, usual + bounds["missing"])
     if value > bound or (value == 1.0 and usual < 1.0):
         message = f"{_percent(value)} of the predictions are missing, {_percent(usual)} were to be expected"
-        yield violation("missing", message, **about, statistic="missing", value=value, bound=bound)
+        yield violation("missing", message, column=current.name, statistic="missing", value=value, bound=bound)
     if current.infinite and not (baseline and baseline.infinite):
-        message = f"{current.infinite} of the predictions are infinite"
-        yield violation("range", message, **about, statistic="range", value=current.infinite / current.rows, bound=0.0)
+        message, value = f"{current.infinite} of the predictions are infinite", current.infinite / current.present
+        yield violation("range", message, column=current.name, statistic="range", value=value, bound=0.0)
     if baseline and current.present:
         yield from _types(baseline, current, bounds)
 

@@ -17,6 +17,8 @@ NUMERICAL, CATEGORICAL, UNKNOWN = "numerical", "categorical", "unknown"
 _NUMBERS = 0.95
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d\S*)?")
 _LONGEST = 100
+# Of whole numbers that a fraction has each of: microseconds are such.
+_MOST_EXACT = 1 << 53
 _MOST_KEPT = 4_000_000
 _MOST_CATEGORIES = 10_000
 _LEAST_CATEGORIES = 100
@@ -139,7 +141,10 @@ def category(value: Any) -> str:
     if isinstance(value, (bool, np.bool_)):
         return "true" if value else "false"
     if isinstance(value, (int, float, np.number)):
-        return f"{float(value):.15g}" if abs(float(value)) < 1e15 else str(value)
+        number = float(value)
+        if abs(number) < 1e15:
+            return f"{number:.15g}"
+        return str(int(value) if number.is_integer() and abs(number) <= _MOST_EXACT else value)
     text = str(value).strip()
     if text.lower() in ("true", "false"):
         return text.lower()
@@ -150,9 +155,11 @@ def _as_number(text: str) -> str:
     """`1.0` and `1` are the same; `007` and `1e5` are what they are."""
     if not text or not (text[0].isdigit() or text[0] in "+-.") or not text.strip("+-.").replace(".", "", 1).isdigit():
         return text
-    whole = text.lstrip("+-").partition(".")[0]
-    if (len(whole) > 1 and whole.startswith("0")) or len(whole) > 15:
+    whole, _, rest = text.lstrip("+-").partition(".")
+    if len(whole) > 1 and whole.startswith("0"):
         return text
+    if len(whole) > 15:
+        return text.rstrip("0").rstrip(".") if rest and not rest.strip("0") else text
     try:
         return f"{float(text):.15g}"
     except ValueError:

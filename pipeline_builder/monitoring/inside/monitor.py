@@ -134,14 +134,14 @@ class Monitoring:
         """Return how the predictions compare with those that the baseline was made of, as of a column."""
         before = _baseline_of_predictions()
         now = of_column(answers.column, before.type if before else "")
+        bounds = self.bounds.of(PREDICTION)
+        self.violations += check_predictions(before, now, bounds)
         if before is None:
-            self.violations += check_predictions(None, now, self.bounds.of(PREDICTION))
             found = compare(now, now)
             about = {"current": found["current"]} if found else {}
         else:
-            self.violations += check_predictions(before, now, self.bounds.of(PREDICTION))
             about = self._judged(PREDICTION, compare(before, now))
-            self.violations += drifted(PREDICTION, about, self.bounds.of(PREDICTION)) if "judged" not in about else ()
+            self.violations += drifted(PREDICTION, about, bounds) if "judged" not in about else ()
         return {"type": now.type, "missing": now.missing_share, **about}
 
     def _judged(self, name: str, about: dict[str, Any]) -> dict[str, Any]:

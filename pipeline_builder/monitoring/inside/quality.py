@@ -92,17 +92,17 @@ def _regression(predicted: Any, truth: Any) -> dict[str, Any]:
 def _classification(predicted: Any, truth: Any, settings: dict[str, Any]) -> dict[str, Any]:
     metrics = _metrics()
     classes = sorted(truth.unique())
-    if {*classes} <= {*_DIGITS.values()} and {*predicted.map(category)} <= {*_DIGITS}:
-        predicted = predicted.map(category).map(_DIGITS)  # true and 1 are the same answer
+    answers = predicted.map(category)
+    if {*classes} <= {*_DIGITS.values()} and {*answers} <= {*_DIGITS}:
+        predicted = answers = answers.map(_DIGITS)  # true and 1 are the same answer
     scores = numbers_of(predicted)
     is_score = not np.isnan(scores).any() and bool(((scores >= 0) & (scores <= 1)).all())
-    if is_score and len(classes) <= 2 and not {*predicted.map(category)} <= {*classes}:
+    if is_score and len(classes) <= 2 and not {*answers} <= {*classes}:
         positive = _positive(settings, classes)
         if not positive:
             words = f"all labels are {_shown(classes)}: say with 'positive' which label a score speaks of"
             raise UnusableError(words)
         return _scored(metrics, scores, (truth == positive).to_numpy(), settings)
-    answers = predicted.map(category)
     if len({*answers}) > _MOST_CLASSES and not {*answers} & {*classes}:
         words = f"the labels have {len(classes)} classes: {_shown(classes)}"
         words = f"{words}; say with 'prediction' which column has the class"

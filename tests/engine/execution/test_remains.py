@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline_builder.engine.state.state import State
 from pipeline_builder.release.run import find_unchanged
 from tests.engine.definitions import CACHED, definition, output_of, run, script, target
 
@@ -39,6 +40,17 @@ def test_a_store_that_was_moved_before_it_was_deleted_is_not_nothing_changed(tmp
     assert find_unchanged(moved.pipelines, "p", content, {}) == first
     shutil.rmtree(tmp_path / "there" / "state" / "store")
     assert find_unchanged(moved.pipelines, "p", content, {}) is None
+
+
+def test_what_has_the_name_of_an_empty_output_elsewhere_is_none_of_a_workspace_that_stayed(tmp_path: Path) -> None:
+    local, content = target(tmp_path), definition(script("empty", "true"))
+    _, first, _ = run(local, content)
+    state = State(tmp_path / "state" / "state.db")
+    state.remember_digests((f"/other/store/local/out/{first.id}/empty/x", "", ""))
+    assert find_unchanged(local.pipelines, "p", content, {}) == first
+    with state.transaction() as db:
+        db.execute("UPDATE steps SET log = '/other/jobs/log.txt'")
+    assert find_unchanged(local.pipelines, "p", content, {}) is None
 
 
 @pytest.mark.long

@@ -62,6 +62,18 @@ def test_where_pythons_are_found(tmp_path: Path, place: str, wanted: str) -> Non
     assert (found.path, found.version, found.minor) == (str(path), "3.2.7", "3.2")
 
 
+def test_one_of_an_environment_is_followed_to_what_it_links_to(tmp_path: Path) -> None:
+    """Up to 3.10 it names itself as its base, and without its `site`, too: a job sees nothing of that folder."""
+    below = python(tmp_path / "below/python3.2", "3.2.7")
+    python(tmp_path / "bin/python3.2", "3.2.7").unlink()
+    (tmp_path / "bin/python3.2").symlink_to(below)
+    below.write_text(f"#!/bin/sh\necho 3.2.7 {tmp_path / 'bin/python3.2'}\n")
+    assert find_interpreter("3.2").path == str(tmp_path / "bin/python3.2")
+    (tmp_path / "pyvenv.cfg").touch()
+    interpreters._found.cache_clear()
+    assert find_interpreter("3.2").path == str(below)
+
+
 def test_a_shim_that_finds_nothing_is_passed_over(tmp_path: Path) -> None:
     shim = python(tmp_path / "bin" / "python3.2", "x")
     shim.write_text("#!/bin/sh\necho 'pyenv: python3.2: command not found' >&2\nexit 127\n")
