@@ -26,8 +26,8 @@ _PLACE_FIRST = f'cd {BASE};while f=$1;shift;[ "$f" != -- ];do {_MOVE};done;'
 _SHELL = ("/bin/bash", "-c")
 _NAME = "bash"  # the one that the shell itself has, before its arguments
 # Found before anything on the path: what every Python has in itself, and what it has to have to find the rest. Not what
-# the one that validates has besides (`sys.builtin_module_names`): that of the job may be another. `importlib` and `types`
-# are of what starts a module, in each Python from 3.6 to 3.13: in place of these the script would end it.
+# the one that validates has besides (`sys.builtin_module_names`): that of the job may be another. `importlib`, `types`:
+# what starts a module takes these, in each Python from 3.6 to 3.13, and the script in their place would end it.
 _BEFORE_ANY = frozenset((
     "abc", "atexit", "builtins", "codecs", "encodings", "errno", "faulthandler", "gc", "genericpath", "importlib", "io",
     "itertools", "marshal", "os", "posix", "posixpath", "pwd", "runpy", "site", "stat", "sys", "time", "types",
