@@ -202,7 +202,7 @@ def _nearest(detail: ErrorDetails) -> str | None:
     return did_you_mean(found, [choice.strip("'") for choice in choices])
 
 
-_NUMERAL = re.compile(r"([-+]?)(?=\.?\d)(\d*)\.?(\d*)(?:[eE]([-+]?)(\d+))?", re.ASCII)
+_NUMERAL = re.compile(r"([-+]?)(?=\.?\d)(\d*)(?:\.(\d*))?(?:[eE]([-+]?)(\d+))?", re.ASCII)
 
 
 def number_hint(text: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from pydantic import Field
 
 from pipeline_builder.documents.expressions import read_expressions
 from pipeline_builder.documents.fields import Args, Count, Env, Said, Tags, Text
-from pipeline_builder.documents.schema import Section, read_section
+from pipeline_builder.documents.schema import Section, number_hint, read_section
 from pipeline_builder.documents.source import Source, parse_yaml
 
 IDS = {"unknown": "PB202", "missing": "PB203", "later": "PB205", "value": "PB204"}
@@ -84,3 +85,9 @@ def test_what_is_wrong_is_said_all_the_same() -> None:
         "a.yaml:1:19 'B' is empty, expected a text",
         "a.yaml:2:8 'count' is false, expected a number",
     ]
+
+
+def test_a_long_text_that_is_almost_a_number_is_told_from_one_at_once() -> None:
+    begun = time.process_time()
+    assert [number_hint(f"{'9' * 20_000}{end}") for end in ("x", "e", ".e+", ".5x")] == [None] * 4
+    assert time.process_time() - begun < 1
